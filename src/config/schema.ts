@@ -1,0 +1,153 @@
+// Every setting there is: its name, kind, default and meaning. The single source for loading, `amphi config show` and
+// the documentation.
+import { z } from 'zod';
+import { choice, count, listOf, loopbackSubnet, maybe, port, seconds, secret, text, withDefault } from './setting.ts';
+
+export const drivers = ['local', 'noop', 'container'] as const;
+export const roles = ['worker', 'health', 'housekeeping', 'api', 'proxy'] as const;
+
+const day = 86_400;
+
+export const schema = z.strictObject({
+  dataDir: withDefault(text('the path of a folder'), './data').describe(
+    'Folder for what a node keeps outside the database: keys, tokens, the embedded PostgreSQL, local amphorae. Relative to the current folder.',
+  ),
+  roles: withDefault(listOf(roles), [...roles]).describe('What this node does. `amphi up` does everything.'),
+  driver: withDefault(choice(drivers), 'local').describe(
+    'Where amphorae run. `local`: child processes on loopback addresses. `noop`: an imagined world, for tests of scale and chaos.',
+  ),
+  database: z.strictObject({
+    url: maybe(
+      secret(
+        text('a URL such as postgresql://user:password@host:5432/database', /^postgres(ql)?:\/\/\S+$/),
+        'password',
+      ),
+    ).describe(
+      'PostgreSQL to use. DATABASE_URL is honoured too. Without it, an embedded PostgreSQL is started in the data folder.',
+    ),
+    poolSize: withDefault(count('connections', { min: 2, max: 200 }), 8).describe(
+      'Connections to PostgreSQL that a node may hold.',
+    ),
+  }),
+  api: z.strictObject({
+    port: withDefault(port(), 9876).describe('TCP port of the REST API.'),
+  }),
+  control: z.strictObject({
+    host: withDefault(text('an IP address or a host name'), '127.0.0.1').describe(
+      'Address of the command channel, inspection, metrics and web view.',
+    ),
+    port: withDefault(port(), 9877).describe('TCP port of the command channel, inspection, metrics and web view.'),
+  }),
+  heartbeat: z.strictObject({
+    host: withDefault(text('an IP address or a host name'), '127.0.0.1').describe(
+      'Address that listens for heartbeats; amphorae send them there.',
+    ),
+    port: withDefault(port(), 5555).describe('UDP port that listens for heartbeats.'),
+    key: maybe(secret(text('at least 16 characters without blanks', /^\S{16,}$/))).describe(
+      'Secret that signs heartbeats, equal on all nodes. Without it, one is made in the data folder.',
+    ),
+    interval: seconds({ min: 0.1, max: 3600 }).describe('Seconds between two heartbeats of an amphora.'),
+    timeout: seconds({ min: 0.5, max: day }).describe('Seconds of silence after which an amphora is replaced.'),
+  }),
+  spares: z.strictObject({
+    size: withDefault(count('amphorae', { min: 0, max: 10_000 }), 1).describe(
+      'Booted amphorae kept ready for the next load balancer or failover.',
+    ),
+    maxBooting: withDefault(count('amphorae', { min: 1, max: 1000 }), 4).describe(
+      'Spares that may boot at the same time.',
+    ),
+  }),
+  lease: z.strictObject({
+    duration: withDefault(seconds({ min: 2, max: 300 }), 10).describe(
+      'Seconds for which a node owns its shards without renewing. A node that hangs is replaced after this time.',
+    ),
+  }),
+  steps: z.strictObject({
+    timeout: withDefault(seconds({ min: 0.5, max: 250 }), 6).describe(
+      'Seconds that one step, such as a push to an amphora, may take. Must lie within the lease.',
+    ),
+  }),
+  retry: z.strictObject({
+    firstDelay: withDefault(seconds({ min: 0.01, max: 60 }), 0.5).describe(
+      'Seconds before a failed step is tried again; doubled each time.',
+    ),
+    cap: withDefault(seconds({ min: 0.1, max: 3600 }), 15).describe('Most seconds between two tries.'),
+    attempts: withDefault(count('tries', { min: 1, max: 1000 }), 8).describe(
+      'Tries before the load balancer goes to ERROR with the reason.',
+    ),
+    errorInterval: withDefault(seconds({ min: 1, max: day }), 60).describe('Seconds between two tries after that.'),
+  }),
+  journal: z.strictObject({
+    retentionDays: withDefault(count('days', { min: 1, max: 36_500 }), 90).describe('Days for which events are kept.'),
+  }),
+  commands: z.strictObject({
+    retentionHours: withDefault(count('hours', { min: 1, max: 8760 }), 24).describe(
+      'Hours for which a command can be repeated with the same id and gets the same answer.',
+    ),
+  }),
+  snapshots: z.strictObject({
+    every: withDefault(count('events', { min: 1, max: 100_000 }), 100).describe(
+      'Events of an entity between two snapshots of it.',
+    ),
+  }),
+  actors: z.strictObject({
+    idleSeconds: withDefault(seconds({ min: 1, max: day }), 300).describe(
+      'Seconds after which an idle actor leaves memory.',
+    ),
+    mailboxLimit: withDefault(count('messages', { min: 1, max: 1_000_000 }), 1000).describe(
+      'Messages an actor may have waiting before commands are answered with "busy".',
+    ),
+  }),
+  command: z.strictObject({
+    maxMessageBytes: withDefault(count('bytes', { min: 1024, max: 64 * 1024 * 1024 }), 1024 * 1024).describe(
+      'Largest message on the command channel.',
+    ),
+    maxInFlight: withDefault(count('messages', { min: 1, max: 100_000 }), 128).describe(
+      'Commands of one connection that may wait for their answer.',
+    ),
+    maxConnections: withDefault(count('connections', { min: 1, max: 100_000 }), 256).describe(
+      'Connections to the command channel.',
+    ),
+  }),
+  certificate: z.strictObject({
+    keyType: withDefault(choice(['p256', 'rsa']), 'p256').describe('Keys of amphorae: P-256, or RSA of 2048 bits.'),
+    serverDays: withDefault(count('days', { min: 1, max: 825 }), 30).describe(
+      "Days for which an amphora's certificate is valid.",
+    ),
+  }),
+  local: z.strictObject({
+    subnet: withDefault(loopbackSubnet(), '127.88.0.0/16').describe('Loopback addresses for VIPs (driver `local`).'),
+    managementSubnet: withDefault(loopbackSubnet(), '127.89.0.0/16').describe(
+      "Loopback addresses for amphorae's agents (driver `local`).",
+    ),
+    haproxy: withDefault(text('the path or name of an executable'), 'haproxy').describe(
+      'haproxy that local amphorae run.',
+    ),
+  }),
+  noop: z.strictObject({
+    world: maybe(text('host:port', /^\S+:\d{1,5}$/)).describe(
+      'Process that plays the world (driver `noop`). Without it, the node starts one of its own.',
+    ),
+  }),
+  log: z.strictObject({
+    level: withDefault(choice(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']), 'info').describe(
+      'Least level of log lines that are written.',
+    ),
+  }),
+});
+
+/** Defaults that depend on the driver: a local amphora must be replaced within seconds, a virtual machine must not. */
+export const driverDefaults: Readonly<Record<(typeof drivers)[number], Readonly<Record<string, number>>>> = {
+  local: { 'heartbeat.interval': 1, 'heartbeat.timeout': 3 },
+  noop: { 'heartbeat.interval': 10, 'heartbeat.timeout': 60 },
+  container: { 'heartbeat.interval': 10, 'heartbeat.timeout': 60 },
+};
+
+type Frozen<T> = T extends readonly (infer E)[]
+  ? readonly E[]
+  : T extends object
+    ? { readonly [K in keyof T]: Frozen<T[K]> }
+    : T;
+
+/** The settings of a node, checked and complete. Cannot be changed. */
+export type Config = Frozen<z.infer<typeof schema>>;
