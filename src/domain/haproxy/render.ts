@@ -1,0 +1,122 @@
+// Renders a load balancer's tree as the haproxy configuration of one amphora. Names are part of the contract with the
+// agent, which reads them back out of the file and out of haproxy's statistics: a frontend is called `<listener id>`, a
+// backend `<pool id>:<listener id>`, a server `<member id>`. Equal trees render to equal texts, because the text's
+// digest is what tells whether an amphora is up to date. Backends are rendered in backend.ts.
+import type { ListenerAttributes, ServedTree } from '../load-balancer/attributes.ts';
+import { type Line, backendLines, bracketed, modeOf } from './backend.ts';
+import { formatWord, word } from './escape.ts';
+import { peerName } from './peer-name.ts';
+
+/** Where OpenStack's agent keeps its files; an agent that lives elsewhere translates what it is given. */
+export const defaultBasePath = '/var/lib/octavia';
+
+const unlimitedConnections = 50_000;
+const mostConnections = 1_000_000;
+const peerPort = 1025;
+
+export interface Peer {
+  readonly amphoraId: string;
+  /** The amphora's own address on the VIP's subnet. */
+  readonly address: string;
+}
+
+export interface RenderOptions {
+  /** Absolute; `defaultBasePath` unless given. */
+  readonly basePath?: string;
+  /** Both amphorae of a pair; none for an amphora that stands alone. */
+  readonly peers?: readonly Peer[];
+}
+
+type ServedListener = ServedTree['listeners'][number];
+
+/**
+ * The text of haproxy.cfg, or null when there is nothing to serve: the load balancer is administratively down or no
+ * listener of it is up. Pools that are down, and pools that no listener uses, are left out; members that are down are
+ * rendered `disabled`, so that they are reported as such.
+ */
+export function renderHaproxy(tree: ServedTree, options: RenderOptions = {}): string | null {
+  const lines = renderLines(tree, options);
+  return lines === null ? null : `${lines.map((line) => line.text).join('\n')}\n`;
+}
+
+/**
+ * The id of the object that a line of the rendered file (counted from 1, as haproxy counts in its messages) belongs
+ * to: a listener, pool, health monitor or member, else the load balancer. Undefined for a line that isn't there.
+ */
+export function ownerOfLine(tree: ServedTree, lineNumber: number, options: RenderOptions = {}): string | undefined {
+  return renderLines(tree, options)?.[lineNumber - 1]?.owner;
+}
+
+function renderLines(tree: ServedTree, options: RenderOptions): readonly Line[] | null {
+  const listeners = tree.listeners.filter((listener) => listener.adminStateUp);
+  if (!tree.adminStateUp || listeners.length === 0) return null;
+  const own = [...globalTexts(tree, listeners, options), ...peerTexts(tree, options.peers ?? [])];
+  return [
+    ...own.map((text) => ({ text, owner: tree.loadBalancerId })),
+    ...listeners.flatMap((listener) => listenerLines(tree, listener)),
+  ];
+}
+
+function globalTexts(tree: ServedTree, listeners: readonly ServedListener[], options: RenderOptions): string[] {
+  const basePath = options.basePath ?? defaultBasePath;
+  const connections = listeners.reduce((sum, listener) => sum + connectionLimit(listener), 0);
+  return [
+    `# Configuration for load balancer ${word(tree.loadBalancerId)}`,
+    'global',
+    '    daemon',
+    '    user nobody',
+    '    log /run/rsyslog/octavia/log local0',
+    '    log /run/rsyslog/octavia/log local1 notice',
+    `    stats socket ${word(`${basePath}/${tree.loadBalancerId}.sock`)} mode 0666 level user`,
+    `    server-state-file ${word(`${basePath}/${tree.loadBalancerId}/servers-state`)}`,
+    `    maxconn ${Math.min(connections, mostConnections)}`,
+    '',
+    'defaults',
+    '    log global',
+    '    retries 3',
+    '    option redispatch',
+    '    option splice-request',
+    '    option splice-response',
+    '    option http-keep-alive',
+  ];
+}
+
+function peerTexts(tree: ServedTree, peers: readonly Peer[]): string[] {
+  if (peers.length === 0) return [];
+  const entries = peers.map((peer) => `    peer ${peerName(peer.amphoraId)} ${word(peer.address)}:${peerPort}`);
+  return ['', `peers ${word(tree.loadBalancerId.replaceAll('-', ''))}_peers`, ...entries];
+}
+
+function listenerLines(tree: ServedTree, listener: ServedListener): readonly Line[] {
+  const limit = connectionLimit(listener);
+  const pool = tree.pools.find((candidate) => candidate.id === listener.defaultPoolId && candidate.adminStateUp);
+  const texts = [
+    '',
+    `frontend ${word(listener.id)}`,
+    `    maxconn ${limit}`,
+    ...tree.vipAddresses.map((address) => `    bind ${word(bracketed(address))}:${listener.protocolPort}`),
+    `    mode ${modeOf(listener.protocol)}`,
+    ...(pool === undefined ? [] : [`    default_backend ${word(pool.id)}:${word(listener.id)}`]),
+    `    timeout client ${listener.timeoutClientData}`,
+    ...(listener.timeoutTcpInspect > 0 ? [`    tcp-request inspect-delay ${listener.timeoutTcpInspect}`] : []),
+    `    log-format ${logFormat(tree, listener)}`,
+  ].map((text) => ({ text, owner: listener.id }));
+  return pool === undefined ? texts : [...texts, ...backendLines(pool, listener, limit)];
+}
+
+/** Blanks are escaped, so that the format is one word. In TCP mode the request's fields stay as `-`. */
+function logFormat(tree: ServedTree, listener: ListenerAttributes): string {
+  const http = listener.protocol === 'HTTP';
+  const fields = [
+    formatWord(tree.projectId),
+    formatWord(tree.loadBalancerId),
+    ...['%f', '%ci', '%cp', '%t'],
+    ...(http ? ['%{+Q}r', '%ST'] : ['-', '-']),
+    ...['%B', '%U', '%[ssl_c_verify]', '%{+Q}[ssl_c_s_dn]', '%b', '%s', '%Tt', http ? '%tsc' : '%ts'],
+  ];
+  return fields.join('\\ ');
+}
+
+function connectionLimit(listener: ListenerAttributes): number {
+  return listener.connectionLimit < 0 ? unlimitedConnections : Math.min(listener.connectionLimit, mostConnections);
+}

@@ -1,0 +1,108 @@
+// A small tree for tests of rendering and serving: one HTTP listener, one pool; members and the rest as asked for.
+import type {
+  HealthMonitorAttributes,
+  ListenerAttributes,
+  MemberAttributes,
+  PoolAttributes,
+  ServedTree,
+} from '../../src/domain/load-balancer/attributes.ts';
+import { deriveId } from '../../src/domain/ids.ts';
+
+export function listener(values: Partial<ListenerAttributes> = {}): ListenerAttributes {
+  return {
+    name: '',
+    description: '',
+    adminStateUp: true,
+    tags: [],
+    protocol: 'HTTP',
+    protocolPort: 80,
+    defaultPoolId: deriveId('pool'),
+    connectionLimit: -1,
+    timeoutClientData: 50_000,
+    timeoutMemberConnect: 5000,
+    timeoutMemberData: 50_000,
+    timeoutTcpInspect: 0,
+    insertHeaders: {},
+    ...values,
+  };
+}
+
+export function pool(values: Partial<PoolAttributes> = {}): PoolAttributes {
+  return {
+    name: '',
+    description: '',
+    adminStateUp: true,
+    tags: [],
+    protocol: 'HTTP',
+    lbAlgorithm: 'ROUND_ROBIN',
+    ...values,
+  };
+}
+
+export function member(values: Partial<MemberAttributes> = {}): MemberAttributes {
+  return {
+    name: '',
+    adminStateUp: true,
+    tags: [],
+    address: '192.0.2.10',
+    protocolPort: 8080,
+    subnetId: null,
+    weight: 1,
+    backup: false,
+    monitorAddress: null,
+    monitorPort: null,
+    ...values,
+  };
+}
+
+export function healthMonitor(values: Partial<HealthMonitorAttributes> = {}): HealthMonitorAttributes {
+  return {
+    name: '',
+    adminStateUp: true,
+    tags: [],
+    type: 'HTTP',
+    delay: 5,
+    timeout: 3,
+    maxRetries: 2,
+    maxRetriesDown: 3,
+    httpMethod: 'GET',
+    urlPath: '/',
+    expectedCodes: '200',
+    httpVersion: 1.0,
+    domainName: null,
+    ...values,
+  };
+}
+
+export interface TreeParts {
+  readonly loadBalancerId?: string;
+  readonly vipAddresses?: readonly string[];
+  readonly adminStateUp?: boolean;
+  readonly projectId?: string;
+  readonly listener?: Partial<ListenerAttributes>;
+  readonly pool?: Partial<PoolAttributes>;
+  readonly members?: readonly Partial<MemberAttributes>[];
+  readonly healthMonitor?: Partial<HealthMonitorAttributes>;
+}
+
+/** Ids are `deriveId('listener')`, `deriveId('pool')`, `deriveId('member', n)` and `deriveId('monitor')`. */
+export function servedTree(parts: TreeParts = {}): ServedTree {
+  return {
+    loadBalancerId: parts.loadBalancerId ?? deriveId('load-balancer'),
+    projectId: parts.projectId ?? 'project',
+    vipAddresses: parts.vipAddresses ?? ['192.0.2.1'],
+    adminStateUp: parts.adminStateUp ?? true,
+    listeners: [{ id: deriveId('listener'), ...listener(parts.listener) }],
+    pools: [
+      {
+        id: deriveId('pool'),
+        ...pool(parts.pool),
+        members: (parts.members ?? []).map((values, index) => ({ id: deriveId('member', index), ...member(values) })),
+        healthMonitor:
+          parts.healthMonitor === undefined
+            ? undefined
+            : { id: deriveId('monitor'), ...healthMonitor(parts.healthMonitor) },
+      },
+    ],
+  };
+}
