@@ -1,0 +1,305 @@
+// A real PostgreSQL without an installation: the default database of `amphi up` and of the tests. The server runs in a
+// session of its own, so it outlives the process that started it; the next one adopts it.
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import {
+  chownSync,
+  closeSync,
+  existsSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import pg from 'pg';
+import { EmbeddedPostgresError } from './embedded-postgres/failure.ts';
+import {
+  existingFolder,
+  explained,
+  layoutOf,
+  type Place,
+  passwordIn,
+  preparePlace,
+  runByRoot,
+} from './embedded-postgres/place.ts';
+import {
+  findPostmaster,
+  type Postmaster,
+  removeStalePidFile,
+  stopPostmaster,
+  untilReady,
+} from './embedded-postgres/postmaster.ts';
+
+export { EmbeddedPostgresError } from './embedded-postgres/failure.ts';
+
+const run = promisify(execFile);
+
+const owner = 'amphitheatre';
+const database = 'amphitheatre';
+/** Crash recovery after a power cut may take a while. */
+const readyTimeoutMs = 120_000;
+const maxLogBytes = 10 * 1024 * 1024;
+/** A unix socket's path may have 107 bytes; PostgreSQL appends `/.s.PGSQL.65535`. */
+const maxSocketFolderBytes = 107 - '/.s.PGSQL.65535.lock'.length;
+
+/** For a small machine; durability as PostgreSQL ships it. */
+const serverSettings: Readonly<Record<string, string>> = {
+  listen_addresses: '127.0.0.1',
+  shared_buffers: '64MB',
+  max_connections: '60',
+  // Refused claims are part of normal work: clients hear of them, the log need not grow with them.
+  log_min_messages: 'log',
+  log_checkpoints: 'off',
+};
+
+export interface StartEmbeddedPostgres {
+  /** Made when missing. */
+  readonly dataDir: string;
+  /** 0, the default, takes a free port. Passed over when the server already runs. */
+  readonly port?: number;
+  readonly log: (message: string) => void;
+  /** PostgreSQL's own settings, over the defaults. */
+  readonly settings?: Readonly<Record<string, string>>;
+}
+
+export interface EmbeddedPostgres {
+  /** Holds the password. */
+  readonly url: string;
+  readonly pid: number;
+  /** Whether the server was already running. */
+  readonly adopted: boolean;
+  /** Ends the server: sessions are closed, everything is written. */
+  stop(mode: 'fast'): Promise<void>;
+}
+
+/**
+ * Starts the PostgreSQL of this `dataDir`, or adopts it when it runs; makes the database at the first start. The server
+ * does not end with this process.
+ * @throws EmbeddedPostgresError, with a sentence that says what to do, when it cannot run here.
+ */
+export async function startEmbeddedPostgres(options: StartEmbeddedPostgres): Promise<EmbeddedPostgres> {
+  const place = await preparePlace(options.dataDir);
+  const password = passwordIn(options.dataDir);
+  const running = await adopt(place);
+  if (running === undefined) await initialise(place, password, options.log);
+  const postmaster = running ?? (await start(place, options));
+  const url = urlOf(postmaster.port, password);
+  await createDatabase(url, options.dataDir);
+  options.log(
+    `PostgreSQL ${running === undefined ? 'started' : 'adopted'}: process ${postmaster.pid}, port ${postmaster.port}`,
+  );
+  return { url, pid: postmaster.pid, adopted: running !== undefined, stop: () => stopPostmaster(place.data) };
+}
+
+/** Stops the PostgreSQL of this `dataDir`. Says whether one was running. */
+export async function stopEmbeddedPostgres(dataDir: string): Promise<boolean> {
+  const folder = existingFolder(dataDir);
+  if (folder === undefined) return false;
+  const { data } = layoutOf(folder);
+  const wasRunning = findPostmaster(data) !== undefined;
+  await stopPostmaster(data);
+  return wasRunning;
+}
+
+/** Stops it and deletes its data for good. */
+export async function removeEmbeddedPostgres(dataDir: string): Promise<void> {
+  await stopEmbeddedPostgres(dataDir);
+  const folder = existingFolder(dataDir);
+  if (folder !== undefined) rmSync(folder, { recursive: true, force: true });
+}
+
+/** The running server, once it takes connections. One that is stopping is waited out. */
+async function adopt(place: Place): Promise<Postmaster | undefined> {
+  if (findPostmaster(place.data) === undefined) return undefined;
+  return untilReady(place.data, () => findPostmaster(place.data) === undefined, readyTimeoutMs);
+}
+
+/** Makes the data directory, or checks the one that is there. */
+async function initialise(place: Place, password: string, log: (message: string) => void): Promise<void> {
+  if (existsSync(place.data)) {
+    checkData(place);
+    return;
+  }
+  log(`making a PostgreSQL ${place.majorVersion} database in ${place.folder}`);
+  // Under another name until it is whole: an initdb that was cut off must not pass for a database.
+  removeUnfinished(place);
+  const mark = `${process.pid}.${randomBytes(4).toString('hex')}.unfinished`;
+  const unfinished = `${place.data}.${mark}`;
+  const passwordFile = join(place.folder, `password.${mark}`);
+  try {
+    writeFileSync(passwordFile, password, { mode: 0o600 });
+    if (runByRoot()) chownSync(passwordFile, place.account.uid, place.account.gid);
+    await runInitdb(place, unfinished, passwordFile);
+    renameSync(unfinished, place.data);
+  } catch (error) {
+    rmSync(unfinished, { recursive: true, force: true });
+    if (!existsSync(place.data)) throw error instanceof EmbeddedPostgresError ? error : explained(place.folder, error);
+  } finally {
+    rmSync(passwordFile, { force: true });
+  }
+}
+
+/** What was left by starters that were killed. */
+function removeUnfinished({ folder }: Place): void {
+  for (const name of readdirSync(folder)) {
+    const pid = /\.(\d+)\.[0-9a-f]+\.unfinished$/.exec(name)?.[1];
+    if (pid !== undefined && !existsSync(`/proc/${pid}`)) rmSync(join(folder, name), { recursive: true, force: true });
+  }
+}
+
+async function runInitdb(place: Place, target: string, passwordFile: string): Promise<void> {
+  const flags = [
+    '--auth=scram-sha-256',
+    '--encoding=UTF8',
+    '--locale=C',
+    `--username=${owner}`,
+    `--pwfile=${passwordFile}`,
+  ];
+  try {
+    await run(join(place.binaries, 'bin', 'initdb'), [...flags, `--pgdata=${target}`], {
+      ...asAccount(place),
+      encoding: 'utf8',
+    });
+  } catch (error) {
+    const { stdout = '', stderr = '' } = error as { stdout?: string; stderr?: string };
+    throw refusal(place, 'initdb', stderr || stdout || (error as Error).message);
+  }
+}
+
+function checkData(place: Place): void {
+  try {
+    const version = readFileSync(join(place.data, 'PG_VERSION'), 'utf8').trim();
+    if (version !== place.majorVersion) {
+      throw new EmbeddedPostgresError(
+        `${place.data} was made by PostgreSQL ${version}, this is ${place.majorVersion}: ` +
+          'choose another dataDir, or move the data with pg_dump of the old version',
+      );
+    }
+    const { uid } = statSync(place.data);
+    if (uid !== place.account.uid) {
+      throw new EmbeddedPostgresError(
+        `${place.data} belongs to user ${uid}, PostgreSQL would run as user ${place.account.uid}: ` +
+          'run as the user who made it or choose another dataDir',
+      );
+    }
+  } catch (error) {
+    throw error instanceof EmbeddedPostgresError ? error : explained(place.data, error);
+  }
+}
+
+async function start(place: Place, { port = 0, settings = {} }: StartEmbeddedPostgres): Promise<Postmaster> {
+  removeStalePidFile(place.data);
+  // A free port may be taken by somebody else before PostgreSQL binds it: then another is tried.
+  for (let attempt = 1; ; attempt++) {
+    const chosen = await reservePort(port);
+    const output = logOffset(place);
+    const child = launch(place, { ...serverSettings, ...settings, port: String(chosen) });
+    const postmaster = await untilReady(
+      place.data,
+      () => child.exitCode !== null || child.signalCode !== null,
+      readyTimeoutMs,
+    );
+    if (postmaster !== undefined) return postmaster;
+    const said = readFileSync(place.logFile, 'utf8').slice(output);
+    // Another process may have started the server between our look and our start.
+    const other = await adopt(place);
+    if (other !== undefined) return other;
+    if (port !== 0 || attempt === 3 || !said.includes('Address already in use')) throw refusal(place, 'postgres', said);
+  }
+}
+
+function launch(place: Place, settings: Readonly<Record<string, string>>): ChildProcess {
+  const sockets = Buffer.byteLength(place.sockets) <= maxSocketFolderBytes ? place.sockets : '';
+  const all = { ...settings, unix_socket_directories: sockets, unix_socket_permissions: '0700' };
+  const flags = Object.entries(all).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
+  const output = openSync(place.logFile, 'a', 0o600);
+  try {
+    const child = spawn(join(place.binaries, 'bin', 'postgres'), ['-D', place.data, ...flags], {
+      ...asAccount(place),
+      detached: true,
+      stdio: ['ignore', output, output],
+    });
+    child.on('error', () => undefined);
+    child.unref();
+    return child;
+  } finally {
+    closeSync(output);
+  }
+}
+
+/** The working directory is one that every user may enter; no variable of ours (DATABASE_URL, PG…) reaches the server. */
+function asAccount({ account }: Place) {
+  const user = runByRoot() ? { uid: account.uid, gid: account.gid } : {};
+  return { ...user, cwd: '/', env: { PATH: process.env['PATH'], LC_ALL: 'C', TZ: 'UTC' } };
+}
+
+/** Starts the log anew when it has grown large; gives the length from which new lines count. */
+function logOffset({ logFile }: Place): number {
+  if (!existsSync(logFile)) return 0;
+  if (statSync(logFile).size < maxLogBytes) return readFileSync(logFile, 'utf8').length;
+  renameSync(logFile, `${logFile}.1`);
+  return 0;
+}
+
+/** The port asked for if it is free, any free one for 0. */
+async function reservePort(port: number): Promise<number> {
+  const probe = createServer();
+  try {
+    await new Promise<void>((resolve, reject) => probe.once('error', reject).listen(port, '127.0.0.1', resolve));
+    const address = probe.address();
+    return typeof address === 'object' && address !== null ? address.port : port;
+  } catch (error) {
+    throw new EmbeddedPostgresError(
+      `port ${port} of 127.0.0.1, which PostgreSQL shall listen on, cannot be used: ${(error as NodeJS.ErrnoException).code}`,
+      error,
+    );
+  } finally {
+    await new Promise((resolve) => probe.close(resolve));
+  }
+}
+
+function refusal(place: Place, program: string, said: string): EmbeddedPostgresError {
+  if (/No space left on device/.test(said)) {
+    return new EmbeddedPostgresError(`there is no space left on the disk that holds ${place.folder}`);
+  }
+  const reason = said.trim().split('\n').slice(-5).join(' | ');
+  return new EmbeddedPostgresError(`PostgreSQL does not start on ${place.folder}: ${program} said: ${reason}`);
+}
+
+function urlOf(port: number, password: string): string {
+  return `postgresql://${owner}:${password}@127.0.0.1:${port}/${database}`;
+}
+
+async function createDatabase(url: string, dataDir: string): Promise<void> {
+  const maintenance = new URL(url);
+  maintenance.pathname = '/postgres';
+  const client = new pg.Client({ connectionString: maintenance.href });
+  try {
+    await client.connect();
+    const { rowCount } = await client.query('SELECT FROM pg_database WHERE datname = $1', [database]);
+    if (rowCount === 0) await client.query(`CREATE DATABASE ${database}`);
+  } catch (error) {
+    const { code, message } = error as { code?: string; message: string };
+    if (code === duplicateDatabase || code === uniqueViolation) return;
+    if (code === invalidPassword) {
+      throw new EmbeddedPostgresError(
+        `the password in ${join(dataDir, 'postgresql.password')} is not that of its database`,
+        error,
+      );
+    }
+    throw new EmbeddedPostgresError(`the embedded PostgreSQL does not answer: ${message}`, error);
+  } finally {
+    await client.end().catch(() => undefined);
+  }
+}
+
+const duplicateDatabase = '42P04';
+/** Two starters make it at the same time: one sees this instead of the code above. */
+const uniqueViolation = '23505';
+const invalidPassword = '28P01';
