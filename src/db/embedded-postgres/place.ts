@@ -14,6 +14,7 @@ import {
   realpathSync,
   renameSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -26,6 +27,9 @@ const run = promisify(execFile);
 /** Readable by everybody, written by root alone. */
 const rootHome = '/var/lib/amphitheatre';
 const systemUser = 'postgres';
+/** In the dataDir: the data itself of an ordinary user; for root, a file that says where the data lies. */
+const ordinaryName = 'postgresql';
+const recordName = 'postgresql.folder';
 
 export interface Account {
   readonly uid: number;
@@ -51,6 +55,7 @@ export interface Place {
 /** Finds or makes everything but the data itself. */
 export async function preparePlace(dataDir: string): Promise<Place> {
   makeDataDir(dataDir);
+  refuseAnotherUsers(dataDir);
   const packaged = packagedBinaries();
   const place = placeIn(dataDir, await accountToRunAs(), packaged.majorVersion);
   makePrivateFolder(place.folder, place.account);
@@ -62,7 +67,7 @@ export async function preparePlace(dataDir: string): Promise<Place> {
 /** The folder of data that was made for this `dataDir` before; undefined when there is none. Makes nothing. */
 export function existingFolder(dataDir: string): string | undefined {
   if (runByRoot()) return recordedFolder(dataDir);
-  const folder = join(dataDir, 'postgresql');
+  const folder = join(dataDir, ordinaryName);
   return existsSync(folder) ? folder : undefined;
 }
 
@@ -94,12 +99,21 @@ function makeDataDir(dataDir: string): void {
   }
 }
 
-function placeIn(dataDir: string, account: Account, majorVersion: string): Omit<Place, 'binaries'> {
-  const folder = runByRoot() ? (recordedFolder(dataDir) ?? recordFolder(dataDir)) : join(dataDir, 'postgresql');
-  return { ...layoutOf(folder), account, majorVersion };
+/** Root and ordinary users keep data in different places: going on would silently begin a second, empty database. */
+function refuseAnotherUsers(dataDir: string): void {
+  const ours = runByRoot() ? recordName : ordinaryName;
+  const theirs = runByRoot() ? ordinaryName : recordName;
+  if (!existsSync(join(dataDir, theirs)) || existsSync(join(dataDir, ours))) return;
+  const who = runByRoot() ? `user ${statSync(join(dataDir, theirs)).uid}` : 'root';
+  throw new EmbeddedPostgresError(
+    `${dataDir} holds the database of ${who}: run as that user or choose another dataDir`,
+  );
 }
 
-const recordName = 'postgresql.folder';
+function placeIn(dataDir: string, account: Account, majorVersion: string): Omit<Place, 'binaries'> {
+  const folder = runByRoot() ? (recordedFolder(dataDir) ?? recordFolder(dataDir)) : join(dataDir, ordinaryName);
+  return { ...layoutOf(folder), account, majorVersion };
+}
 
 /** Written down rather than derived each time: a data folder that was moved keeps its database. */
 function recordFolder(dataDir: string): string {

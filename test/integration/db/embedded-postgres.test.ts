@@ -1,4 +1,13 @@
-import { chmodSync, chownSync, existsSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from '@jest/globals';
@@ -128,6 +137,13 @@ describe('what cannot work is said in a sentence', () => {
     const dataDir = await stoppedDatabase('foreign');
     chownSync(dataOf(dataDir), 65_534, 65_534);
     await refused(dataDir, /belongs to user 65534, PostgreSQL would run as user \d+/);
+  });
+
+  (byRoot ? test : test.skip)('a dataDir in which an ordinary user has a database', async () => {
+    const dataDir = newDataDir('ordinary');
+    mkdirSync(join(dataDir, 'postgresql'), { recursive: true });
+    chownSync(join(dataDir, 'postgresql'), 1234, 1234);
+    await refused(dataDir, /ordinary holds the database of user 1234: run as that user/);
   });
 
   test('a folder that holds something else', async () => {
