@@ -1,0 +1,379 @@
+// A durable entity on nact's spawnPersistent. Glue: it receives, asks the domain what that means, has it written,
+// answers, and starts the steps that are due. There is no decision in it.
+import { dispatch, spawnPersistent, stop } from 'nact';
+import { OutcomeUnknownError, SequenceConflictError, StaleEpochError } from '../../db/failures.ts';
+import type { AppendResult, Entry, Fence } from '../../db/journal.ts';
+import type { Decision, Refusal } from '../../domain/decision.ts';
+import { type Advance, advance, type Entity, type EntityDefinition, type StepTimeouts } from '../../domain/entity.ts';
+import type { StepEnded } from '../../domain/load-balancer/steps.ts';
+import { rowChanges, type Rows } from '../../domain/projection.ts';
+import type { RetryPolicy } from '../../domain/step.ts';
+import { type ActorSurroundings, begin, childPath, end, type NactRef, pause } from './actor.ts';
+import { keyOf, type ReplayedEntry, type SnapshotData, type Writing } from './persistence-engine.ts';
+import type { ActorRecord } from './registry.ts';
+import type { ReplyTo } from './reply.ts';
+import { startStep, type StepWorker } from './step-worker.ts';
+
+export type CommandReply<Answer> =
+  | { readonly type: 'ok'; readonly answer: Answer }
+  | { readonly type: 'refused'; readonly refusal: Refusal }
+  /** The mailbox is full. */
+  | { readonly type: 'busy'; readonly retryAfterMs: number }
+  /** Its actor was given up. */
+  | { readonly type: 'faulted'; readonly reason: string };
+
+/** Who sent a command; absent where entities command each other, whose commands are idempotent by themselves. */
+export interface CommandIdentity {
+  readonly id: string;
+  readonly digest: string;
+}
+
+export type EntityMessage<E extends Entity> =
+  | {
+      readonly type: 'command';
+      readonly command: E['command'];
+      readonly identity: CommandIdentity | undefined;
+      readonly replyTo: ReplyTo<CommandReply<E['answer']>>;
+    }
+  | StepEnded<E['result']>
+  /** A time has come, or the entity has just been recovered. */
+  | { readonly type: 'wake' }
+  | { readonly type: 'read'; readonly read: (state: E['state'] | undefined) => void };
+
+export interface EntitySurroundings<E extends Entity> extends ActorSurroundings {
+  readonly definition: EntityDefinition<E>;
+  readonly rowsOf: (state: E['state'] | undefined) => Rows;
+  readonly runStep: (step: E['step'], signal: AbortSignal) => Promise<E['result']>;
+  readonly fenceOf: (id: string) => Fence;
+  readonly leaseLost: () => AbortSignal;
+  readonly now: () => number;
+  readonly policy: RetryPolicy;
+  readonly timeouts: StepTimeouts;
+  readonly snapshotEvery: number;
+  /** After every durable change. */
+  readonly onChange: (id: string, before: E['state'] | undefined, after: E['state']) => void;
+  readonly onWakeAt: (id: string, at: number | undefined) => void;
+  /** The actor has stopped, or must be stopped: it is over, another node owns it, or it was given up. */
+  readonly onEnd: (id: string, why: 'over' | 'stale' | { readonly fault: Error }) => void;
+}
+
+export interface LiveEntity<E extends Entity> {
+  readonly record: ActorRecord;
+  /** Steps under way. */
+  readonly steps: ReadonlyMap<string, StepWorker>;
+  tell(message: EntityMessage<E>): void;
+  stop(): void;
+}
+
+interface Current<E extends Entity> {
+  readonly seq: number;
+  readonly state: E['state'] | undefined;
+  /** What the tables show; undefined until the first change after a replay. */
+  readonly rows: Rows | undefined;
+  /** Replayed, and nothing received since. */
+  readonly isFresh: boolean;
+}
+
+type Persist = (data: unknown, tags: readonly string[], writing: Writing) => Promise<void>;
+interface Context {
+  readonly recovering?: boolean;
+  readonly persist: Persist;
+}
+
+export function spawnEntity<E extends Entity>(
+  parent: NactRef,
+  id: string,
+  name: string,
+  surroundings: EntitySurroundings<E>,
+): LiveEntity<E> {
+  return new EntityActor(parent, id, name, surroundings);
+}
+
+class EntityActor<E extends Entity> implements LiveEntity<E> {
+  readonly record: ActorRecord;
+  readonly steps = new Map<string, StepWorker>();
+  readonly #id: string;
+  readonly #ref: NactRef;
+  readonly #with: EntitySurroundings<E>;
+  readonly #crashes: number[] = [];
+  #current: Current<E> = nothing();
+  #isStopped = false;
+
+  constructor(parent: NactRef, id: string, name: string, surroundings: EntitySurroundings<E>) {
+    this.#id = id;
+    this.#with = surroundings;
+    const { definition, registry } = surroundings;
+    this.record = registry.add(childPath(parent, name), definition.kind);
+    this.record.describe = () => this.#current.state;
+    this.#ref = spawnPersistent(
+      parent,
+      (current: Current<E>, message: unknown, ctx: unknown) => this.#receive(current, message, ctx as Context),
+      keyOf(definition.kind, id),
+      name,
+      {
+        initialState: nothing<E>(),
+        snapshotEvery: surroundings.snapshotEvery,
+        snapshotEncoder: ({ seq, state }: Current<E>): SnapshotData => ({ seq, state }),
+        snapshotDecoder: (json: unknown) => recovered<E>(json as SnapshotData),
+        onCrash: (message, error, ctx) => this.#onCrash(message, error, ctx),
+        afterStop: () => this.#afterStop(),
+      },
+    ) as NactRef;
+  }
+
+  tell(message: EntityMessage<E>): void {
+    if (this.#isStopped) return this.#with.registry.addDeadLetter(this.record.path, message.type);
+    this.record.pending++;
+    dispatch(this.#ref, message);
+  }
+
+  stop(): void {
+    if (!this.#isStopped) stop(this.#ref);
+    this.#afterStop();
+  }
+
+  #afterStop(): void {
+    if (this.#isStopped) return;
+    this.#isStopped = true;
+    this.steps.clear();
+    this.#with.registry.remove(this.record);
+  }
+
+  async #receive(current: Current<E>, message: unknown, ctx: Context): Promise<Current<E>> {
+    if (ctx.recovering === true) {
+      const { seq, events } = message as ReplayedEntry;
+      const { definition } = this.#with;
+      const state = (events as readonly E['event'][]).reduce<E['state'] | undefined>(definition.evolve, current.state);
+      this.#current = { seq, state, rows: undefined, isFresh: true };
+      return this.#current;
+    }
+    const live = message as EntityMessage<E>;
+    begin(this.record, live);
+    this.#current = current;
+    this.#current = await this.#handle(current, live, ctx.persist);
+    end(this.record);
+    return this.#current;
+  }
+
+  async #handle(current: Current<E>, message: EntityMessage<E>, persist: Persist): Promise<Current<E>> {
+    const { definition, policy, now } = this.#with;
+    switch (message.type) {
+      case 'command':
+        return this.#handleCommand(current, message, persist);
+      case 'stepEnded': {
+        this.steps.delete(message.key);
+        const decision = definition.decideStepEnded(current.state, message, now(), policy);
+        return this.#carryOut(current, decision, persist);
+      }
+      case 'wake':
+        return this.#carryOut(current, { type: 'accept', events: [], answer: null }, persist);
+      case 'read':
+        message.read(current.state);
+        return current;
+    }
+  }
+
+  async #handleCommand(
+    current: Current<E>,
+    { command, identity, replyTo }: Extract<EntityMessage<E>, { type: 'command' }>,
+    persist: Persist,
+  ): Promise<Current<E>> {
+    const decision = this.#with.definition.decide(current.state, command, this.#with.now());
+    let reply: CommandReply<E['answer']> | undefined;
+    const next = await this.#carryOut(current, decision, persist, identity, (given) => (reply = given));
+    if (reply !== undefined) replyTo.tell(reply);
+    return next;
+  }
+
+  /** Writes what a decision means, then does what the plan says. */
+  async #carryOut(
+    current: Current<E>,
+    decision: Decision<E['event'], E['answer']>,
+    persist: Persist,
+    identity?: CommandIdentity,
+    answer: (reply: CommandReply<E['answer']>) => void = () => undefined,
+  ): Promise<Current<E>> {
+    const { definition, now, timeouts } = this.#with;
+    const reply = replyOf(decision);
+    if (decision.type === 'refuse') {
+      answer(await this.#keepAnswer(reply, identity, persist));
+      return current;
+    }
+    const at = now();
+    const given = [...(current.isFresh ? definition.decideResumed(current.state, at) : []), ...decision.events];
+    const next = advance(definition, current.state, given, at, timeouts);
+    if (next.events.length === 0) {
+      answer(await this.#keepAnswer(reply, identity, persist));
+      this.#with.onWakeAt(this.#id, next.wakeAt);
+      return { ...current, isFresh: false };
+    }
+    const rows = this.#with.rowsOf(next.state);
+    const entry = this.#entry(current, next, rows, decision.claims, identity, reply);
+    const result = await this.#write(entry, persist);
+    switch (result.type) {
+      case 'duplicate':
+        answer(storedReply(result, identity));
+        return current;
+      case 'claimed': {
+        const instead = decision.whenClaimed?.(result.claim);
+        if (instead === undefined) throw new Error(`nothing is decided for a claim that others hold: ${result.claim.value}`);
+        return this.#carryOut(current, instead, persist, identity, answer);
+      }
+      case 'written':
+        answer(reply);
+        this.#takeEffect(current, next, at);
+        return { seq: current.seq + 1, state: next.state, rows, isFresh: false };
+    }
+  }
+
+  /** Refusals, and acceptances that change nothing, are kept for repeats all the same. */
+  async #keepAnswer(
+    reply: CommandReply<E['answer']>,
+    identity: CommandIdentity | undefined,
+    persist: Persist,
+  ): Promise<CommandReply<E['answer']>> {
+    if (identity === undefined) return reply;
+    const { definition, fenceOf } = this.#with;
+    const result = await this.#write(
+      {
+        kind: definition.kind,
+        id: this.#id,
+        fence: fenceOf(this.#id),
+        schemaVersion: definition.schemaVersion,
+        events: [],
+        command: { ...identity, answer: reply },
+        rows: { upserts: {}, deletes: {} },
+        isOver: false,
+        hasWork: false,
+        work: null,
+      },
+      persist,
+    );
+    return result.type === 'duplicate' ? storedReply(result, identity) : reply;
+  }
+
+  #entry(
+    current: Current<E>,
+    next: Advance<E>,
+    rows: Rows,
+    claims: Entry['claims'],
+    identity: CommandIdentity | undefined,
+    reply: CommandReply<E['answer']>,
+  ): Entry {
+    const { definition, fenceOf, rowsOf } = this.#with;
+    const steps = next.state?.steps;
+    const hasWork = Object.keys(steps?.running ?? {}).length > 0;
+    return {
+      kind: definition.kind,
+      id: this.#id,
+      fence: fenceOf(this.#id),
+      seq: current.seq + 1,
+      schemaVersion: definition.schemaVersion,
+      events: next.events,
+      command: identity === undefined ? undefined : { ...identity, answer: reply },
+      claims,
+      rows: rowChanges(current.rows ?? rowsOf(current.state), rows),
+      isOver: next.state !== undefined && definition.isOver(next.state),
+      hasWork,
+      wakeAt: next.wakeAt,
+      work: hasWork || Object.keys(steps?.retries ?? {}).length > 0 ? steps : null,
+    };
+  }
+
+  async #write(entry: Entry, persist: Persist): Promise<AppendResult> {
+    const writing: Writing = { entry, result: undefined };
+    await persist({ seq: entry.seq, events: entry.events }, [], writing);
+    if (writing.result === undefined) throw new Error('the journal gave no result');
+    return writing.result;
+  }
+
+  #takeEffect(current: Current<E>, next: Advance<E>, at: number): void {
+    const { registry, leaseLost, runStep, definition, onChange, onWakeAt, onEnd } = this.#with;
+    for (const key of next.cancel) this.steps.get(key)?.cancel();
+    for (const started of next.start) {
+      const worker = startStep<E['step'], E['result']>({
+        parent: this.#ref,
+        registry,
+        started,
+        now: at,
+        leaseLost: leaseLost(),
+        run: runStep,
+        onEnd: (ended) => this.tell(ended),
+      });
+      this.steps.set(worker.key, worker);
+    }
+    onWakeAt(this.#id, next.wakeAt);
+    if (next.state === undefined) return;
+    onChange(this.#id, current.state, next.state);
+    if (definition.isOver(next.state)) onEnd(this.#id, 'over');
+  }
+
+  /** nact asks here what to do after a throw; symbols of its context are the possible answers. */
+  async #onCrash(
+    message: unknown,
+    error: Error | undefined,
+    // oxlint-disable-next-line no-wrapper-object-types -- as nact declares them
+    ctx: { readonly stop: Symbol; readonly reset: Symbol },
+  ): Promise<Symbol> {
+    const fault = error ?? new Error('unknown');
+    const isReplay = message !== undefined && (message as { readonly type?: string }).type === undefined;
+    if (message !== undefined && !isReplay) end(this.record);
+    this.steps.clear();
+    if (fault instanceof StaleEpochError) {
+      this.#with.onEnd(this.#id, 'stale');
+      return ctx.stop;
+    }
+    if (fault instanceof OutcomeUnknownError || fault instanceof SequenceConflictError) {
+      // Recover first, then take the message up again: a command is known by its id, a step's end by its run.
+      this.record.lastError = { message: fault.message, at: Date.now() };
+      const verdict =
+        fault instanceof OutcomeUnknownError
+          ? 'restart'
+          : await pause(this.record, this.#crashes, fault, undefined, this.#with.log, message);
+      if (verdict === 'restart') {
+        if (message !== undefined) this.tell(message as EntityMessage<E>);
+        this.tell({ type: 'wake' });
+        return ctx.reset;
+      }
+    }
+    // A journal that cannot be replayed today cannot be replayed in a second either.
+    const verdict = isReplay
+      ? 'giveUp'
+      : await pause(this.record, this.#crashes, fault, undefined, this.#with.log, message);
+    if ((message as EntityMessage<E> | undefined)?.type === 'command') {
+      const { replyTo } = message as Extract<EntityMessage<E>, { type: 'command' }>;
+      replyTo.tell({ type: 'faulted', reason: fault.message });
+    }
+    if (verdict === 'restart') {
+      this.tell({ type: 'wake' });
+      return ctx.reset;
+    }
+    this.#with.onEnd(this.#id, { fault });
+    return ctx.stop;
+  }
+}
+
+function nothing<E extends Entity>(): Current<E> {
+  return { seq: 0, state: undefined, rows: undefined, isFresh: true };
+}
+
+function recovered<E extends Entity>({ seq, state }: SnapshotData): Current<E> {
+  return { seq, state: state as E['state'], rows: undefined, isFresh: true };
+}
+
+function replyOf<Answer>(decision: Decision<unknown, Answer>): CommandReply<Answer> {
+  return decision.type === 'accept'
+    ? { type: 'ok', answer: decision.answer }
+    : { type: 'refused', refusal: decision.refusal };
+}
+
+/** The answer of the first time, or a refusal when the same id was used for something else. */
+function storedReply<Answer>(
+  { digest, answer }: Extract<AppendResult, { type: 'duplicate' }>,
+  identity: CommandIdentity | undefined,
+): CommandReply<Answer> {
+  if (digest === identity?.digest) return answer as CommandReply<Answer>;
+  const message = `commandId ${identity?.id} was used before with other parameters`;
+  return { type: 'refused', refusal: { code: 'commandIdReused', message, field: 'commandId' } };
+}
+

@@ -1,0 +1,100 @@
+// A step's worker: a short-lived child of its entity that carries out one step through drivers and sends its end back
+// as a message. It ends when the step does, when its deadline passes, when the entity does not want it any more, and
+// when this node loses its lease.
+import { dispatch, spawn, stop } from 'nact';
+import type { StartedStep } from '../../domain/entity.ts';
+import type { StepEnded, StepOutcome } from '../../domain/load-balancer/steps.ts';
+import type { StepFailure } from '../../domain/step.ts';
+import { begin, childPath, end, type NactRef } from './actor.ts';
+import type { Registry } from './registry.ts';
+
+export interface StepWorkerOptions<Step extends { readonly key: string; readonly type: string }, Result> {
+  readonly parent: NactRef;
+  readonly registry: Registry;
+  readonly started: StartedStep<Step>;
+  readonly now: number;
+  /** Aborted when this node must not touch the world any more. */
+  readonly leaseLost: AbortSignal;
+  readonly run: (step: Step, signal: AbortSignal) => Promise<Result>;
+  readonly onEnd: (ended: StepEnded<Result>) => void;
+}
+
+export interface StepWorker {
+  readonly key: string;
+  /** The end still comes: as a failure. */
+  cancel(): void;
+}
+
+class StepAbortedError extends Error {}
+
+export function startStep<Step extends { readonly key: string; readonly type: string }, Result>(
+  options: StepWorkerOptions<Step, Result>,
+): StepWorker {
+  const { parent, registry, started, leaseLost } = options;
+  const { step, run, deadlineAt } = started;
+  const controller = new AbortController();
+  const abort = (why: string) => controller.abort(new StepAbortedError(why));
+  const onLeaseLost = () => abort('this node lost its lease');
+  leaseLost.addEventListener('abort', onLeaseLost, { once: true });
+  const timeoutMs = Math.max(0, deadlineAt - options.now);
+  const timer = setTimeout(() => abort(`no answer within ${Math.round(timeoutMs / 100) / 10} s`), timeoutMs);
+  const name = `step-${run}`;
+  const record = registry.add(childPath(parent, name), `step ${step.type}`);
+  record.describe = () => ({ step, deadlineAt });
+  const cleanUp = () => {
+    clearTimeout(timer);
+    leaseLost.removeEventListener('abort', onLeaseLost);
+    registry.remove(record);
+  };
+  const worker = spawn(
+    parent,
+    async () => {
+      begin(record, { type: step.type });
+      if (leaseLost.aborted) onLeaseLost();
+      const outcome = await outcomeOf(options.run(step, controller.signal), controller.signal);
+      end(record);
+      cleanUp();
+      stop(worker);
+      options.onEnd({ type: 'stepEnded', key: step.key, run, outcome });
+    },
+    name,
+    {
+      onCrash: (_message, error, ctx) => {
+        cleanUp();
+        options.onEnd({ type: 'stepEnded', key: step.key, run, outcome: { ok: false, failure: failureOf(error) } });
+        return ctx.stop;
+      },
+      afterStop: () => {
+        cleanUp();
+        abort('its entity stopped');
+      },
+    },
+  ) as NactRef;
+  dispatch(worker, {});
+  return { key: step.key, cancel: () => abort('it is not wanted any more') };
+}
+
+/** Does not wait for a driver that ignores its signal. */
+async function outcomeOf<Result>(work: Promise<Result>, signal: AbortSignal): Promise<StepOutcome<Result>> {
+  const aborted = new Promise<never>((_, reject) => {
+    if (signal.aborted) reject(signal.reason as Error);
+    signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
+  });
+  try {
+    return { ok: true, result: await Promise.race([work, aborted]) };
+  } catch (error) {
+    work.catch(() => undefined);
+    return { ok: false, failure: failureOf(signal.aborted ? signal.reason : error) };
+  }
+}
+
+/** What drivers throw, and anything else, as it is kept and shown. Drivers' failures are known by their fields. */
+function failureOf(error: unknown): StepFailure {
+  const fields = (error ?? {}) as { readonly call?: unknown; readonly requestId?: unknown; readonly name?: unknown };
+  return {
+    message: error instanceof Error ? error.message : String(error),
+    call: typeof fields.call === 'string' ? fields.call : null,
+    requestId: typeof fields.requestId === 'string' ? fields.requestId : null,
+    permanent: fields.name === 'PermanentFailure',
+  };
+}

@@ -1,0 +1,294 @@
+// The journal: appends in groups, loads in groups. Entries of many actors that are ready together travel in one
+// statement; while it is under way, the next group gathers. So the number of transactions follows the database's
+// pace, and nobody waits for a timer.
+import type { Pool } from 'pg';
+import type { Claim } from '../domain/decision.ts';
+import type { EntityKind } from '../domain/entity.ts';
+import { appendFunction } from './append-function.ts';
+import {
+  AppendRejectedError,
+  isDatabaseAway,
+  OutcomeUnknownError,
+  SequenceConflictError,
+  StaleEpochError,
+} from './failures.ts';
+import { columnNamed } from './projection-columns.ts';
+import type { RowChanges } from '../domain/projection.ts';
+
+export interface Fence {
+  readonly family: string;
+  readonly shard: number;
+  readonly node: string;
+  readonly epoch: number;
+}
+
+export interface AnsweredCommand {
+  readonly id: string;
+  /** SHA-256 of the parameters, hex. */
+  readonly digest: string;
+  readonly answer: unknown;
+}
+
+export interface Entry {
+  readonly kind: EntityKind;
+  readonly id: string;
+  readonly fence: Fence;
+  /** The number this entry takes in the entity's journal; undefined when only a command's answer is kept. */
+  readonly seq?: number | undefined;
+  readonly schemaVersion: number;
+  readonly events: readonly unknown[];
+  readonly command?: AnsweredCommand | undefined;
+  readonly claims?: readonly Claim[] | undefined;
+  readonly rows: RowChanges;
+  readonly isOver: boolean;
+  readonly hasWork: boolean;
+  /** Milliseconds since the epoch. */
+  readonly wakeAt?: number | undefined;
+  readonly work: unknown;
+}
+
+export type AppendResult =
+  | { readonly type: 'written' }
+  | { readonly type: 'duplicate'; readonly entityId: string; readonly digest: string; readonly answer: unknown }
+  | { readonly type: 'claimed'; readonly claim: Claim };
+
+export interface LoadedEntry {
+  readonly seq: number;
+  readonly schemaVersion: number;
+  readonly events: readonly unknown[];
+}
+
+/** What there is to recover an entity from. */
+export interface LoadedEntity {
+  readonly isOver: boolean;
+  readonly fault: string | null;
+  readonly snapshot: { readonly seq: number; readonly schemaVersion: number; readonly state: unknown } | null;
+  readonly entries: readonly LoadedEntry[];
+}
+
+export interface SnapshotToWrite {
+  readonly kind: EntityKind;
+  readonly id: string;
+  readonly fence: Fence;
+  readonly seq: number;
+  readonly schemaVersion: number;
+  readonly state: unknown;
+}
+
+interface WaitingAppend {
+  readonly entry: Entry;
+  readonly json: string;
+  readonly resolve: (result: AppendResult) => void;
+  readonly reject: (error: Error) => void;
+}
+
+interface WaitingLoad {
+  readonly kind: EntityKind;
+  readonly id: string;
+  readonly resolve: (loaded: LoadedEntity | undefined) => void;
+  readonly reject: (error: Error) => void;
+}
+
+/** Bounds of one statement: entries and bytes of JSON. A single larger entry travels alone. */
+const groupLimit = { entries: 200, bytes: 4 * 1024 * 1024 };
+
+const loadSql = `
+  select e.kind, e.id, e.is_over, e.fault, s.seq as snapshot_seq, s.schema_version as snapshot_version, s.state,
+         coalesce((select json_agg(json_build_array(j.seq, j.schema_version, j.events) order by j.seq)
+                   from journal j where j.kind = e.kind and j.entity_id = e.id and j.seq > coalesce(s.seq, 0)), '[]') as entries
+  from unnest($1::text[], $2::uuid[]) wanted (kind, id)
+  join entities e using (kind, id)
+  left join snapshots s on s.kind = e.kind and s.entity_id = e.id`;
+
+/** Only under the current epoch, and only over an older one. */
+const snapshotSql = `
+  insert into snapshots (kind, entity_id, seq, schema_version, state)
+  select $1, $2::uuid, $3, $4, $5::jsonb
+  from shards where family = $6 and shard = $7 and owner = $8::uuid and epoch = $9 for share
+  on conflict (kind, entity_id) do update
+    set seq = excluded.seq, schema_version = excluded.schema_version, state = excluded.state, at = now()
+    where snapshots.seq < excluded.seq`;
+
+export class Journal {
+  readonly #pool: Pool;
+  #appends: WaitingAppend[] = [];
+  #isAppending = false;
+  #loads: WaitingLoad[] = [];
+  #isLoading = false;
+  /** Since the start, for metrics. */
+  readonly counters = { entries: 0, statements: 0, loads: 0 };
+
+  constructor(pool: Pool) {
+    this.#pool = pool;
+  }
+
+  /** Entries that wait for their statement. */
+  get backlog(): number {
+    return this.#appends.length;
+  }
+
+  /**
+   * Writes an entry, all of it or nothing. Resolves when it is durable. Not idempotent: after OutcomeUnknownError the
+   * caller must load the entity to learn what happened.
+   *
+   * @throws StaleEpochError, SequenceConflictError, OutcomeUnknownError, AppendRejectedError
+   */
+  append(entry: Entry): Promise<AppendResult> {
+    return new Promise((resolve, reject) => {
+      this.#appends.push({ entry, json: JSON.stringify(entryJson(entry)), resolve, reject });
+      if (!this.#isAppending) void this.#appendAll();
+    });
+  }
+
+  async #appendAll(): Promise<void> {
+    this.#isAppending = true;
+    // Let every actor that is ready in this turn of the event loop join.
+    await new Promise(setImmediate);
+    while (this.#appends.length > 0) await this.#appendGroup(this.#takeGroup());
+    this.#isAppending = false;
+  }
+
+  #takeGroup(): WaitingAppend[] {
+    let bytes = 0;
+    let count = 0;
+    for (const { json } of this.#appends) {
+      bytes += json.length;
+      if (count > 0 && (bytes > groupLimit.bytes || count === groupLimit.entries)) break;
+      count++;
+    }
+    return this.#appends.splice(0, count);
+  }
+
+  async #appendGroup(group: readonly WaitingAppend[]): Promise<void> {
+    try {
+      const outcomes = await this.#write(group);
+      for (const [index, waiting] of group.entries()) settle(waiting, outcomes.get(index));
+    } catch (error) {
+      if (isDatabaseAway(error)) {
+        for (const { reject } of group) reject(new OutcomeUnknownError(error));
+      } else if (group.length > 1) {
+        // One of them is at fault; alone, it fails nobody else.
+        for (const waiting of group) await this.#appendGroup([waiting]);
+      } else {
+        for (const { entry, reject } of group) reject(new AppendRejectedError(entry.kind, entry.id, error));
+      }
+    }
+  }
+
+  async #write(group: readonly WaitingAppend[]): Promise<ReadonlyMap<number, Outcome>> {
+    const text = `select idx, outcome, detail from ${appendFunction}($1::jsonb)`;
+    const values = [`[${group.map(({ json }) => json).join(',')}]`];
+    this.counters.statements++;
+    this.counters.entries += group.length;
+    const { rows } = await this.#pool.query<Outcome & { idx: number }>({ name: appendFunction, text, values });
+    return new Map(rows.map((row) => [row.idx, row]));
+  }
+
+  /**
+   * What there is of an entity; undefined when there never was one.
+   *
+   * @throws OutcomeUnknownError when the database is away
+   */
+  load(kind: EntityKind, id: string): Promise<LoadedEntity | undefined> {
+    return new Promise((resolve, reject) => {
+      this.#loads.push({ kind, id, resolve, reject });
+      if (!this.#isLoading) void this.#loadAll();
+    });
+  }
+
+  async #loadAll(): Promise<void> {
+    this.#isLoading = true;
+    await new Promise(setImmediate);
+    while (this.#loads.length > 0) await this.#loadGroup(this.#loads.splice(0, groupLimit.entries));
+    this.#isLoading = false;
+  }
+
+  async #loadGroup(group: readonly WaitingLoad[]): Promise<void> {
+    try {
+      this.counters.loads++;
+      const values = [group.map(({ kind }) => kind), group.map(({ id }) => id)];
+      const { rows } = await this.#pool.query<LoadedRow>({ name: 'load_entities', text: loadSql, values });
+      const found = new Map(rows.map((row) => [`${row.kind}/${row.id}`, loadedEntity(row)]));
+      for (const { kind, id, resolve } of group) resolve(found.get(`${kind}/${id}`));
+    } catch (error) {
+      const failure = isDatabaseAway(error) ? new OutcomeUnknownError(error) : asError(error);
+      for (const { reject } of group) reject(failure);
+    }
+  }
+
+  /** Writes a snapshot, or does nothing when the epoch has passed or a newer one is there. */
+  async writeSnapshot({ kind, id, fence, seq, schemaVersion, state }: SnapshotToWrite): Promise<void> {
+    const values = [kind, id, seq, schemaVersion, JSON.stringify(state), fence.family, fence.shard, fence.node, fence.epoch];
+    await this.#pool.query({ name: 'write_snapshot', text: snapshotSql, values });
+  }
+
+  /** Writes down that an entity's actor was given up, and why; null when it is tried again. */
+  async recordFault(kind: EntityKind, id: string, fault: string | null): Promise<void> {
+    await this.#pool.query('update entities set fault = $3, updated_at = now() where kind = $1 and id = $2', [kind, id, fault]);
+    if (kind !== 'loadBalancer' || fault === null) return;
+    const text = `update load_balancers set provisioning_status = 'ERROR', error_reason = $2 where id = $1`;
+    await this.#pool.query(text, [id, fault]);
+  }
+}
+
+interface Outcome {
+  readonly outcome: 'written' | 'stale' | 'duplicate' | 'claimed' | 'conflict';
+  readonly detail: unknown;
+}
+
+function settle({ entry, resolve, reject }: WaitingAppend, outcome: Outcome | undefined): void {
+  switch (outcome?.outcome) {
+    case 'written':
+      return resolve({ type: 'written' });
+    case 'duplicate':
+      return resolve({ type: 'duplicate', ...(outcome.detail as { entityId: string; digest: string; answer: unknown }) });
+    case 'claimed':
+      return resolve({ type: 'claimed', claim: outcome.detail as Claim });
+    case 'stale':
+      return reject(new StaleEpochError(entry.kind, entry.id));
+    case 'conflict': {
+      const found = (outcome.detail as { seq: number } | null)?.seq;
+      return reject(new SequenceConflictError(entry.kind, entry.id, entry.seq ?? 0, found));
+    }
+    case undefined:
+      return reject(new AppendRejectedError(entry.kind, entry.id, new Error('the database gave no outcome for it')));
+  }
+}
+
+/** The entry as `append_entries` reads it. */
+function entryJson(entry: Entry): unknown {
+  const { fence, rows, wakeAt, ...rest } = entry;
+  return {
+    ...rest,
+    ...fence,
+    wakeAt: wakeAt === undefined ? null : new Date(wakeAt).toISOString(),
+    upserts: columnNamed(rows.upserts),
+    deletes: columnNamed(rows.deletes),
+  };
+}
+
+interface LoadedRow {
+  readonly kind: EntityKind;
+  readonly id: string;
+  readonly is_over: boolean;
+  readonly fault: string | null;
+  readonly snapshot_seq: string | null;
+  readonly snapshot_version: number | null;
+  readonly state: unknown;
+  readonly entries: readonly (readonly [number, number, readonly unknown[]])[];
+}
+
+function loadedEntity(row: LoadedRow): LoadedEntity {
+  const { snapshot_seq: seq, snapshot_version: version, state } = row;
+  return {
+    isOver: row.is_over,
+    fault: row.fault,
+    snapshot: seq === null || version === null ? null : { seq: Number(seq), schemaVersion: version, state },
+    entries: row.entries.map(([number, schemaVersion, events]) => ({ seq: number, schemaVersion, events })),
+  };
+}
+
+function asError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error));
+}
+

@@ -1,0 +1,54 @@
+// Brings a database to the schema of this version: generated migrations, the append function, and the rows that every
+// deployment has. Under a lock, because drizzle's migrator takes none.
+import { randomUUID } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { drizzle } from 'drizzle-orm/node-postgres';
+import { migrate as applyMigrations } from 'drizzle-orm/node-postgres/migrator';
+import pg from 'pg';
+import { shardCount } from '../domain/ids.ts';
+import { appendFunctionSql } from './append-function.ts';
+
+/** Advisory lock keys. Must not change: nodes of all versions agree on them. */
+export const lockClasses = { migration: 1_095_585_872, node: 1_095_585_873 };
+
+/** Families of shards. Names are in the database and must not change. */
+export const families = { entities: 'entities', health: 'health' } as const;
+
+/**
+ * Idempotent, and safe to run from several processes at once.
+ *
+ * @throws Error when the database cannot be reached or refuses a migration
+ */
+export async function migrate(url: string): Promise<void> {
+  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 10_000 });
+  await client.connect();
+  try {
+    await client.query('select pg_advisory_lock($1, 0)', [lockClasses.migration]);
+    await client.query('set client_min_messages = warning');
+    await applyMigrations(drizzle(client), { migrationsFolder: migrationsFolder() });
+    await client.query(appendFunctionSql());
+    await client.query(
+      `insert into deployment (id) select $1 where not exists (select 1 from deployment)`,
+      [randomUUID()],
+    );
+    await client.query(
+      `insert into shards (family, shard) select f, s from unnest($1::text[]) f, generate_series(0, $2) s on conflict do nothing`,
+      [Object.values(families), shardCount - 1],
+    );
+  } finally {
+    await client.end();
+  }
+}
+
+/** `drizzle/` stands at the top of the project, above `src/` and above `dist/src/` alike. */
+function migrationsFolder(): string {
+  let folder = dirname(fileURLToPath(import.meta.url));
+  while (!existsSync(join(folder, 'drizzle', 'meta', '_journal.json'))) {
+    const parent = dirname(folder);
+    if (parent === folder) throw new Error('the folder drizzle/ with the migrations is missing from this installation');
+    folder = parent;
+  }
+  return join(folder, 'drizzle');
+}

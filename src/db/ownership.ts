@@ -1,0 +1,127 @@
+// Who is alive and who owns which shard. A node lives as long as its session (a connection that holds an advisory
+// lock) or, where the session's end cannot be seen, until its lease runs out on the database's clock.
+import pg from 'pg';
+import { families, lockClasses } from './migrate.ts';
+
+export type Family = (typeof families)[keyof typeof families];
+
+export interface NodeRegistration {
+  readonly id: string;
+  readonly roles: readonly string[];
+  readonly version: string;
+  /** host:port of `/peer`; null when it has none. */
+  readonly address: string | null;
+  readonly leaseMs: number;
+}
+
+export interface OwnedShard {
+  readonly family: Family;
+  readonly shard: number;
+  readonly epoch: number;
+}
+
+/** How long a takeover waits for appends that hold a shard's row. */
+const takeoverLockTimeoutMs = 2_000;
+
+/** A node whose lock can be had is dead, whatever its lease says; one whose lease has passed is taken for dead. */
+const deadNodesSql = `
+  update nodes n set stopped_at = now()
+  where n.stopped_at is null and n.id <> $1
+    and (n.lease_until < now() or pg_try_advisory_xact_lock($2, n.number))
+  returning n.id`;
+
+const claimSql = `
+  with free as (
+    select family, shard from shards s
+    where family = any($2) and (owner is null or owner = $1
+      or not exists (select 1 from nodes n where n.id = s.owner and n.stopped_at is null))
+    order by family, shard for update)
+  update shards s set owner = $1, epoch = epoch + 1 from free
+  where s.family = free.family and s.shard = free.shard
+  returning s.family, s.shard, s.epoch`;
+
+export class OwnershipSession {
+  readonly #client: pg.Client;
+  readonly #node: NodeRegistration;
+  /** Settles when the session is over: with the error that ended it, or undefined after `close`. */
+  readonly ended: Promise<Error | undefined>;
+
+  private constructor(client: pg.Client, node: NodeRegistration, ended: Promise<Error | undefined>) {
+    this.#client = client;
+    this.#node = node;
+    this.ended = ended;
+  }
+
+  /**
+   * Opens the session: a row in `nodes` with a lease, and the lock that says that this process lives. The same node may
+   * open a new session after it lost one.
+   *
+   * @throws Error when the database is away, or another process holds the lock of this node's number
+   */
+  static async open(url: string, node: NodeRegistration): Promise<OwnershipSession> {
+    const client = new pg.Client({
+      connectionString: url,
+      application_name: `amphitheatre ${node.id}`,
+      connectionTimeoutMillis: 5_000,
+      query_timeout: 10_000,
+      keepAlive: true,
+    });
+    const ended = new Promise<Error | undefined>((resolve) => {
+      client.once('error', resolve);
+      client.once('end', () => resolve(undefined));
+    });
+    await client.connect();
+    try {
+      const { rows } = await client.query<{ number: number }>(
+        `insert into nodes (id, roles, address, version, lease_until)
+         values ($1, $2, $3, $4, now() + $5 * interval '1 millisecond')
+         on conflict (id) do update set lease_until = excluded.lease_until, stopped_at = null, address = excluded.address
+         returning number`,
+        [node.id, node.roles, node.address, node.version, node.leaseMs],
+      );
+      const { rows: locks } = await client.query<{ locked: boolean }>(
+        'select pg_try_advisory_lock($1, $2) as locked',
+        [lockClasses.node, rows[0]?.number],
+      );
+      if (locks[0]?.locked !== true) throw new Error(`another session holds the lock of node ${node.id}`);
+      await client.query(`set lock_timeout = ${takeoverLockTimeoutMs}`);
+    } catch (error) {
+      await client.end().catch(() => undefined);
+      throw error;
+    }
+    return new OwnershipSession(client, node, ended);
+  }
+
+  /** Prolongs the lease by its full length from the database's now. False when this node was declared dead meanwhile. */
+  async renew(): Promise<boolean> {
+    const { rowCount } = await this.#client.query(
+      `update nodes set lease_until = now() + $2 * interval '1 millisecond' where id = $1 and stopped_at is null`,
+      [this.#node.id, this.#node.leaseMs],
+    );
+    return rowCount === 1;
+  }
+
+  /**
+   * Takes every shard that nobody alive owns, and those that this node owned before, each under a new epoch. Appends
+   * under the epoch before fail from here on.
+   */
+  async claimFree(): Promise<readonly OwnedShard[]> {
+    await this.#client.query(deadNodesSql, [this.#node.id, lockClasses.node]);
+    const { rows } = await this.#client.query<{ family: Family; shard: number; epoch: string }>(claimSql, [
+      this.#node.id,
+      Object.values(families),
+    ]);
+    return rows.map(({ family, shard, epoch }) => ({ family, shard, epoch: Number(epoch) }));
+  }
+
+  /** Gives everything back, so that a successor need not wait. Idempotent; never fails. */
+  async close(): Promise<void> {
+    try {
+      await this.#client.query('update shards set owner = null where owner = $1', [this.#node.id]);
+      await this.#client.query('update nodes set stopped_at = now() where id = $1', [this.#node.id]);
+    } catch {
+      // The session's end says the same.
+    }
+    await this.#client.end().catch(() => undefined);
+  }
+}

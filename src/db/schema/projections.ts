@@ -1,0 +1,122 @@
+// Tables for reading: written together with the events they follow from, and never read to decide anything.
+import { boolean, doublePrecision, index, integer, jsonb, pgTable, text, timestamp, uuid } from 'drizzle-orm/pg-core';
+
+const moment = (name: string) => timestamp(name, { withTimezone: true, precision: 3 });
+
+const common = () => ({
+  id: uuid().primaryKey(),
+  name: text().notNull(),
+  adminStateUp: boolean('admin_state_up').notNull(),
+  tags: jsonb().$type<readonly string[]>().notNull(),
+  provisioningStatus: text('provisioning_status').notNull(),
+  /** Why it is in ERROR. */
+  errorReason: text('error_reason'),
+  createdAt: moment('created_at').notNull(),
+  updatedAt: moment('updated_at').notNull(),
+});
+
+export const loadBalancers = pgTable('load_balancers', {
+  ...common(),
+  projectId: text('project_id').notNull(),
+  description: text().notNull(),
+  vipAddress: text('vip_address'),
+  vipPortId: text('vip_port_id'),
+  vipSubnetId: text('vip_subnet_id').notNull(),
+  vipNetworkId: text('vip_network_id').notNull(),
+  generation: integer().notNull(),
+});
+
+const child = () => ({
+  ...common(),
+  loadBalancerId: uuid('load_balancer_id').notNull(),
+  /** Place among the load balancer's objects in order of creation. */
+  position: integer().notNull(),
+});
+
+export const listeners = pgTable(
+  'listeners',
+  {
+    ...child(),
+    description: text().notNull(),
+    protocol: text().notNull(),
+    protocolPort: integer('protocol_port').notNull(),
+    defaultPoolId: uuid('default_pool_id'),
+    connectionLimit: integer('connection_limit').notNull(),
+    timeoutClientData: integer('timeout_client_data').notNull(),
+    timeoutMemberConnect: integer('timeout_member_connect').notNull(),
+    timeoutMemberData: integer('timeout_member_data').notNull(),
+    timeoutTcpInspect: integer('timeout_tcp_inspect').notNull(),
+    insertHeaders: jsonb('insert_headers').notNull(),
+  },
+  (table) => [index('listeners_load_balancer').on(table.loadBalancerId)],
+);
+
+export const pools = pgTable(
+  'pools',
+  {
+    ...child(),
+    description: text().notNull(),
+    protocol: text().notNull(),
+    lbAlgorithm: text('lb_algorithm').notNull(),
+  },
+  (table) => [index('pools_load_balancer').on(table.loadBalancerId)],
+);
+
+export const members = pgTable(
+  'members',
+  {
+    ...child(),
+    poolId: uuid('pool_id').notNull(),
+    address: text().notNull(),
+    protocolPort: integer('protocol_port').notNull(),
+    subnetId: text('subnet_id'),
+    weight: integer().notNull(),
+    backup: boolean().notNull(),
+    monitorAddress: text('monitor_address'),
+    monitorPort: integer('monitor_port'),
+  },
+  (table) => [index('members_load_balancer').on(table.loadBalancerId), index('members_pool').on(table.poolId)],
+);
+
+export const healthMonitors = pgTable(
+  'health_monitors',
+  {
+    ...child(),
+    poolId: uuid('pool_id').notNull(),
+    type: text().notNull(),
+    delay: integer().notNull(),
+    timeout: integer().notNull(),
+    maxRetries: integer('max_retries').notNull(),
+    maxRetriesDown: integer('max_retries_down').notNull(),
+    httpMethod: text('http_method').notNull(),
+    urlPath: text('url_path').notNull(),
+    expectedCodes: text('expected_codes').notNull(),
+    httpVersion: doublePrecision('http_version').notNull(),
+    domainName: text('domain_name'),
+  },
+  (table) => [index('health_monitors_load_balancer').on(table.loadBalancerId)],
+);
+
+export const amphorae = pgTable(
+  'amphorae',
+  {
+    id: uuid().primaryKey(),
+    loadBalancerId: uuid('load_balancer_id'),
+    status: text().notNull(),
+    role: text(),
+    computeId: text('compute_id'),
+    agentHost: text('agent_host'),
+    agentPort: integer('agent_port'),
+    haproxyVersion: text('haproxy_version'),
+    certificateFingerprint: text('certificate_fingerprint'),
+    certificateExpiresAt: moment('certificate_expires_at'),
+    errorReason: text('error_reason'),
+    createdAt: moment('created_at').notNull(),
+    updatedAt: moment('updated_at').notNull(),
+  },
+  (table) => [index('amphorae_load_balancer').on(table.loadBalancerId)],
+);
+
+/** The tables an append may write. Keys are the names that entries use. */
+export const projections = { loadBalancers, listeners, pools, members, healthMonitors, amphorae };
+export type ProjectionName = keyof typeof projections;

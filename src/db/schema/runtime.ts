@@ -1,0 +1,130 @@
+// Tables of the runtime: who owns what, the journal, and what stands beside it.
+import { sql } from 'drizzle-orm';
+import {
+  bigint,
+  boolean,
+  index,
+  integer,
+  jsonb,
+  pgTable,
+  primaryKey,
+  smallint,
+  text,
+  timestamp,
+  uuid,
+} from 'drizzle-orm/pg-core';
+
+const moment = (name: string) => timestamp(name, { withTimezone: true, precision: 3 });
+
+/** One row: the id that everything made outside the database carries. */
+export const deployment = pgTable('deployment', {
+  id: uuid().primaryKey(),
+  createdAt: moment('created_at').notNull().defaultNow(),
+});
+
+/** Processes. `number` is the key of the advisory lock that a node's session holds while it lives. */
+export const nodes = pgTable('nodes', {
+  id: uuid().primaryKey(),
+  number: integer().generatedAlwaysAsIdentity().unique(),
+  roles: text().array().notNull(),
+  address: text(),
+  version: text().notNull(),
+  startedAt: moment('started_at').notNull().defaultNow(),
+  leaseUntil: moment('lease_until').notNull(),
+  stoppedAt: moment('stopped_at'),
+});
+
+/** Who owns a shard. `epoch` rises with every change of owner and fences the owners before. */
+export const shards = pgTable(
+  'shards',
+  {
+    family: text().notNull(),
+    shard: smallint().notNull(),
+    owner: uuid(),
+    epoch: bigint({ mode: 'number' }).notNull().default(0),
+  },
+  (table) => [primaryKey({ columns: [table.family, table.shard] })],
+);
+
+/** One row per entity: how far its journal is, and whether it has work left. */
+export const entities = pgTable(
+  'entities',
+  {
+    kind: text().notNull(),
+    id: uuid().notNull(),
+    shard: smallint().notNull(),
+    seq: bigint({ mode: 'number' }).notNull(),
+    /** Deleted: no message is for it any more. */
+    isOver: boolean('is_over').notNull(),
+    /** Steps are under way: whoever takes the shard over must go on with it. */
+    hasWork: boolean('has_work').notNull(),
+    wakeAt: moment('wake_at'),
+    /** Steps running and waiting, for operators. */
+    work: jsonb(),
+    /** Why the actor itself was given up; null while it is sound. */
+    fault: text(),
+    updatedAt: moment('updated_at').notNull(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.kind, table.id] }),
+    index('entities_due').on(table.shard).where(sql`has_work or wake_at is not null`),
+  ],
+);
+
+/** What happened, for as long as `journal.retentionDays` says; never changed. */
+export const journal = pgTable(
+  'journal',
+  {
+    kind: text().notNull(),
+    entityId: uuid('entity_id').notNull(),
+    seq: bigint({ mode: 'number' }).notNull(),
+    schemaVersion: smallint('schema_version').notNull(),
+    events: jsonb().notNull(),
+    node: uuid().notNull(),
+    epoch: bigint({ mode: 'number' }).notNull(),
+    commandId: text('command_id'),
+    at: moment('at').notNull().defaultNow(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.kind, table.entityId, table.seq] }),
+    index('journal_at').using('brin', table.at),
+  ],
+);
+
+export const snapshots = pgTable(
+  'snapshots',
+  {
+    kind: text().notNull(),
+    entityId: uuid('entity_id').notNull(),
+    seq: bigint({ mode: 'number' }).notNull(),
+    schemaVersion: smallint('schema_version').notNull(),
+    state: jsonb().notNull(),
+    at: moment('at').notNull().defaultNow(),
+  },
+  (table) => [primaryKey({ columns: [table.kind, table.entityId] })],
+);
+
+/** What only one entity may hold. */
+export const claims = pgTable(
+  'claims',
+  {
+    kind: text().notNull(),
+    value: text().notNull(),
+    entityId: uuid('entity_id').notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.kind, table.value] }), index('claims_entity').on(table.entityId)],
+);
+
+/** Answers to commands, refusals too, for as long as `commands.retentionHours` says. */
+export const commands = pgTable(
+  'commands',
+  {
+    id: text().primaryKey(),
+    entityId: uuid('entity_id').notNull(),
+    /** SHA-256 of the parameters. */
+    digest: text().notNull(),
+    answer: jsonb().notNull(),
+    at: moment('at').notNull().defaultNow(),
+  },
+  (table) => [index('commands_at').using('brin', table.at)],
+);

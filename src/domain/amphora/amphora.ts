@@ -1,0 +1,222 @@
+// Decide, evolve and plan of an amphora: boot, ready (a spare), allocated, deleted.
+import { type Decision, refuse } from '../decision.ts';
+import type { EntityDefinition } from '../entity.ts';
+import type { AmphoraStatus } from '../statuses.ts';
+import {
+  type DueSteps,
+  dueSteps,
+  endStep,
+  evolveSteps,
+  forgetFailures,
+  nextRetry,
+  noSteps,
+  type RetryPolicy,
+  spentRetry,
+} from '../step.ts';
+import type {
+  AmphoraAnswer,
+  AmphoraCommand,
+  AmphoraEvent,
+  AmphoraState,
+  AmphoraStep,
+  AmphoraStepEnded,
+  AmphoraStepResult,
+  MaybeAmphora,
+} from './state.ts';
+
+/** Keys are in journals and must not change. */
+const stepKeys = { boot: 'boot', awaitAgent: 'await-agent', checkAllocation: 'check-allocation', destroy: 'destroy' };
+
+/** How long a load balancer may take to claim what it was granted before the amphora asks. */
+const claimPeriodMs = 15_000;
+
+type AmphoraDecision = Decision<AmphoraEvent, AmphoraAnswer>;
+
+export function decideAmphora(state: MaybeAmphora, command: AmphoraCommand, at: number): AmphoraDecision {
+  if (command.type === 'createAmphora') {
+    if (state !== undefined) return accept(state, []);
+    const created: AmphoraEvent = { type: 'amphoraCreated', at, id: command.amphoraId };
+    return { type: 'accept', events: [created], answer: { id: command.amphoraId, instance: null, isGone: false } };
+  }
+  if (state === undefined || state.deletion?.done === true) return refuse('notFound', 'Amphora not found.');
+  switch (command.type) {
+    case 'allocateAmphora':
+      return decideAllocate(state, command, at);
+    case 'deleteAmphora': {
+      const { reason, onBehalfOf } = command;
+      const owner = state.allocation?.loadBalancerId ?? null;
+      if (onBehalfOf !== null && owner !== onBehalfOf) {
+        return refuse('conflict', `Amphora ${state.id} is not allocated to load balancer ${onBehalfOf}`);
+      }
+      return accept(state, state.deletion === null ? [{ type: 'amphoraDeletionRequested', at, reason }] : []);
+    }
+  }
+}
+
+/** Granted once; a repeat by the same load balancer gets the same answer, another one a refusal. */
+function decideAllocate(
+  state: AmphoraState,
+  { loadBalancerId, role }: Extract<AmphoraCommand, { type: 'allocateAmphora' }>,
+  at: number,
+): AmphoraDecision {
+  const { allocation } = state;
+  if (state.deletion === null && allocation?.loadBalancerId === loadBalancerId && allocation.role === role) {
+    return accept(state, []);
+  }
+  if (amphoraStatus(state) !== 'READY') {
+    return refuse('conflict', `Amphora ${state.id} is ${amphoraStatus(state)}, not READY`);
+  }
+  return accept(state, [{ type: 'amphoraAllocated', at, loadBalancerId, role }]);
+}
+
+function accept(state: AmphoraState, events: readonly AmphoraEvent[]): AmphoraDecision {
+  return { type: 'accept', events, answer: { id: state.id, instance: state.instance, isGone: false } };
+}
+
+export function decideAmphoraStepEnded(
+  state: MaybeAmphora,
+  ended: AmphoraStepEnded,
+  at: number,
+  policy: RetryPolicy,
+): Decision<AmphoraEvent, null> {
+  const becomes = (...events: readonly AmphoraEvent[]) => ({ type: 'accept', events, answer: null }) as const;
+  if (state?.steps.running[ended.key]?.run !== ended.run) return becomes();
+  const { key, outcome } = ended;
+  if (outcome.ok) return becomes(...resultEvents(outcome.result, at));
+  if (!wantedSteps(state, at).some((step) => step.key === key)) {
+    return becomes({ type: 'stepsInterrupted', keys: [key], at });
+  }
+  const retry = nextRetry(state.steps, key, outcome.failure, at, policy);
+  const failed: AmphoraEvent = { type: 'stepFailed', key, retry, at };
+  // Nobody needs this very amphora before it is ready: a boot that has failed for good is cleared away, and whoever
+  // asked for it asks for another one.
+  const isHopeless = retry.spent && (key === stepKeys.boot || key === stepKeys.awaitAgent);
+  const reason = `it did not boot: ${outcome.failure.message}`;
+  return isHopeless ? becomes(failed, { type: 'amphoraDeletionRequested', at, reason }) : becomes(failed);
+}
+
+function resultEvents(result: AmphoraStepResult, at: number): readonly AmphoraEvent[] {
+  switch (result.type) {
+    case 'booted': {
+      const booted: AmphoraEvent = { type: 'amphoraBooted', at, computeId: result.computeId, agent: result.agent };
+      return result.facts === null ? [booted] : [booted, { type: 'amphoraReady', at, facts: result.facts }];
+    }
+    case 'agentAnswered':
+      return [{ type: 'amphoraReady', at, facts: result.facts }];
+    case 'allocationChecked':
+      return [{ type: result.isClaimed ? 'allocationConfirmed' : 'allocationReturned', at }];
+    case 'destroyed':
+      return [{ type: 'amphoraDeleted', at }];
+  }
+}
+
+export function decideAmphoraResumed(state: MaybeAmphora, at: number): readonly AmphoraEvent[] {
+  const keys = Object.keys(state?.steps.running ?? {});
+  return keys.length === 0 ? [] : [{ type: 'stepsInterrupted', keys, at }];
+}
+
+export function evolveAmphora(state: MaybeAmphora, event: AmphoraEvent): MaybeAmphora {
+  if (state === undefined) {
+    if (event.type !== 'amphoraCreated') return undefined;
+    const { id, at } = event;
+    const nothing = { instance: null, agent: null, allocation: null, deletion: null, steps: noSteps };
+    return { id, createdAt: at, updatedAt: at, ...nothing };
+  }
+  return { ...evolveExisting(state, event), updatedAt: event.at };
+}
+
+function evolveExisting(state: AmphoraState, event: AmphoraEvent): AmphoraState {
+  switch (event.type) {
+    case 'amphoraCreated':
+      return state;
+    case 'amphoraBooted': {
+      const instance = { computeId: event.computeId, agent: event.agent };
+      return { ...state, instance, steps: endStep(state.steps, stepKeys.boot) };
+    }
+    case 'amphoraReady':
+      return { ...state, agent: event.facts, steps: endStep(state.steps, stepKeys.awaitAgent) };
+    case 'amphoraAllocated': {
+      const { loadBalancerId, role, at } = event;
+      return { ...state, allocation: { loadBalancerId, role, at, confirmed: false } };
+    }
+    case 'allocationConfirmed': {
+      const allocation = state.allocation === null ? null : { ...state.allocation, confirmed: true };
+      return { ...state, allocation, steps: endStep(state.steps, stepKeys.checkAllocation) };
+    }
+    case 'allocationReturned':
+      return { ...state, allocation: null, steps: endStep(state.steps, stepKeys.checkAllocation) };
+    case 'amphoraDeletionRequested':
+      return {
+        ...state,
+        deletion: { reason: event.reason, done: false },
+        steps: forgetFailures(state.steps, () => true),
+      };
+    case 'amphoraDeleted':
+      return { ...state, deletion: { reason: state.deletion?.reason ?? '', done: true }, steps: noSteps };
+    case 'stepStarted':
+    case 'stepFailed':
+    case 'stepsInterrupted':
+      return { ...state, steps: evolveSteps(state.steps, event) };
+  }
+}
+
+export function planAmphora(state: AmphoraState, now: number): DueSteps<AmphoraStep> {
+  const due = dueSteps(state.steps, wantedSteps(state, now), now);
+  const checkAt = allocationCheckAt(state);
+  if (checkAt === undefined || checkAt <= now) return due;
+  return { ...due, wakeAt: Math.min(due.wakeAt ?? checkAt, checkAt) };
+}
+
+function wantedSteps(state: AmphoraState, now: number): readonly AmphoraStep[] {
+  const amphoraId = state.id;
+  if (state.deletion !== null) {
+    if (state.deletion.done || stepKeys.boot in state.steps.running) return [];
+    return [{ type: 'destroy', key: stepKeys.destroy, amphoraId }];
+  }
+  if (state.instance === null) return [{ type: 'boot', key: stepKeys.boot, amphoraId }];
+  if (state.agent === null) {
+    return [{ type: 'awaitAgent', key: stepKeys.awaitAgent, amphoraId, agent: state.instance.agent }];
+  }
+  const checkAt = allocationCheckAt(state);
+  if (state.allocation === null || checkAt === undefined || checkAt > now) return [];
+  const { loadBalancerId } = state.allocation;
+  return [{ type: 'checkAllocation', key: stepKeys.checkAllocation, amphoraId, loadBalancerId }];
+}
+
+function allocationCheckAt(state: AmphoraState): number | undefined {
+  const { allocation, deletion } = state;
+  if (allocation === null || allocation.confirmed || deletion !== null) return undefined;
+  return allocation.at + claimPeriodMs;
+}
+
+export function amphoraStatus(state: AmphoraState): AmphoraStatus {
+  if (state.deletion !== null) {
+    if (state.deletion.done) return 'DELETED';
+    return spentRetry(state.steps) === undefined ? 'PENDING_DELETE' : 'ERROR';
+  }
+  if (state.allocation !== null) return 'ALLOCATED';
+  return state.agent === null ? 'BOOTING' : 'READY';
+}
+
+export interface AmphoraEntity {
+  readonly state: AmphoraState;
+  readonly command: AmphoraCommand;
+  readonly answer: AmphoraAnswer;
+  readonly event: AmphoraEvent;
+  readonly step: AmphoraStep;
+  readonly result: AmphoraStepResult;
+}
+
+export const amphora: EntityDefinition<AmphoraEntity> = {
+  kind: 'amphora',
+  schemaVersion: 1,
+  decide: decideAmphora,
+  decideStepEnded: decideAmphoraStepEnded,
+  decideResumed: decideAmphoraResumed,
+  follow: () => undefined,
+  evolve: evolveAmphora,
+  plan: planAmphora,
+  isCreation: (command) => command.type === 'createAmphora',
+  isOver: (state) => state.deletion?.done === true,
+  stepTimeoutMs: (step, { callMs, bootMs }) => (step.type === 'awaitAgent' ? bootMs : callMs),
+};

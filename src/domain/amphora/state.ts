@@ -1,0 +1,95 @@
+// An amphora as its journal tells it. Its journal alone says to whom it belongs.
+import type { AmphoraId, LoadBalancerId } from '../ids.ts';
+import type { AmphoraRole } from '../statuses.ts';
+import type { StepEvent, StepsState } from '../step.ts';
+import type { StepEnded } from '../load-balancer/steps.ts';
+
+export interface AgentAddress {
+  readonly host: string;
+  readonly port: number;
+}
+
+export interface Allocation {
+  readonly loadBalancerId: LoadBalancerId;
+  readonly role: AmphoraRole;
+  readonly at: number;
+  /** The load balancer has said that it counts this amphora as its own. */
+  readonly confirmed: boolean;
+}
+
+export interface AmphoraState {
+  readonly id: AmphoraId;
+  readonly createdAt: number;
+  readonly updatedAt: number;
+  /** Where it runs; null until compute has made it. */
+  readonly instance: { readonly computeId: string; readonly agent: AgentAddress } | null;
+  /** What its agent said when it was ready; null until then. */
+  readonly agent: AgentFacts | null;
+  readonly allocation: Allocation | null;
+  readonly deletion: { readonly reason: string; readonly done: boolean } | null;
+  readonly steps: StepsState;
+}
+
+export interface AgentFacts {
+  readonly haproxyVersion: string;
+  readonly certificateFingerprint: string;
+  readonly certificateExpiresAt: number;
+}
+
+export type MaybeAmphora = AmphoraState | undefined;
+
+export type AmphoraEvent =
+  | { readonly type: 'amphoraCreated'; readonly at: number; readonly id: AmphoraId }
+  | { readonly type: 'amphoraBooted'; readonly at: number; readonly computeId: string; readonly agent: AgentAddress }
+  | { readonly type: 'amphoraReady'; readonly at: number; readonly facts: AgentFacts }
+  | {
+      readonly type: 'amphoraAllocated';
+      readonly at: number;
+      readonly loadBalancerId: LoadBalancerId;
+      readonly role: AmphoraRole;
+    }
+  | { readonly type: 'allocationConfirmed'; readonly at: number }
+  /** The load balancer it was allocated to does not claim it: it is a spare again. */
+  | { readonly type: 'allocationReturned'; readonly at: number }
+  | { readonly type: 'amphoraDeletionRequested'; readonly at: number; readonly reason: string }
+  | { readonly type: 'amphoraDeleted'; readonly at: number }
+  | StepEvent;
+
+export type AmphoraCommand =
+  | { readonly type: 'createAmphora'; readonly amphoraId: AmphoraId }
+  | { readonly type: 'allocateAmphora'; readonly loadBalancerId: LoadBalancerId; readonly role: AmphoraRole }
+  | {
+      readonly type: 'deleteAmphora';
+      readonly reason: string;
+      /** Refuse when the amphora belongs to another load balancer; null deletes it whosever it is. */
+      readonly onBehalfOf: LoadBalancerId | null;
+    };
+
+/** What an accepted command is answered. */
+export interface AmphoraAnswer {
+  readonly id: AmphoraId;
+  readonly instance: AmphoraState['instance'];
+  /** Deleted and known to run no more. */
+  readonly isGone: boolean;
+}
+
+export type AmphoraStep = { readonly key: string; readonly amphoraId: AmphoraId } & (
+  | { readonly type: 'boot' }
+  | { readonly type: 'awaitAgent'; readonly agent: AgentAddress }
+  | { readonly type: 'checkAllocation'; readonly loadBalancerId: LoadBalancerId }
+  | { readonly type: 'destroy' }
+);
+
+export type AmphoraStepResult =
+  | {
+      readonly type: 'booted';
+      readonly computeId: string;
+      readonly agent: AgentAddress;
+      /** What the agent said, when it was up already. */
+      readonly facts: AgentFacts | null;
+    }
+  | { readonly type: 'agentAnswered'; readonly facts: AgentFacts }
+  | { readonly type: 'allocationChecked'; readonly isClaimed: boolean }
+  | { readonly type: 'destroyed' };
+
+export type AmphoraStepEnded = StepEnded<AmphoraStepResult>;

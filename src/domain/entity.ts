@@ -1,0 +1,99 @@
+// What every durable entity is made of, and the one loop that all of them run: events → state → plan → steps.
+// Whatever a message brings, the events that follow from it and the steps that are due after it go into the journal
+// together, in one entry, before anything is answered or any driver is called.
+import type { Decision } from './decision.ts';
+import type { DueSteps, RetryPolicy, StepEvent, StepsState } from './step.ts';
+import type { StepEnded } from './load-balancer/steps.ts';
+
+export type EntityKind = 'loadBalancer' | 'amphora';
+
+export interface Entity {
+  readonly state: { readonly steps: StepsState };
+  readonly command: { readonly type: string };
+  readonly answer: unknown;
+  readonly event: { readonly type: string };
+  readonly step: { readonly key: string; readonly type: string };
+  readonly result: { readonly type: string };
+}
+
+/** All functions are pure and total; times are milliseconds since the epoch. */
+export interface EntityDefinition<E extends Entity> {
+  readonly kind: EntityKind;
+  /** Version of events and snapshots; see `upcast.ts`. */
+  readonly schemaVersion: number;
+  decide(state: E['state'] | undefined, command: E['command'], now: number): Decision<E['event'], E['answer']>;
+  decideStepEnded(
+    state: E['state'] | undefined,
+    ended: StepEnded<E['result']>,
+    now: number,
+    policy: RetryPolicy,
+  ): Decision<E['event'], null>;
+  /** The events of taking over after a replay. */
+  decideResumed(state: E['state'] | undefined, now: number): readonly E['event'][];
+  /** The next event that follows from the state alone, without a message; undefined when there is none. */
+  follow(state: E['state'], now: number): E['event'] | undefined;
+  evolve(state: E['state'] | undefined, event: E['event'] | StepEvent): E['state'] | undefined;
+  plan(state: E['state'], now: number): DueSteps<E['step']>;
+  /** Whether a command may bring the entity into being. */
+  isCreation(command: E['command']): boolean;
+  /** Deleted: nothing will ever happen to it again. */
+  isOver(state: E['state']): boolean;
+  /** How long a step may take. */
+  stepTimeoutMs(step: E['step'], timeouts: StepTimeouts): number;
+}
+
+export interface StepTimeouts {
+  /** A call to a driver. */
+  readonly callMs: number;
+  /** Waiting for an amphora to come up. */
+  readonly bootMs: number;
+}
+
+export interface StartedStep<Step> {
+  readonly step: Step;
+  readonly run: number;
+  readonly deadlineAt: number;
+}
+
+/** What an entity has become, and what is to be done about it. */
+export interface Advance<E extends Entity> {
+  readonly state: E['state'] | undefined;
+  readonly events: readonly (E['event'] | StepEvent)[];
+  readonly start: readonly StartedStep<E['step']>[];
+  readonly cancel: readonly string[];
+  /** The durable timer: when to be woken though nothing has happened. */
+  readonly wakeAt: number | undefined;
+}
+
+/** A journal that follows from the state for ever would be a bug in `follow`. */
+const followLimit = 100;
+
+export function advance<E extends Entity>(
+  definition: EntityDefinition<E>,
+  before: E['state'] | undefined,
+  given: readonly E['event'][],
+  now: number,
+  timeouts: StepTimeouts,
+): Advance<E> {
+  const events: (E['event'] | StepEvent)[] = [...given];
+  let state = given.reduce<E['state'] | undefined>(definition.evolve, before);
+  if (state === undefined) return { state, events, start: [], cancel: [], wakeAt: undefined };
+  for (let count = 0; ; count++) {
+    const next = definition.follow(state, now);
+    if (next === undefined) break;
+    if (count === followLimit) throw new Error(`${definition.kind}: more than ${followLimit} events follow: ${next.type}`);
+    events.push(next);
+    state = definition.evolve(state, next) ?? state;
+  }
+  const due = definition.plan(state, now);
+  const start: StartedStep<E['step']>[] = [];
+  for (const step of due.start) {
+    const run: number = state.steps.runs + 1;
+    const deadlineAt = now + definition.stepTimeoutMs(step, timeouts);
+    const started: StepEvent = { type: 'stepStarted', key: step.key, run, at: now, deadlineAt };
+    events.push(started);
+    state = definition.evolve(state, started) ?? state;
+    start.push({ step, run, deadlineAt });
+  }
+  return { state, events, start, cancel: due.cancel, wakeAt: due.wakeAt };
+}

@@ -1,0 +1,101 @@
+// What a user may ask of each object: the attributes of the Octavia v2 API in camel case, complete (defaults filled
+// in) and already checked for type and range. Times are in the unit the API uses: listener time-outs in
+// milliseconds, health monitor times in seconds.
+import type { HealthMonitorId, ListenerId, MemberId, PoolId } from '../ids.ts';
+
+export type ListenerProtocol = 'TCP' | 'HTTP';
+export type PoolProtocol = 'TCP' | 'HTTP' | 'PROXY' | 'PROXYV2';
+export type LbAlgorithm = 'ROUND_ROBIN' | 'LEAST_CONNECTIONS' | 'SOURCE_IP';
+export type HealthMonitorType = 'HTTP' | 'TCP';
+export type HttpMethod = 'GET' | 'HEAD' | 'POST' | 'PUT' | 'DELETE' | 'TRACE' | 'OPTIONS' | 'PATCH' | 'CONNECT';
+
+export interface LoadBalancerAttributes {
+  readonly name: string;
+  readonly description: string;
+  readonly adminStateUp: boolean;
+  readonly tags: readonly string[];
+}
+
+export interface ListenerAttributes {
+  readonly name: string;
+  readonly description: string;
+  readonly adminStateUp: boolean;
+  readonly tags: readonly string[];
+  readonly protocol: ListenerProtocol;
+  readonly protocolPort: number;
+  readonly defaultPoolId: PoolId | null;
+  /** -1 means unlimited; the data plane then takes 50,000. */
+  readonly connectionLimit: number;
+  /** Milliseconds. */
+  readonly timeoutClientData: number;
+  readonly timeoutMemberConnect: number;
+  readonly timeoutMemberData: number;
+  readonly timeoutTcpInspect: number;
+  readonly insertHeaders: InsertHeaders;
+}
+
+export interface InsertHeaders {
+  readonly 'X-Forwarded-For'?: boolean | undefined;
+  readonly 'X-Forwarded-Port'?: boolean | undefined;
+  readonly 'X-Forwarded-Proto'?: boolean | undefined;
+}
+
+export interface PoolAttributes {
+  readonly name: string;
+  readonly description: string;
+  readonly adminStateUp: boolean;
+  readonly tags: readonly string[];
+  readonly protocol: PoolProtocol;
+  readonly lbAlgorithm: LbAlgorithm;
+}
+
+export interface MemberAttributes {
+  readonly name: string;
+  readonly adminStateUp: boolean;
+  readonly tags: readonly string[];
+  readonly address: string;
+  readonly protocolPort: number;
+  readonly subnetId: string | null;
+  /** 0 to 256; 0 drains the member. */
+  readonly weight: number;
+  readonly backup: boolean;
+  readonly monitorAddress: string | null;
+  readonly monitorPort: number | null;
+}
+
+export interface HealthMonitorAttributes {
+  readonly name: string;
+  readonly adminStateUp: boolean;
+  readonly tags: readonly string[];
+  readonly type: HealthMonitorType;
+  /** Seconds between two checks. */
+  readonly delay: number;
+  /** Seconds a check may take. */
+  readonly timeout: number;
+  /** Successes before a member is ONLINE. */
+  readonly maxRetries: number;
+  /** Failures before a member is ERROR. */
+  readonly maxRetriesDown: number;
+  readonly httpMethod: HttpMethod;
+  readonly urlPath: string;
+  /** A code, a comma-separated list, or a range: `200`, `200,202`, `200-204`. */
+  readonly expectedCodes: string;
+  readonly httpVersion: 1.0 | 1.1;
+  readonly domainName: string | null;
+}
+
+/** A load balancer's tree as one amphora shall serve it: what `domain/haproxy` renders. Order is order of creation. */
+export interface ServedTree {
+  readonly loadBalancerId: string;
+  readonly projectId: string;
+  readonly vipAddresses: readonly string[];
+  readonly adminStateUp: boolean;
+  readonly listeners: readonly ({ readonly id: ListenerId } & ListenerAttributes)[];
+  readonly pools: readonly ServedPool[];
+}
+
+export interface ServedPool extends PoolAttributes {
+  readonly id: PoolId;
+  readonly members: readonly ({ readonly id: MemberId } & MemberAttributes)[];
+  readonly healthMonitor: ({ readonly id: HealthMonitorId } & HealthMonitorAttributes) | undefined;
+}

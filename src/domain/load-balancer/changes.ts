@@ -1,0 +1,173 @@
+// From a command to the changes of objects it means. A pool's deletion, for instance, also changes the listeners that
+// have it as their default. Whether the result is allowed is for `rules.ts`.
+import type { ObjectId, PoolId } from '../ids.ts';
+import { type Decision, refuse } from '../decision.ts';
+import type { LoadBalancerCommand, NewPool, Patch } from './commands.ts';
+import type { ObjectChange } from './events.ts';
+import { kindNames } from './rules.ts';
+import type { LoadBalancerState, ObjectKind } from './state.ts';
+import { desired, findDesired } from './tree.ts';
+
+/** The object a command is about and the changes it means; none when everything is already as asked. */
+export interface Meaning {
+  readonly about: ObjectId;
+  readonly changes: readonly ObjectChange[];
+}
+
+type Command<T extends LoadBalancerCommand['type']> = Extract<LoadBalancerCommand, { type: T }>;
+type Refused = Decision<never, never>;
+
+export type TreeCommand = Exclude<
+  LoadBalancerCommand,
+  { type: 'createLoadBalancer' | 'deleteLoadBalancer' | 'failoverLoadBalancer' | 'failoverAmphora' }
+>;
+
+export function changesOf(state: LoadBalancerState, command: TreeCommand): Meaning | Refused {
+  switch (command.type) {
+    case 'updateLoadBalancer':
+      return patched(state, 'loadBalancer', state.id, command.patch);
+    case 'createListener': {
+      const { id, attributes } = command.listener;
+      return { about: id, changes: [{ kind: 'listener', id, parentId: state.id, form: attributes }] };
+    }
+    case 'updateListener':
+      return patched(state, 'listener', command.id, command.patch);
+    case 'createPool':
+      return poolCreation(state, command);
+    case 'updatePool':
+      return patched(state, 'pool', command.id, command.patch);
+    case 'createMember': {
+      const { id, attributes } = command.member;
+      return { about: id, changes: [{ kind: 'member', id, parentId: command.poolId, form: attributes }] };
+    }
+    case 'updateMember': {
+      const member = findDesired(state, 'member', command.id);
+      if (member?.parentId !== command.poolId) return notFound('member', command.id);
+      return patched(state, 'member', command.id, command.patch);
+    }
+    case 'replaceMembers':
+      return membersReplacement(state, command);
+    case 'createHealthMonitor': {
+      const { id, attributes } = command.healthMonitor;
+      return { about: id, changes: [{ kind: 'healthMonitor', id, parentId: command.poolId, form: attributes }] };
+    }
+    case 'updateHealthMonitor':
+      return patched(state, 'healthMonitor', command.id, command.patch);
+    case 'deleteObject':
+      return deletion(state, command);
+  }
+}
+
+/** Listeners may name a pool of the same request, so pools come first. */
+export function treeOf(command: Command<'createLoadBalancer'>): readonly ObjectChange[] {
+  const parentId = command.loadBalancerId;
+  const pools = command.pools.flatMap((pool) => poolWithChildren(pool, parentId));
+  const listeners = command.listeners.map(
+    ({ id, attributes }): ObjectChange => ({ kind: 'listener', id, parentId, form: attributes }),
+  );
+  return [{ kind: 'loadBalancer', id: parentId, parentId, form: command.attributes }, ...pools, ...listeners];
+}
+
+function poolWithChildren(pool: NewPool, parentId: LoadBalancerState['id']): readonly ObjectChange[] {
+  const monitor = pool.healthMonitor;
+  return [
+    { kind: 'pool', id: pool.id, parentId, form: pool.attributes },
+    ...(monitor === null
+      ? []
+      : [{ kind: 'healthMonitor', id: monitor.id, parentId: pool.id, form: monitor.attributes } as const]),
+    ...pool.members.map(
+      ({ id, attributes }) => ({ kind: 'member', id, parentId: pool.id, form: attributes }) as const,
+    ),
+  ];
+}
+
+function poolCreation(state: LoadBalancerState, { pool, listenerId }: Command<'createPool'>): Meaning | Refused {
+  const changes = poolWithChildren(pool, state.id);
+  if (listenerId === null) return { about: pool.id, changes };
+  const listener = findDesired(state, 'listener', listenerId);
+  if (listener === undefined) return notFound('listener', listenerId);
+  if (listener.form.defaultPoolId !== null) {
+    return refuse('conflict', `Listener ${listenerId} already has a default pool ${listener.form.defaultPoolId}`);
+  }
+  const form = { ...listener.form, defaultPoolId: pool.id };
+  return { about: pool.id, changes: [...changes, { kind: 'listener', id: listenerId, parentId: state.id, form }] };
+}
+
+function membersReplacement(
+  state: LoadBalancerState,
+  { poolId, members, additiveOnly }: Command<'replaceMembers'>,
+): Meaning | Refused {
+  if (findDesired(state, 'pool', poolId) === undefined) return notFound('pool', poolId);
+  const present = new Map(
+    desired(state, 'member')
+      .filter((member) => member.parentId === poolId)
+      .map((member) => [memberKey(member.form), member] as const),
+  );
+  const named = new Set<string>();
+  const changes: ObjectChange[] = [];
+  for (const { id, attributes } of members) {
+    const key = memberKey(attributes);
+    if (named.has(key)) return refuse('invalid', `Validation failure: the request names member ${key} twice`, 'members');
+    named.add(key);
+    const known = present.get(key);
+    if (known !== undefined && isSame(known.form, attributes)) continue;
+    changes.push({ kind: 'member', id: known?.id ?? id, parentId: poolId, form: attributes });
+  }
+  if (!additiveOnly) {
+    for (const [key, { id }] of present) {
+      if (!named.has(key)) changes.push({ kind: 'member', id, parentId: poolId, form: null });
+    }
+  }
+  return { about: poolId, changes };
+}
+
+function memberKey(form: { readonly address: string; readonly protocolPort: number }): string {
+  return `${form.address} port ${form.protocolPort}`;
+}
+
+function deletion(state: LoadBalancerState, { kind, id }: Command<'deleteObject'>): Meaning | Refused {
+  if (findDesired(state, kind, id) === undefined) return notFound(kind, id);
+  const removed = { ...state.objects[id], form: null } as ObjectChange;
+  const self = { kind: removed.kind, id: removed.id, parentId: removed.parentId, form: null } as ObjectChange;
+  const changes = kind === 'pool' ? [...poolAttachments(state, id as PoolId), self] : [self];
+  return { about: id, changes };
+}
+
+/** What goes, or is let go of, with a pool. */
+function poolAttachments(state: LoadBalancerState, poolId: PoolId): readonly ObjectChange[] {
+  const listeners = desired(state, 'listener')
+    .filter((listener) => listener.form.defaultPoolId === poolId)
+    .map(({ id, parentId, form }) => ({ kind: 'listener', id, parentId, form: { ...form, defaultPoolId: null } }) as const);
+  const children = [...desired(state, 'member'), ...desired(state, 'healthMonitor')]
+    .filter((child) => child.parentId === poolId)
+    .map(({ kind, id, parentId }) => ({ kind, id, parentId, form: null }) as ObjectChange);
+  return [...listeners, ...children];
+}
+
+function patched<K extends ObjectKind>(
+  state: LoadBalancerState,
+  kind: K,
+  id: ObjectId,
+  patch: Patch<object>,
+): Meaning | Refused {
+  const object = findDesired(state, kind, id);
+  if (object === undefined) return notFound(kind, id);
+  const given = Object.fromEntries(Object.entries(patch).filter(([, value]) => value !== undefined));
+  const form: object = { ...object.form, ...given };
+  // The same form again is how a user asks for another try of what amphorae refused.
+  if (isSame(object.form, form) && object.refusal === null) return { about: id, changes: [] };
+  return { about: id, changes: [{ kind, id: object.id, parentId: object.parentId, form } as ObjectChange] };
+}
+
+function notFound(kind: ObjectKind, id: string): Refused {
+  return refuse('notFound', `${kindNames[kind]} ${id} not found.`);
+}
+
+function isSame(a: object, b: object): boolean {
+  return canonical(a) === canonical(b);
+}
+
+/** Attributes are flat but for lists and header maps; only the order of keys may differ. */
+function canonical(value: object): string {
+  return JSON.stringify(Object.entries(value).toSorted(([a], [b]) => (a < b ? -1 : 1)));
+}

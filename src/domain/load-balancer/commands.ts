@@ -1,0 +1,89 @@
+// What a load balancer can be asked. Attributes come complete and checked for type and range; ids come with the
+// command, so that the same command sent twice means the same objects.
+import type {
+  AmphoraId,
+  HealthMonitorId,
+  ListenerId,
+  LoadBalancerId,
+  MemberId,
+  ObjectId,
+  PoolId,
+} from '../ids.ts';
+import type {
+  HealthMonitorAttributes,
+  ListenerAttributes,
+  LoadBalancerAttributes,
+  MemberAttributes,
+  PoolAttributes,
+} from './attributes.ts';
+
+/** The attributes given replace; the others stay. */
+export type Patch<Attributes> = { readonly [K in keyof Attributes]?: Attributes[K] | undefined };
+
+export interface NewListener {
+  readonly id: ListenerId;
+  readonly attributes: ListenerAttributes;
+}
+
+export interface NewMember {
+  readonly id: MemberId;
+  readonly attributes: MemberAttributes;
+}
+
+export interface NewHealthMonitor {
+  readonly id: HealthMonitorId;
+  readonly attributes: HealthMonitorAttributes;
+}
+
+export interface NewPool {
+  readonly id: PoolId;
+  readonly attributes: PoolAttributes;
+  readonly members: readonly NewMember[];
+  readonly healthMonitor: NewHealthMonitor | null;
+}
+
+export type LoadBalancerCommand =
+  | {
+      readonly type: 'createLoadBalancer';
+      readonly loadBalancerId: LoadBalancerId;
+      readonly projectId: string;
+      readonly vip: { readonly subnetId: string; readonly networkId: string; readonly requestedAddress: string | null };
+      readonly attributes: LoadBalancerAttributes;
+      readonly listeners: readonly NewListener[];
+      readonly pools: readonly NewPool[];
+    }
+  | { readonly type: 'updateLoadBalancer'; readonly patch: Patch<LoadBalancerAttributes> }
+  | { readonly type: 'deleteLoadBalancer'; readonly cascade: boolean }
+  | { readonly type: 'failoverLoadBalancer' }
+  | { readonly type: 'failoverAmphora'; readonly amphoraId: AmphoraId; readonly why: 'lost' | 'replaced'; readonly reason: string }
+  | { readonly type: 'createListener'; readonly listener: NewListener }
+  | { readonly type: 'updateListener'; readonly id: ListenerId; readonly patch: Patch<ListenerAttributes> }
+  | { readonly type: 'createPool'; readonly pool: NewPool; readonly listenerId: ListenerId | null }
+  | { readonly type: 'updatePool'; readonly id: PoolId; readonly patch: Patch<PoolAttributes> }
+  | { readonly type: 'createMember'; readonly poolId: PoolId; readonly member: NewMember }
+  | {
+      readonly type: 'updateMember';
+      readonly id: MemberId;
+      readonly poolId: PoolId;
+      readonly patch: Patch<MemberAttributes>;
+    }
+  | {
+      /** Members are known by address and port: new ones are made, known ones updated, the rest removed. */
+      readonly type: 'replaceMembers';
+      readonly poolId: PoolId;
+      readonly members: readonly { readonly id: MemberId; readonly attributes: MemberAttributes }[];
+      /** Leave members that are not named as they are. */
+      readonly additiveOnly: boolean;
+    }
+  | { readonly type: 'createHealthMonitor'; readonly poolId: PoolId; readonly healthMonitor: NewHealthMonitor }
+  | {
+      readonly type: 'updateHealthMonitor';
+      readonly id: HealthMonitorId;
+      readonly patch: Patch<HealthMonitorAttributes>;
+    }
+  | { readonly type: 'deleteObject'; readonly kind: 'listener' | 'pool' | 'member' | 'healthMonitor'; readonly id: ObjectId };
+
+/** What a command that was accepted is answered: the object it was about. */
+export interface CommandAnswer {
+  readonly id: ObjectId;
+}

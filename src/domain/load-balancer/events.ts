@@ -1,0 +1,57 @@
+// The facts a load balancer's journal is made of. Changing the meaning of one needs a new version and an upcaster
+// (`src/domain/upcast.ts`); adding an optional field does not.
+import type { AmphoraId, LoadBalancerId, ObjectId } from '../ids.ts';
+import type { AmphoraRole } from '../statuses.ts';
+import type { StepEvent } from '../step.ts';
+import type { LbObject, ObjectKind } from './state.ts';
+
+/** One object as it shall be from now on; `form` null removes it. */
+export type ObjectChange = {
+  [K in ObjectKind]: {
+    readonly kind: K;
+    readonly id: Extract<LbObject, { kind: K }>['id'];
+    readonly parentId: Extract<LbObject, { kind: K }>['parentId'];
+    readonly form: Extract<LbObject, { kind: K }>['desired'];
+  };
+}[ObjectKind];
+
+export type LoadBalancerEvent =
+  | {
+      readonly type: 'loadBalancerCreated';
+      readonly at: number;
+      readonly id: LoadBalancerId;
+      readonly projectId: string;
+      readonly vip: { readonly subnetId: string; readonly networkId: string; readonly requestedAddress: string | null };
+    }
+  | { readonly type: 'objectsChanged'; readonly at: number; readonly changes: readonly ObjectChange[] }
+  | { readonly type: 'deletionRequested'; readonly at: number }
+  | { readonly type: 'vipAllocated'; readonly at: number; readonly portId: string; readonly address: string }
+  | { readonly type: 'vipTaken'; readonly at: number; readonly address: string }
+  | {
+      readonly type: 'amphoraClaimed';
+      readonly at: number;
+      readonly role: AmphoraRole;
+      readonly amphoraId: AmphoraId;
+      readonly computeId: string;
+      readonly agent: { readonly host: string; readonly port: number };
+    }
+  | {
+      readonly type: 'amphoraLeaving';
+      readonly at: number;
+      readonly amphoraId: AmphoraId;
+      readonly why: 'lost' | 'replaced';
+      readonly reason: string;
+    }
+  | { readonly type: 'amphoraRetired'; readonly at: number; readonly amphoraId: AmphoraId }
+  | {
+      readonly type: 'pushStarted';
+      readonly at: number;
+      readonly generation: number;
+      readonly carries: readonly ObjectId[];
+      readonly awaits: readonly AmphoraId[];
+    }
+  | { readonly type: 'pushAccepted'; readonly at: number; readonly amphoraId: AmphoraId }
+  | { readonly type: 'pushRefused'; readonly at: number; readonly amphoraId: AmphoraId; readonly reason: string }
+  | { readonly type: 'changeRefused'; readonly at: number; readonly objectId: ObjectId; readonly reason: string }
+  | { readonly type: 'loadBalancerDeleted'; readonly at: number }
+  | StepEvent;

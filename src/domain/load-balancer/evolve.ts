@@ -1,0 +1,124 @@
+// From one state to the next by an event. Total and deterministic: replaying a journal is folding this function.
+import type { ObjectId } from '../ids.ts';
+import { endStep, evolveSteps, forgetFailures, noSteps } from '../step.ts';
+import type { LoadBalancerEvent, ObjectChange } from './events.ts';
+import { acceptPush, refuseChange, refusePush } from './push.ts';
+import type { LbObject, LoadBalancerState, MaybeLoadBalancer, Slot } from './state.ts';
+import { stepKeys } from './steps.ts';
+
+export function evolveLoadBalancer(state: MaybeLoadBalancer, event: LoadBalancerEvent): MaybeLoadBalancer {
+  if (state === undefined) return event.type === 'loadBalancerCreated' ? created(event) : undefined;
+  return evolveExisting(state, event);
+}
+
+function created(event: Extract<LoadBalancerEvent, { type: 'loadBalancerCreated' }>): LoadBalancerState {
+  return {
+    id: event.id,
+    projectId: event.projectId,
+    vip: { ...event.vip, taken: [], port: null },
+    objects: {},
+    generation: 0,
+    nextOrder: 0,
+    slots: [],
+    push: null,
+    narrowing: null,
+    steps: noSteps,
+    deletion: 'no',
+  };
+}
+
+function evolveExisting(state: LoadBalancerState, event: LoadBalancerEvent): LoadBalancerState {
+  switch (event.type) {
+    case 'loadBalancerCreated':
+      return state;
+    case 'objectsChanged':
+      return changeObjects(state, event.changes, event.at);
+    case 'deletionRequested':
+      return { ...state, deletion: 'requested', steps: forgetFailures(state.steps, () => true) };
+    case 'vipAllocated': {
+      const port = { portId: event.portId, address: event.address };
+      return { ...state, vip: { ...state.vip, port }, steps: endStep(state.steps, stepKeys.vip) };
+    }
+    case 'vipTaken': {
+      const taken = [...state.vip.taken, event.address];
+      return { ...state, vip: { ...state.vip, taken }, steps: endStep(state.steps, stepKeys.vip) };
+    }
+    case 'amphoraClaimed': {
+      const { amphoraId, role, computeId, agent } = event;
+      const slot: Slot = { amphoraId, role, computeId, agent, serves: false, leaving: null };
+      return { ...state, slots: [...state.slots, slot], steps: endStep(state.steps, stepKeys.claim(role)) };
+    }
+    case 'amphoraLeaving': {
+      const leaving = { why: event.why, reason: event.reason };
+      const slots = state.slots.map((slot) => (slot.amphoraId === event.amphoraId ? { ...slot, leaving } : slot));
+      return { ...abandonPush({ ...state, slots }), steps: forgetFailures(state.steps, () => true) };
+    }
+    case 'amphoraRetired': {
+      const slots = state.slots.filter((slot) => slot.amphoraId !== event.amphoraId);
+      const steps = endStep(state.steps, stepKeys.deploy(event.amphoraId));
+      return { ...state, slots, steps: endStep(steps, stepKeys.retire(event.amphoraId)) };
+    }
+    case 'pushStarted':
+      return { ...state, push: { generation: event.generation, carries: event.carries, awaits: event.awaits } };
+    case 'pushAccepted':
+      return acceptPush(state, event.amphoraId);
+    case 'pushRefused':
+      return refusePush(state, event.amphoraId, event.reason);
+    case 'changeRefused':
+      return refuseChange(state, event.objectId, event.reason);
+    case 'loadBalancerDeleted':
+      return { ...state, deletion: 'done', steps: noSteps };
+    case 'stepStarted':
+    case 'stepFailed':
+    case 'stepsInterrupted':
+      return { ...state, steps: evolveSteps(state.steps, event) };
+  }
+}
+
+/** A change that comes while a push is on its way waits for the next one; a push that waits for a retry starts anew. */
+function changeObjects(state: LoadBalancerState, changes: readonly ObjectChange[], at: number): LoadBalancerState {
+  const onItsWay = Object.keys(state.steps.running).some(stepKeys.isDeploy);
+  const base = onItsWay ? state : abandonPush(state);
+  const generation = base.generation + 1;
+  const objects: Record<ObjectId, LbObject> = { ...base.objects };
+  let nextOrder = base.nextOrder;
+  for (const change of changes) {
+    const before = objects[change.id];
+    if (before === undefined) {
+      if (change.form !== null) objects[change.id] = newObject(change, generation, nextOrder++, at);
+    } else if (before.acceptedIn === 0 && change.form === null && base.push === null && base.narrowing === null) {
+      delete objects[change.id];
+    } else {
+      objects[change.id] = changedObject(before, change, generation, base, at);
+    }
+  }
+  return { ...base, objects, generation, nextOrder, steps: forgetFailures(base.steps, stepKeys.isDeploy) };
+}
+
+function newObject(change: ObjectChange, generation: number, order: number, at: number): LbObject {
+  const { form, ...rest } = change;
+  const tracked = { desired: form, pushed: null, accepted: null, changedIn: generation, acceptedIn: 0, refusal: null };
+  return { ...rest, ...tracked, order, createdAt: at, updatedAt: at } as LbObject;
+}
+
+function changedObject(
+  before: LbObject,
+  change: ObjectChange,
+  changedIn: number,
+  state: LoadBalancerState,
+  at: number,
+): LbObject {
+  const carriedIn = (state.push ?? state.narrowing)?.generation ?? -1;
+  const pushed = before.pushed ?? (before.changedIn <= carriedIn ? { form: before.desired } : null);
+  return { ...before, desired: change.form, pushed, changedIn, refusal: null, updatedAt: at } as LbObject;
+}
+
+/** What was pushed and not answered is pending again. */
+function abandonPush(state: LoadBalancerState): LoadBalancerState {
+  if (state.push === null && state.narrowing === null) return state;
+  const objects: Record<ObjectId, LbObject> = { ...state.objects };
+  for (const object of Object.values(state.objects)) {
+    if (object.pushed !== null) objects[object.id] = { ...object, pushed: null };
+  }
+  return { ...state, objects, push: null, narrowing: null };
+}

@@ -1,0 +1,33 @@
+// The load balancer as an entity: its functions under one name.
+import type { EntityDefinition } from '../entity.ts';
+import type { CommandAnswer, LoadBalancerCommand } from './commands.ts';
+import { decideLoadBalancer, decideResumed, decideStepEnded } from './decide.ts';
+import type { LoadBalancerEvent } from './events.ts';
+import { evolveLoadBalancer } from './evolve.ts';
+import { planLoadBalancer } from './plan.ts';
+import { nextPush } from './push.ts';
+import type { LoadBalancerState } from './state.ts';
+import type { LoadBalancerStep, LoadBalancerStepResult } from './steps.ts';
+
+export interface LoadBalancerEntity {
+  readonly state: LoadBalancerState;
+  readonly command: LoadBalancerCommand;
+  readonly answer: CommandAnswer;
+  readonly event: LoadBalancerEvent;
+  readonly step: LoadBalancerStep;
+  readonly result: LoadBalancerStepResult;
+}
+
+export const loadBalancer: EntityDefinition<LoadBalancerEntity> = {
+  kind: 'loadBalancer',
+  schemaVersion: 1,
+  decide: decideLoadBalancer,
+  decideStepEnded,
+  decideResumed,
+  follow: nextPush,
+  evolve: evolveLoadBalancer,
+  plan: planLoadBalancer,
+  isCreation: (command) => command.type === 'createLoadBalancer',
+  isOver: (state) => state.deletion === 'done',
+  stepTimeoutMs: (step, { callMs, bootMs }) => (step.type === 'claimAmphora' ? bootMs : callMs),
+};

@@ -1,0 +1,91 @@
+// From state to work: which steps bring the world to what is desired. Nothing here knows create from update or
+// failover from deletion; all are the difference between what is wanted and what is there.
+import { type DueSteps, dueSteps } from '../step.ts';
+import { servingSlots } from './push.ts';
+import type { LoadBalancerState, Slot } from './state.ts';
+import { type LoadBalancerStep, type PlacedVip, roles, type SlotAddress, stepKeys } from './steps.ts';
+import { servedTree } from './tree.ts';
+
+export function planLoadBalancer(state: LoadBalancerState, now: number): DueSteps<LoadBalancerStep> {
+  return dueSteps(state.steps, wantedSteps(state), now);
+}
+
+/** Whether the step of that key still has a purpose. */
+export function isWanted(state: LoadBalancerState, key: string): boolean {
+  return wantedSteps(state).some((step) => step.key === key);
+}
+
+function wantedSteps(state: LoadBalancerState): readonly LoadBalancerStep[] {
+  switch (state.deletion) {
+    case 'done':
+      return [];
+    case 'requested':
+      return stepsToDelete(state);
+    case 'no':
+      return [...stepsToPlace(state), ...stepsToRetire(state), ...stepsToDeploy(state)];
+  }
+}
+
+/** A VIP, and an amphora for each role. */
+function stepsToPlace(state: LoadBalancerState): readonly LoadBalancerStep[] {
+  const steps: LoadBalancerStep[] = [];
+  const { subnetId, requestedAddress: address, taken, port } = state.vip;
+  const loadBalancerId = state.id;
+  if (port === null) steps.push({ type: 'allocateVip', key: stepKeys.vip, loadBalancerId, subnetId, address, taken });
+  const serving = servingSlots(state);
+  for (const role of roles) {
+    if (serving.some((slot) => slot.role === role)) continue;
+    const key = stepKeys.claim(role);
+    // Any earlier run may have been granted an amphora whose name never reached the journal.
+    const isRepeat = state.steps.retries[key] !== undefined || state.steps.runs > 0;
+    steps.push({ type: 'claimAmphora', key, loadBalancerId, role, isRepeat });
+  }
+  return steps;
+}
+
+/** A lost amphora goes at once, so that it serves no more; a replaced one once its replacement is there. */
+function stepsToRetire(state: LoadBalancerState): readonly LoadBalancerStep[] {
+  const serving = servingSlots(state);
+  return state.slots
+    .filter((slot) => slot.leaving?.why === 'lost' || serving.some((other) => other.role === slot.role))
+    .filter((slot) => slot.leaving !== null)
+    .map((slot) => retire(state, slot));
+}
+
+function stepsToDeploy(state: LoadBalancerState): readonly LoadBalancerStep[] {
+  const { push } = state;
+  const vip = placedVip(state);
+  if (push === null || vip === undefined) return [];
+  const due = servingSlots(state).filter((slot) => push.awaits.includes(slot.amphoraId));
+  const tree = servedTree(state, push.carries);
+  return due.map((slot) => ({
+    type: 'deploy',
+    key: stepKeys.deploy(slot.amphoraId),
+    loadBalancerId: state.id,
+    slot: addressOf(slot),
+    vip,
+    tree,
+  }));
+}
+
+/** The VIP's port goes last, and not before it is certain that no step makes it anew or claims another amphora. */
+function stepsToDelete(state: LoadBalancerState): readonly LoadBalancerStep[] {
+  if (state.slots.length > 0) return state.slots.map((slot) => retire(state, slot));
+  const running = Object.keys(state.steps.running).filter((key) => key !== stepKeys.releaseVip);
+  if (running.length > 0) return [];
+  return [{ type: 'releaseVip', key: stepKeys.releaseVip, loadBalancerId: state.id }];
+}
+
+function retire(state: LoadBalancerState, slot: Slot): LoadBalancerStep {
+  const reason = slot.leaving?.reason ?? 'its load balancer is being deleted';
+  const key = stepKeys.retire(slot.amphoraId);
+  return { type: 'retireAmphora', key, loadBalancerId: state.id, slot: addressOf(slot), reason };
+}
+
+function addressOf({ amphoraId, computeId, agent }: Slot): SlotAddress {
+  return { amphoraId, computeId, agent };
+}
+
+function placedVip({ vip }: LoadBalancerState): PlacedVip | undefined {
+  return vip.port === null ? undefined : { ...vip.port, subnetId: vip.subnetId, networkId: vip.networkId };
+}

@@ -1,0 +1,113 @@
+// Pushes: which changes travel to the amphorae next, what an acceptance or a refusal means, and how a refusal is
+// narrowed down to the one change that caused it. The search is a bisection over prefixes of the changes in their
+// order, because a child comes after its parent: a prefix never holds a member without its new pool.
+import type { AmphoraId, ObjectId } from '../ids.ts';
+import { endStep } from '../step.ts';
+import type { LoadBalancerEvent } from './events.ts';
+import type { LbObject, LoadBalancerState, Narrowing, Slot } from './state.ts';
+import { roles, stepKeys } from './steps.ts';
+
+/** Amphorae that serve, or shall. */
+export function servingSlots(state: LoadBalancerState): readonly Slot[] {
+  return state.slots.filter((slot) => slot.leaving === null);
+}
+
+/** Whether the object has a change that amphorae have neither accepted nor refused. */
+export function isPending(object: LbObject): boolean {
+  return object.refusal === null && (object.changedIn > object.acceptedIn || object.desired === null);
+}
+
+/** The form an object has in a push. */
+export function pushedForm<O extends LbObject>(object: O, isCarried: boolean): O['desired'] {
+  if (!isCarried) return object.accepted;
+  return object.pushed === null ? object.desired : object.pushed.form;
+}
+
+/** The push that is due, as an event; undefined when there is nothing to push, or nobody to push it to. */
+export function nextPush(state: LoadBalancerState, at: number): LoadBalancerEvent | undefined {
+  if (state.deletion !== 'no' || state.push !== null || state.vip.port === null) return undefined;
+  const serving = servingSlots(state);
+  const isComplete = roles.every((role) => serving.some((slot) => slot.role === role));
+  if (!isComplete || serving.length < state.slots.length) return undefined;
+  const awaits = serving.map((slot) => slot.amphoraId);
+  if (state.narrowing !== null) {
+    const { generation, suspects, good, bad } = state.narrowing;
+    const carries = suspects.slice(0, Math.floor((good + bad) / 2));
+    return { type: 'pushStarted', at, generation, carries, awaits };
+  }
+  const carries = pendingInOrder(state);
+  if (carries.length === 0 && serving.every((slot) => slot.serves)) return undefined;
+  return { type: 'pushStarted', at, generation: state.generation, carries, awaits };
+}
+
+function pendingInOrder(state: LoadBalancerState): readonly ObjectId[] {
+  return Object.values(state.objects)
+    .filter(isPending)
+    .toSorted((a, b) => a.changedIn - b.changedIn || a.order - b.order)
+    .map((object) => object.id);
+}
+
+export function acceptPush(state: LoadBalancerState, amphoraId: AmphoraId): LoadBalancerState {
+  const push = state.push;
+  const steps = endStep(state.steps, stepKeys.deploy(amphoraId));
+  if (push === null) return { ...state, steps };
+  const slots = state.slots.map((slot) => (slot.amphoraId === amphoraId ? { ...slot, serves: true } : slot));
+  const awaits = push.awaits.filter((awaited) => awaited !== amphoraId);
+  if (awaits.length > 0) return { ...state, slots, steps, push: { ...push, awaits } };
+  const objects = acceptCarried(state.objects, push.carries, push.generation);
+  if (state.narrowing === null) return { ...state, objects: forgetPushed(objects), slots, steps, push: null };
+  return { ...state, objects, slots, steps, push: null, narrowing: { ...state.narrowing, good: push.carries.length } };
+}
+
+function acceptCarried(
+  objects: LoadBalancerState['objects'],
+  carries: readonly ObjectId[],
+  generation: number,
+): LoadBalancerState['objects'] {
+  const next: Record<ObjectId, LbObject> = { ...objects };
+  for (const id of carries) {
+    const object = next[id];
+    if (object === undefined) continue;
+    const accepted = pushedForm(object, true);
+    const isNewest = object.pushed === null;
+    if (isNewest && accepted === null) delete next[id];
+    else next[id] = { ...object, accepted, acceptedIn: isNewest ? object.changedIn : generation } as LbObject;
+  }
+  return next;
+}
+
+export function refusePush(state: LoadBalancerState, amphoraId: AmphoraId, reason: string): LoadBalancerState {
+  const steps = endStep(state.steps, stepKeys.deploy(amphoraId));
+  const push = state.push;
+  if (push === null) return { ...state, steps };
+  const bad = push.carries.length;
+  const narrowing: Narrowing =
+    state.narrowing === null
+      ? { generation: push.generation, suspects: push.carries, good: 0, bad, reason }
+      : { ...state.narrowing, bad, reason };
+  return { ...state, steps, push: null, narrowing };
+}
+
+/** The change that the search has ended with; undefined while it goes on. */
+export function culprit(narrowing: Narrowing | null): ObjectId | undefined {
+  if (narrowing === null || narrowing.bad - narrowing.good > 1) return undefined;
+  return narrowing.suspects[narrowing.bad - 1];
+}
+
+/** Ends the search. An object that was changed again since is not to blame: its newer form gets its own push. */
+export function refuseChange(state: LoadBalancerState, objectId: ObjectId, reason: string): LoadBalancerState {
+  const object = state.objects[objectId];
+  const objects =
+    object === undefined || object.pushed !== null
+      ? state.objects
+      : { ...state.objects, [objectId]: { ...object, refusal: reason } };
+  return { ...state, objects: forgetPushed(objects), narrowing: null };
+}
+
+function forgetPushed(objects: LoadBalancerState['objects']): LoadBalancerState['objects'] {
+  const next: Record<ObjectId, LbObject> = { ...objects };
+  for (const object of Object.values(objects)) {
+    if (object.pushed !== null) next[object.id] = { ...object, pushed: null };
+  }
+  return next;
+}

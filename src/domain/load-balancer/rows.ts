@@ -1,0 +1,61 @@
+// A load balancer's rows in the tables for reading.
+import { moment, type Row, type Rows } from '../projection.ts';
+import type { LbObject, LoadBalancerState } from './state.ts';
+import { errorReason, provisioningStatuses } from './statuses.ts';
+
+const tables = {
+  loadBalancer: 'loadBalancers',
+  listener: 'listeners',
+  pool: 'pools',
+  member: 'members',
+  healthMonitor: 'healthMonitors',
+} as const;
+
+/** No rows once it is deleted: deleted objects are not found. */
+export function loadBalancerRows(state: LoadBalancerState | undefined): Rows {
+  if (state === undefined || state.deletion === 'done') return {};
+  const statuses = provisioningStatuses(state);
+  const rows: Record<string, Row[]> = {};
+  for (const object of Object.values(state.objects)) {
+    const table = tables[object.kind];
+    const row = {
+      ...objectRow(state, object),
+      id: object.id,
+      provisioningStatus: statuses.get(object.id),
+      errorReason: object.kind === 'loadBalancer' ? (object.refusal ?? errorReason(state) ?? null) : object.refusal,
+      createdAt: moment(object.createdAt),
+      updatedAt: moment(object.updatedAt),
+    };
+    const others = rows[table];
+    if (others === undefined) rows[table] = [row];
+    else others.push(row);
+  }
+  return rows;
+}
+
+/** A deletion that is under way shows the object as it was accepted last. */
+function objectRow(state: LoadBalancerState, object: LbObject): Record<string, unknown> {
+  const form = object.desired ?? object.accepted ?? object.pushed?.form;
+  const common = { loadBalancerId: state.id, position: object.order };
+  switch (object.kind) {
+    case 'loadBalancer':
+      return { ...form, ...loadBalancerColumns(state) };
+    case 'listener':
+    case 'pool':
+      return { ...form, ...common };
+    case 'member':
+    case 'healthMonitor':
+      return { ...form, ...common, poolId: object.parentId };
+  }
+}
+
+function loadBalancerColumns({ projectId, vip, generation }: LoadBalancerState): Record<string, unknown> {
+  return {
+    projectId,
+    vipAddress: vip.port?.address ?? vip.requestedAddress,
+    vipPortId: vip.port?.portId ?? null,
+    vipSubnetId: vip.subnetId,
+    vipNetworkId: vip.networkId,
+    generation,
+  };
+}

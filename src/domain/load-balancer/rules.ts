@@ -1,0 +1,119 @@
+// What must hold in a tree whoever changes it. Fault strings are Octavia's where clients match on them.
+import type { Decision, Refusal } from '../decision.ts';
+import { refuse } from '../decision.ts';
+import type { ListenerProtocol, PoolProtocol } from './attributes.ts';
+import type { ObjectChange } from './events.ts';
+import type { LoadBalancerState } from './state.ts';
+import { desired, findDesired } from './tree.ts';
+
+/** Pool protocols that a listener of a protocol can hand connections to (API reference, "Protocol Combinations"). */
+const compatiblePools: Readonly<Record<ListenerProtocol, readonly PoolProtocol[]>> = {
+  TCP: ['TCP', 'HTTP', 'PROXY', 'PROXYV2'],
+  HTTP: ['HTTP', 'PROXY', 'PROXYV2'],
+};
+
+/** How Octavia calls each kind of object in its messages. */
+export const kindNames = {
+  loadBalancer: 'Load Balancer',
+  listener: 'Listener',
+  pool: 'Pool',
+  member: 'Member',
+  healthMonitor: 'HealthMonitor',
+} as const;
+
+/** The first rule that the tree breaks where it was changed; undefined when it holds. `state` has the changes in it. */
+export function brokenRule(state: LoadBalancerState, changes: readonly ObjectChange[]): Refusal | undefined {
+  for (const change of changes) {
+    if (change.form === null) continue;
+    const refusal = brokenRuleOf(state, change);
+    if (refusal?.type === 'refuse') return refusal.refusal;
+  }
+  return undefined;
+}
+
+function brokenRuleOf(state: LoadBalancerState, change: ObjectChange): Decision<never, never> | undefined {
+  switch (change.kind) {
+    case 'loadBalancer':
+      return undefined;
+    case 'listener':
+      return brokenListenerRule(state, change);
+    case 'pool':
+      return brokenPoolRule(state, change);
+    case 'member':
+      return brokenMemberRule(state, change);
+    case 'healthMonitor':
+      return brokenHealthMonitorRule(state, change);
+  }
+}
+
+type Change<K extends ObjectChange['kind']> = Extract<ObjectChange, { kind: K }>;
+
+function brokenListenerRule(state: LoadBalancerState, { id, form }: Change<'listener'>) {
+  if (form === null) return undefined;
+  const { protocol, protocolPort, defaultPoolId } = form;
+  // TCP and HTTP are both carried by TCP, so one port is for one of them.
+  if (desired(state, 'listener').some((other) => other.id !== id && other.form.protocolPort === protocolPort)) {
+    return refuse(
+      'conflict',
+      `Another Listener on this Load Balancer is already using protocol ${protocol} and protocol_port ${protocolPort}`,
+      'protocolPort',
+    );
+  }
+  if (defaultPoolId === null) return undefined;
+  const pool = findDesired(state, 'pool', defaultPoolId);
+  if (pool === undefined) return refuse('notFound', `Pool ${defaultPoolId} not found.`, 'defaultPoolId');
+  return brokenProtocolRule(protocol, pool.form.protocol);
+}
+
+function brokenProtocolRule(listener: ListenerProtocol, pool: PoolProtocol) {
+  if (compatiblePools[listener].includes(pool)) return undefined;
+  return refuse(
+    'invalid',
+    `Validation failure: The pool protocol '${pool}' is invalid while the listener protocol is '${listener}'.`,
+    'protocol',
+  );
+}
+
+function brokenPoolRule(state: LoadBalancerState, { id, form }: Change<'pool'>) {
+  if (form === null) return undefined;
+  for (const listener of desired(state, 'listener')) {
+    if (listener.form.defaultPoolId !== id) continue;
+    const broken = brokenProtocolRule(listener.form.protocol, form.protocol);
+    if (broken !== undefined) return broken;
+  }
+  return undefined;
+}
+
+function brokenMemberRule(state: LoadBalancerState, { id, parentId, form }: Change<'member'>) {
+  if (form === null) return undefined;
+  if (findDesired(state, 'pool', parentId) === undefined) return refuse('notFound', `Pool ${parentId} not found.`);
+  const { address, protocolPort } = form;
+  const twin = desired(state, 'member').find(
+    (other) =>
+      other.id !== id &&
+      other.parentId === parentId &&
+      other.form.address === address &&
+      other.form.protocolPort === protocolPort,
+  );
+  if (twin === undefined) return undefined;
+  return refuse(
+    'conflict',
+    `Another member on this pool is already using ip ${address} on protocol_port ${protocolPort}`,
+    'address',
+  );
+}
+
+function brokenHealthMonitorRule(state: LoadBalancerState, { id, parentId, form }: Change<'healthMonitor'>) {
+  if (form === null) return undefined;
+  if (findDesired(state, 'pool', parentId) === undefined) return refuse('notFound', `Pool ${parentId} not found.`);
+  const monitors = desired(state, 'healthMonitor').filter((other) => other.id !== id && other.parentId === parentId);
+  if (monitors.length > 0) return refuse('conflict', 'This pool already has a health monitor');
+  if (form.domainName !== null && form.httpVersion !== 1.1) {
+    return refuse(
+      'invalid',
+      `Validation failure: domain_name needs http_version 1.1, given ${form.httpVersion.toFixed(1)}`,
+      'domainName',
+    );
+  }
+  return undefined;
+}

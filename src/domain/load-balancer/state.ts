@@ -1,0 +1,106 @@
+// A load balancer as its journal tells it: what is desired of every object, what amphorae have accepted, which amphorae
+// serve it, and the steps under way. Statuses are not kept: `statuses.ts` derives them.
+import type { AmphoraId, HealthMonitorId, ListenerId, LoadBalancerId, MemberId, ObjectId, PoolId } from '../ids.ts';
+import type { AmphoraRole } from '../statuses.ts';
+import type { StepsState } from '../step.ts';
+import type {
+  HealthMonitorAttributes,
+  ListenerAttributes,
+  LoadBalancerAttributes,
+  MemberAttributes,
+  PoolAttributes,
+} from './attributes.ts';
+
+/**
+ * An object's life in three forms; null means absent. A change sets `desired`; a push that amphorae accept makes
+ * `accepted` what was pushed. So a creation is accepted = null, a deletion is desired = null.
+ */
+interface Tracked<Kind extends string, Id, ParentId, Attributes> {
+  readonly kind: Kind;
+  readonly id: Id;
+  readonly parentId: ParentId;
+  readonly desired: Attributes | null;
+  /** What the push under way carries, kept when `desired` was changed after the push had started. */
+  readonly pushed: { readonly form: Attributes | null } | null;
+  readonly accepted: Attributes | null;
+  /** Generation of the newest change. */
+  readonly changedIn: number;
+  /** Generation of the newest change that amphorae have accepted; 0 before the first. */
+  readonly acceptedIn: number;
+  /** Why amphorae refused the newest change; null when they did not. */
+  readonly refusal: string | null;
+  /** Place among all objects in order of creation. */
+  readonly order: number;
+  readonly createdAt: number;
+  readonly updatedAt: number;
+}
+
+export type SelfObject = Tracked<'loadBalancer', LoadBalancerId, LoadBalancerId, LoadBalancerAttributes>;
+export type ListenerObject = Tracked<'listener', ListenerId, LoadBalancerId, ListenerAttributes>;
+export type PoolObject = Tracked<'pool', PoolId, LoadBalancerId, PoolAttributes>;
+export type MemberObject = Tracked<'member', MemberId, PoolId, MemberAttributes>;
+export type HealthMonitorObject = Tracked<'healthMonitor', HealthMonitorId, PoolId, HealthMonitorAttributes>;
+
+export type LbObject = SelfObject | ListenerObject | PoolObject | MemberObject | HealthMonitorObject;
+export type ObjectKind = LbObject['kind'];
+
+/** An amphora that the load balancer has claimed. */
+export interface Slot {
+  readonly amphoraId: AmphoraId;
+  readonly role: AmphoraRole;
+  readonly computeId: string;
+  readonly agent: { readonly host: string; readonly port: number };
+  /** Whether it has accepted a configuration yet. */
+  readonly serves: boolean;
+  /** Set when it shall go: `lost` is replaced after it has gone, `replaced` goes once its replacement is there. */
+  readonly leaving: { readonly why: 'lost' | 'replaced'; readonly reason: string } | null;
+}
+
+/** A configuration on its way to the amphorae. */
+export interface Push {
+  readonly generation: number;
+  /** The changes it carries, in order; all others are pushed in their accepted form. */
+  readonly carries: readonly ObjectId[];
+  /** Amphorae that have not answered. */
+  readonly awaits: readonly AmphoraId[];
+}
+
+/**
+ * The search for the change that amphorae refuse: `suspects` in order of change, the first `good` of them accepted
+ * together, the first `bad` refused together. Done when bad = good + 1.
+ */
+export interface Narrowing {
+  readonly generation: number;
+  readonly suspects: readonly ObjectId[];
+  readonly good: number;
+  readonly bad: number;
+  readonly reason: string;
+}
+
+export interface VipState {
+  readonly subnetId: string;
+  readonly networkId: string;
+  /** What the user asked for; null for any. */
+  readonly requestedAddress: string | null;
+  /** Addresses offered by the network driver that others hold. */
+  readonly taken: readonly string[];
+  readonly port: { readonly portId: string; readonly address: string } | null;
+}
+
+export interface LoadBalancerState {
+  readonly id: LoadBalancerId;
+  readonly projectId: string;
+  readonly vip: VipState;
+  readonly objects: Readonly<Record<ObjectId, LbObject>>;
+  /** Counts accepted changes. */
+  readonly generation: number;
+  readonly nextOrder: number;
+  readonly slots: readonly Slot[];
+  readonly push: Push | null;
+  readonly narrowing: Narrowing | null;
+  readonly steps: StepsState;
+  readonly deletion: 'no' | 'requested' | 'done';
+}
+
+/** Before the first event. */
+export type MaybeLoadBalancer = LoadBalancerState | undefined;

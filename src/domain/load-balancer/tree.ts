@@ -1,0 +1,66 @@
+// The tree of objects, read: what users see of it (desired), and what an amphora shall serve.
+import type { ObjectId } from '../ids.ts';
+import type { LoadBalancerAttributes, ServedPool, ServedTree } from './attributes.ts';
+import { pushedForm } from './push.ts';
+import type { LbObject, LoadBalancerState, ObjectKind } from './state.ts';
+
+type OfKind<K extends ObjectKind> = Extract<LbObject, { kind: K }>;
+/** An object with the form that counts for the reader. */
+export type Formed<K extends ObjectKind> = OfKind<K> & { readonly form: NonNullable<OfKind<K>['desired']> };
+
+/** Objects of a kind in order of creation, with the form that `formOf` gives; those without a form are left out. */
+function objectsOfKind<K extends ObjectKind>(
+  state: LoadBalancerState,
+  kind: K,
+  formOf: (object: LbObject) => LbObject['desired'],
+): readonly Formed<K>[] {
+  return Object.values(state.objects)
+    .filter((object): object is OfKind<K> => object.kind === kind)
+    .map((object) => ({ ...object, form: formOf(object) }) as Formed<K>)
+    .filter((object) => object.form !== null)
+    .toSorted((a, b) => a.order - b.order);
+}
+
+/** Objects of a kind as users want them. */
+export function desired<K extends ObjectKind>(state: LoadBalancerState, kind: K): readonly Formed<K>[] {
+  return objectsOfKind(state, kind, (object) => object.desired);
+}
+
+/** The object of that kind and id as users want it; undefined when it is not there or being deleted. */
+export function findDesired<K extends ObjectKind>(
+  state: LoadBalancerState,
+  kind: K,
+  id: ObjectId,
+): Formed<K> | undefined {
+  const object = state.objects[id];
+  if (object?.kind !== kind || object.desired === null) return undefined;
+  return { ...object, form: object.desired } as Formed<K>;
+}
+
+const unnamed: LoadBalancerAttributes = { name: '', description: '', adminStateUp: true, tags: [] };
+
+/** The tree that a push brings to an amphora: carried changes in their new form, everything else as accepted last. */
+export function servedTree(state: LoadBalancerState, carries: readonly ObjectId[]): ServedTree {
+  const carried = new Set(carries);
+  const formOf = (object: LbObject) => pushedForm(object, carried.has(object.id));
+  const self = objectsOfKind(state, 'loadBalancer', formOf)[0]?.form ?? unnamed;
+  const members = objectsOfKind(state, 'member', formOf);
+  const monitors = objectsOfKind(state, 'healthMonitor', formOf);
+  const pools: readonly ServedPool[] = objectsOfKind(state, 'pool', formOf).map((pool) => {
+    const monitor = monitors.find((candidate) => candidate.parentId === pool.id);
+    return {
+      ...pool.form,
+      id: pool.id,
+      members: members.filter((member) => member.parentId === pool.id).map(({ id, form }) => ({ ...form, id })),
+      healthMonitor: monitor === undefined ? undefined : { ...monitor.form, id: monitor.id },
+    };
+  });
+  const served = new Set(pools.map((pool) => pool.id));
+  const listeners = objectsOfKind(state, 'listener', formOf).map(({ id, form }) => {
+    const defaultPoolId = form.defaultPoolId !== null && served.has(form.defaultPoolId) ? form.defaultPoolId : null;
+    return { ...form, id, defaultPoolId };
+  });
+  const vipAddresses = state.vip.port === null ? [] : [state.vip.port.address];
+  const { id: loadBalancerId, projectId } = state;
+  return { loadBalancerId, projectId, vipAddresses, adminStateUp: self.adminStateUp, listeners, pools };
+}

@@ -1,0 +1,56 @@
+// Events and snapshots of earlier versions, brought to the version of today when they are read. The journal itself is
+// never rewritten.
+import type { EntityKind } from './entity.ts';
+
+/** One step from a version to the next. */
+export interface Upcaster {
+  readonly kind: EntityKind;
+  readonly from: number;
+  /** Events may become several, or none. */
+  readonly events: (event: unknown) => readonly unknown[];
+  /** Undefined where a snapshot can't be brought forward: it is discarded, and the events are replayed. */
+  readonly snapshot: ((state: unknown) => unknown) | undefined;
+}
+
+/** In order of version. Empty as long as every kind is at version 1. */
+export const upcasters: readonly Upcaster[] = [];
+
+/** This process is older than what it reads. */
+export class NewerVersionError extends Error {
+  constructor(kind: EntityKind, found: number, known: number) {
+    super(`${kind} journal has version ${found}, this program knows up to ${known}: run the newer program`);
+    this.name = 'NewerVersionError';
+  }
+}
+
+/** @throws NewerVersionError */
+export function upcastEvents(
+  kind: EntityKind,
+  from: number,
+  to: number,
+  events: readonly unknown[],
+  chain: readonly Upcaster[] = upcasters,
+): readonly unknown[] {
+  return path(kind, from, to, chain).reduce((current, { events: next }) => current.flatMap(next), events);
+}
+
+/** Undefined when the snapshot has to be discarded. @throws NewerVersionError */
+export function upcastSnapshot(
+  kind: EntityKind,
+  from: number,
+  to: number,
+  state: unknown,
+  chain: readonly Upcaster[] = upcasters,
+): unknown {
+  let current = state;
+  for (const { snapshot } of path(kind, from, to, chain)) {
+    if (snapshot === undefined) return undefined;
+    current = snapshot(current);
+  }
+  return current;
+}
+
+function path(kind: EntityKind, from: number, to: number, chain: readonly Upcaster[]): readonly Upcaster[] {
+  if (from > to) throw new NewerVersionError(kind, from, to);
+  return chain.filter((upcaster) => upcaster.kind === kind && upcaster.from >= from && upcaster.from < to);
+}

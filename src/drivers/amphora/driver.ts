@@ -1,0 +1,49 @@
+// The amphora port: what the controller says to the agent inside an amphora.
+import type { AmphoraId, LoadBalancerId } from '../../domain/ids.ts';
+import type { AgentEndpoint } from '../compute/driver.ts';
+import type { PluggedPort } from '../network/driver.ts';
+
+/** Whom to talk to: the agent at `endpoint` must prove by its certificate to be `amphoraId`. */
+export interface AmphoraAddress {
+  readonly amphoraId: AmphoraId;
+  readonly endpoint: AgentEndpoint;
+}
+
+export interface AmphoraInfo {
+  readonly apiVersion: string;
+  readonly hostname: string;
+  readonly haproxyVersion: string;
+  /** SHA-256 of the certificate the agent showed, hex. */
+  readonly certificateFingerprint: string;
+  readonly certificateExpiresAt: Date;
+}
+
+export interface ServeRequest {
+  readonly loadBalancerId: LoadBalancerId;
+  readonly vipAddress: string;
+  readonly port: PluggedPort;
+  /** haproxy.cfg, or null when nothing shall be served: haproxy is then stopped and removed. */
+  readonly configuration: string | null;
+}
+
+export type ServeResult =
+  | { readonly accepted: true }
+  /** The amphora said no and goes on with what it had; `reason` is what haproxy printed. */
+  | { readonly accepted: false; readonly reason: string };
+
+/**
+ * All calls fail with TransientFailure or PermanentFailure, stop early when `signal` aborts, and may be repeated.
+ */
+export interface AmphoraDriver {
+  readonly name: string;
+  /** Answers when the agent is up. TransientFailure while it is not. */
+  info(amphora: AmphoraAddress, signal: AbortSignal): Promise<AmphoraInfo>;
+  /**
+   * Makes the amphora serve exactly `configuration` on the VIP: plug, upload, start or reload, in this order, each left
+   * out where the amphora has it already. A refusal is a result, not a failure.
+   */
+  serve(amphora: AmphoraAddress, request: ServeRequest, signal: AbortSignal): Promise<ServeResult>;
+  /** MD5 (hex) of the configuration the amphora holds for this load balancer; undefined when it holds none. */
+  configurationDigest(amphora: AmphoraAddress, loadBalancerId: LoadBalancerId, signal: AbortSignal): Promise<string | undefined>;
+  close(): Promise<void>;
+}

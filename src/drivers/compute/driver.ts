@@ -1,0 +1,50 @@
+// The compute port: where amphorae run. An instance is named by its amphora's id, so every call can be repeated and
+// a step that was lost in a crash finds what it made before.
+import type { AmphoraId, DeploymentId } from '../../domain/ids.ts';
+
+/** Where the agent of an amphora listens (mutual TLS). */
+export interface AgentEndpoint {
+  readonly host: string;
+  readonly port: number;
+}
+
+export interface Instance {
+  readonly amphoraId: AmphoraId;
+  /** The driver's own name for the instance: a pid, a container id, a server id. */
+  readonly computeId: string;
+  /** `ACTIVE`: powered on and its address known; the agent may still be starting. */
+  readonly status: 'BUILD' | 'ACTIVE' | 'STOPPED' | 'ERROR';
+  readonly agent: AgentEndpoint | undefined;
+  /** A sentence for operators when status is ERROR. */
+  readonly fault?: string | undefined;
+}
+
+export interface InstanceRequest {
+  readonly amphoraId: AmphoraId;
+  readonly deploymentId: DeploymentId;
+  /**
+   * Files the instance gets before its first start (a config drive): path relative to `/etc/octavia` → content, such as
+   * `amphora-agent.conf`, `certs/server.pem`, `certs/client_ca.pem`. Holds secrets: written with mode 0600, never logged.
+   */
+  readonly files: Readonly<Record<string, string>>;
+}
+
+/**
+ * All calls fail with TransientFailure or PermanentFailure, stop early when `signal` aborts, and may be repeated.
+ */
+export interface ComputeDriver {
+  readonly name: string;
+  /**
+   * Makes the instance `amphora-<id>`, or adopts the one of that name (which keeps the files it was made with).
+   * Returns as soon as the instance exists; it may still be in BUILD.
+   */
+  create(request: InstanceRequest, signal: AbortSignal): Promise<Instance>;
+  /** The instance of that amphora; undefined when there is none. */
+  get(amphoraId: AmphoraId, signal: AbortSignal): Promise<Instance | undefined>;
+  /** Stops and removes the instance. Resolves only when it is known to run no more; no error when there is none. */
+  delete(amphoraId: AmphoraId, signal: AbortSignal): Promise<void>;
+  /** Every instance that carries this deployment's id. */
+  list(signal: AbortSignal): Promise<readonly Instance[]>;
+  /** Ends connections the driver holds; instances stay. */
+  close(): Promise<void>;
+}

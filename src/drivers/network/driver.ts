@@ -1,0 +1,75 @@
+// The network port: subnets, VIPs and how an amphora gets an interface on them. Keyed by `lb-<id>-vip`, so that every
+// call can be repeated.
+import type { AmphoraId, LoadBalancerId } from '../../domain/ids.ts';
+
+export interface Subnet {
+  readonly id: string;
+  readonly name: string;
+  readonly networkId: string;
+  readonly cidr: string;
+  readonly gateway: string | null;
+}
+
+/** What a user asked for; at least one id is given. */
+export interface VipRequest {
+  readonly subnetId: string | null;
+  readonly networkId: string | null;
+  readonly portId: string | null;
+  readonly address: string | null;
+}
+
+export type VipResolution =
+  | { readonly ok: true; readonly subnetId: string; readonly networkId: string; readonly address: string | null }
+  | { readonly ok: false; readonly field: 'vipSubnetId' | 'vipNetworkId' | 'vipPortId' | 'vipAddress'; readonly reason: string };
+
+export interface Vip {
+  readonly portId: string;
+  readonly address: string;
+  readonly subnetId: string;
+  readonly networkId: string;
+}
+
+export interface AllocateVip {
+  readonly loadBalancerId: LoadBalancerId;
+  readonly subnetId: string;
+  /** An address that was asked for, or null for any. */
+  readonly address: string | null;
+  /** Addresses that turned out to be taken. The driver must offer another one. */
+  readonly taken: readonly string[];
+}
+
+/** What the agent is told in `POST /1.0/plug/vip/{vip}`. */
+export interface PluggedPort {
+  readonly subnetCidr: string;
+  readonly gateway: string | null;
+  readonly macAddress: string;
+  /** The amphora's own address on the VIP's subnet. */
+  readonly vrrpAddress: string;
+  readonly mtu: number | null;
+}
+
+export interface PlugVip {
+  readonly loadBalancerId: LoadBalancerId;
+  readonly amphoraId: AmphoraId;
+  readonly computeId: string;
+  readonly vip: Vip;
+}
+
+/**
+ * All calls fail with TransientFailure or PermanentFailure, stop early when `signal` aborts, and may be repeated.
+ */
+export interface NetworkDriver {
+  readonly name: string;
+  subnets(signal: AbortSignal): Promise<readonly Subnet[]>;
+  /** Checks a request without claiming anything: unknown subnet, address outside it, port that does not exist. */
+  resolveVip(request: VipRequest, signal: AbortSignal): Promise<VipResolution>;
+  /** Makes, or finds, the port `lb-<id>-vip`. */
+  allocateVip(request: AllocateVip, signal: AbortSignal): Promise<Vip>;
+  /** Gives the amphora an interface that may carry the VIP. */
+  plugVip(request: PlugVip, signal: AbortSignal): Promise<PluggedPort>;
+  /** Takes that interface away. No error when there is none. */
+  unplugVip(request: PlugVip, signal: AbortSignal): Promise<void>;
+  /** Removes the port `lb-<id>-vip` where this service made it. No error when there is none. */
+  releaseVip(loadBalancerId: LoadBalancerId, signal: AbortSignal): Promise<void>;
+  close(): Promise<void>;
+}
