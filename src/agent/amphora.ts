@@ -1,0 +1,102 @@
+// What this amphora has: its load balancers, the VIPs that were plugged, and what it tells about them in heartbeats.
+import { readFileSync, readdirSync } from 'node:fs';
+import { rename, writeFile } from 'node:fs/promises';
+import { isUuid } from '../domain/ids.ts';
+import {
+  type HeartbeatMessage,
+  type ListenerReport,
+  type PoolReport,
+  messageVersion,
+} from '../domain/health/message.ts';
+import { DeltaCounters } from './health/counters.ts';
+import { LoadBalancer, type LoadBalancerContext } from './load-balancer.ts';
+
+const vipsFile = 'plugged-vips.json';
+
+export class Amphora {
+  readonly #context: Omit<LoadBalancerContext, 'onLastCount'>;
+  readonly #loadBalancers = new Map<string, LoadBalancer>();
+  readonly #counters = new DeltaCounters('stats_counters.json');
+  readonly #vips: Set<string>;
+  #sequence = 0;
+
+  constructor(context: Omit<LoadBalancerContext, 'onLastCount'>) {
+    this.#context = context;
+    this.#vips = new Set(readVips());
+  }
+
+  /** Starts what was served before the agent was restarted. */
+  async resume(): Promise<void> {
+    const ids = readdirSync('.').filter(isUuid);
+    await Promise.all(
+      ids.map(async (id) => {
+        const loadBalancer = this.loadBalancer(id);
+        if ((await loadBalancer.configuration()) !== undefined) await loadBalancer.resume();
+      }),
+    );
+  }
+
+  /** Ends every haproxy; what was not reported yet is kept for the next run of the agent. */
+  async stop(): Promise<void> {
+    await Promise.all(Array.from(this.#loadBalancers.values(), (loadBalancer) => loadBalancer.stop()));
+    this.#counters.save();
+  }
+
+  /** The load balancer of that id, which may have nothing yet. */
+  loadBalancer(id: string): LoadBalancer {
+    const existing = this.#loadBalancers.get(id);
+    if (existing !== undefined) return existing;
+    const made = new LoadBalancer(id, { ...this.#context, onLastCount: (counted) => this.#counters.add(counted) });
+    this.#loadBalancers.set(id, made);
+    return made;
+  }
+
+  loadBalancers(): readonly LoadBalancer[] {
+    return Array.from(this.#loadBalancers.values());
+  }
+
+  /** Removes the load balancer and everything of it. No error when there is none. */
+  async remove(id: string): Promise<void> {
+    await this.#loadBalancers.get(id)?.remove();
+    this.#loadBalancers.delete(id);
+  }
+
+  hasVip(address: string): boolean {
+    return this.#vips.has(address);
+  }
+
+  /** Remembers the VIP. Addresses of this host's loopback need no interface, so there is nothing more to do. */
+  async plugVip(address: string): Promise<void> {
+    this.#vips.add(address);
+    await writeFile(`${vipsFile}.new`, JSON.stringify([...this.#vips]), { mode: 0o600 });
+    await rename(`${vipsFile}.new`, vipsFile);
+  }
+
+  /** The next heartbeat. A haproxy that is down is told by its listeners being absent. */
+  async heartbeat(): Promise<HeartbeatMessage> {
+    const listeners: Record<string, ListenerReport> = {};
+    const pools: Record<string, PoolReport> = {};
+    let complete = true;
+    for (const loadBalancer of this.#loadBalancers.values()) {
+      const counted = await loadBalancer.statistics();
+      complete &&= counted !== undefined;
+      if (counted === undefined) continue;
+      this.#counters.add(counted);
+      for (const [id, { status, stats }] of Object.entries(counted.listeners)) {
+        listeners[id] = { status, stats: this.#counters.take(id, stats.conns) };
+      }
+      Object.assign(pools, counted.pools);
+    }
+    if (complete) this.#counters.keepOnly(new Set(Object.keys(listeners)));
+    this.#counters.save();
+    return { id: this.#context.amphoraId, seq: this.#sequence++, listeners, pools, ver: messageVersion };
+  }
+}
+
+function readVips(): string[] {
+  try {
+    return (JSON.parse(readFileSync(vipsFile, 'utf8')) as unknown[]).filter((address) => typeof address === 'string');
+  } catch {
+    return [];
+  }
+}

@@ -1,0 +1,74 @@
+// A configuration is written for an amphora that is a machine of its own. On a shared host a few global directives
+// mean something else; they are translated line by line, so that haproxy's messages keep the line numbers of the file
+// that the controller sent.
+
+export interface Host {
+  /** Name of the statistics socket, relative to haproxy's working directory: a Unix socket path must be short. */
+  readonly statsSocket: string;
+  readonly serverStateFile: string;
+  /** Connections that the limit of open files allows. */
+  readonly mostConnections: number;
+  /** Whether haproxy is started by root and can give up its rights. */
+  readonly privileged: boolean;
+  readonly exists: (path: string) => boolean;
+}
+
+const sections = new Set([
+  'global',
+  'defaults',
+  'frontend',
+  'backend',
+  'listen',
+  'peers',
+  'resolvers',
+  'mailers',
+  'userlist',
+]);
+
+/** The configuration as haproxy on this host shall read it: as many lines, in the same order. */
+export function localise(configuration: string, host: Host): string {
+  let section = '';
+  return configuration
+    .split('\n')
+    .map((line) => {
+      const words = line.trim().split(/\s+/);
+      if (sections.has(words[0] ?? '')) section = words[0] ?? '';
+      return section === 'global' ? globalLine(line, words, host) : line;
+    })
+    .join('\n');
+}
+
+function globalLine(line: string, words: readonly string[], host: Host): string {
+  switch (words[0]) {
+    // haproxy stays a child in the foreground, so that its end is noticed.
+    case 'daemon':
+      return leftOut(line);
+    case 'user':
+      return host.privileged ? line : leftOut(line);
+    // Groups have other names on other systems; the agent gives one on its own.
+    case 'group':
+      return leftOut(line);
+    case 'log':
+      return words[1]?.startsWith('/') === true && !host.exists(words[1]) ? leftOut(line) : line;
+    case 'stats':
+      return words[1] === 'socket' ? `    stats socket unix@${host.statsSocket} mode 600 level user` : line;
+    case 'server-state-file':
+      return `    server-state-file ${host.serverStateFile}`;
+    case 'maxconn':
+      return `    maxconn ${Math.min(Number(words[1]), host.mostConnections)}`;
+    default:
+      return line;
+  }
+}
+
+function leftOut(line: string): string {
+  return `    # not on this host: ${line.trim()}`;
+}
+
+/**
+ * Connections that fit into a limit of open files: haproxy needs two and a half descriptors for each (client, server,
+ * and a pipe now and then), and some for itself, its listeners and its checks.
+ */
+export function connectionsWithin(openFiles: number): number {
+  return Math.max(100, Math.floor((openFiles - 500) / 2.5));
+}
