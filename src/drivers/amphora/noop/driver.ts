@@ -1,0 +1,19 @@
+// Amphorae of the noop world. Does not retry: a fault that a test asked for shall strike.
+import type { WorldClient } from '../../noop-world/client.ts';
+import type { AmphoraDriver } from '../driver.ts';
+
+/** The client may be shared; `close` ends its connection. */
+export function noopAmphora(world: WorldClient): AmphoraDriver {
+  return {
+    name: 'noop',
+    info: async ({ amphoraId }, signal) => {
+      const info = await world.call('amphora.info', { amphoraId }, signal);
+      const certificateExpiresAt = new Date(info.certificateExpiresAt);
+      return { ...info, certificateExpiresAt, apiVersion: '1.0', haproxyVersion: 'noop' };
+    },
+    serve: ({ amphoraId }, request, signal) => world.call('amphora.serve', { ...request, amphoraId }, signal),
+    configurationDigest: async ({ amphoraId }, loadBalancerId, signal) =>
+      (await world.call('amphora.configurationDigest', { amphoraId, loadBalancerId }, signal)) ?? undefined,
+    close: () => world.close(),
+  };
+}

@@ -1,0 +1,138 @@
+// What nodes and tests say to the noop world, and what it answers: JSON, one message a line, over TCP on loopback.
+// Requests carry an id, so many may be under way on one connection.
+import type { AmphoraId, LoadBalancerId } from '../../domain/ids.ts';
+import type { ServeRequest, ServeResult } from '../amphora/driver.ts';
+import type { Instance, InstanceRequest } from '../compute/driver.ts';
+import type { AllocateVip, PluggedPort, PlugVip, Subnet, Vip, VipRequest, VipResolution } from '../network/driver.ts';
+
+/** The calls of the three drivers: what goes in and what comes out. */
+export interface WorldCalls {
+  'compute.create': { params: InstanceRequest; result: Instance };
+  'compute.get': { params: { readonly amphoraId: AmphoraId }; result: Instance | null };
+  'compute.delete': { params: { readonly amphoraId: AmphoraId }; result: null };
+  'compute.list': { params: { readonly deploymentId: string }; result: readonly Instance[] };
+  'network.subnets': { params: object; result: readonly Subnet[] };
+  'network.resolveVip': { params: VipRequest; result: VipResolution };
+  'network.allocateVip': { params: AllocateVip; result: Vip };
+  'network.plugVip': { params: PlugVip; result: PluggedPort };
+  'network.unplugVip': { params: PlugVip; result: null };
+  'network.releaseVip': { params: { readonly loadBalancerId: LoadBalancerId }; result: null };
+  'amphora.info': { params: { readonly amphoraId: AmphoraId }; result: WireAmphoraInfo };
+  'amphora.serve': { params: ServeRequest & { readonly amphoraId: AmphoraId }; result: ServeResult };
+  'amphora.configurationDigest': {
+    params: { readonly amphoraId: AmphoraId; readonly loadBalancerId: LoadBalancerId };
+    result: string | null;
+  };
+}
+
+export type WorldCall = keyof WorldCalls;
+
+export interface WireAmphoraInfo {
+  readonly hostname: string;
+  readonly certificateFingerprint: string;
+  /** Milliseconds since the epoch. */
+  readonly certificateExpiresAt: number;
+}
+
+/** How long calls take, in milliseconds: always the same, or spread evenly. */
+export type Latency = number | { readonly from: number; readonly to: number };
+
+/**
+ * How a call goes wrong. `fail`: TransientFailure without effect. `refuse`: PermanentFailure without effect. `hang`: no
+ * effect, no answer. `loseAnswer`: the effect takes place, no answer. `failAfter`: the effect takes place, then TransientFailure.
+ */
+export type Fault = 'fail' | 'refuse' | 'hang' | 'loseAnswer' | 'failAfter';
+
+export interface Behaviour {
+  /** `*` stands for every call. A later rule beats an earlier one. */
+  readonly call: WorldCall | '*';
+  /** Only calls for this amphora or load balancer. */
+  readonly key?: string;
+  readonly latency?: Latency;
+  readonly fault?: Fault;
+  /** The fault strikes the next n calls only. */
+  readonly next?: number;
+  /** The fault strikes with this probability; 1 when absent. */
+  readonly probability?: number;
+}
+
+/** What tests tell the world. Takes effect at once; not written to the log of calls. */
+export interface WorldControls {
+  behave: { params: Behaviour; result: null };
+  /** Forgets all behaviours and refusals. */
+  behaveWell: { params: object; result: null };
+  /** Begins the random numbers, for latencies and probabilities, anew. */
+  seed: { params: { readonly seed: number }; result: null };
+  /** Amphorae refuse configurations with a line that matches; null ends it. */
+  refuseConfigurations: { params: { readonly pattern: string | null }; result: null };
+  /** Milliseconds from create to ACTIVE, for instances made from now on. */
+  bootTime: { params: { readonly ms: number }; result: null };
+  /** Stops (true) or resumes the heartbeats of an amphora, which otherwise goes on. */
+  silence: { params: { readonly amphoraId: string; readonly silent: boolean }; result: null };
+  /** The instance dies: no heartbeats, no agent. It is still there, STOPPED, until it is deleted. */
+  kill: { params: { readonly amphoraId: string }; result: null };
+  state: { params: object; result: WorldState };
+}
+
+export type WorldControl = keyof WorldControls;
+
+export interface WorldState {
+  readonly instances: readonly {
+    readonly amphoraId: string;
+    readonly status: Instance['status'];
+    readonly silent: boolean;
+    /** VIP addresses that are plugged in. */
+    readonly vips: readonly string[];
+    /** Load balancer → configuration. */
+    readonly configurations: Readonly<Record<string, string>>;
+  }[];
+  /** Load balancer → VIP address. */
+  readonly ports: Readonly<Record<string, string>>;
+}
+
+export interface CallRequest {
+  readonly id: number;
+  readonly call: WorldCall;
+  readonly params: unknown;
+  readonly node: string;
+  readonly epoch: number | null;
+}
+
+export interface ControlRequest {
+  readonly id: number;
+  readonly control: WorldControl;
+  readonly params: unknown;
+}
+
+export type WorldRequest = CallRequest | ControlRequest;
+
+export type WorldReply =
+  | { readonly id: number; readonly result: unknown }
+  | { readonly id: number; readonly failure: 'transient' | 'permanent'; readonly message: string };
+
+/** A line of the log of calls. */
+export interface CallRecord {
+  /** Milliseconds since the epoch, when the effect took place. */
+  readonly at: number;
+  readonly node: string;
+  readonly epoch: number | null;
+  readonly call: WorldCall;
+  /** The amphora or load balancer it was about; null for calls about neither. */
+  readonly key: string | null;
+  /** `ok`, `refused` (a configuration), `transient: …`, `permanent: …` or `hang`. */
+  readonly result: string;
+  /** True when the effect took place but the caller was not told. */
+  readonly unanswered?: true;
+  /** Other live amphorae that have the same VIP plugged in at this moment. */
+  readonly sharedWith?: readonly string[];
+}
+
+/** Splits a stream of text into lines. */
+export function lineReader(onLine: (line: string) => void): (chunk: string) => void {
+  let rest = '';
+  return (chunk) => {
+    const lines = (rest + chunk).split('\n');
+    rest = lines.pop() ?? '';
+    for (const line of lines) onLine(line);
+  };
+}

@@ -1,0 +1,250 @@
+// The imagined outside world: instances, ports and what amphorae were told to serve. Holds state and answers calls; the
+// network, the log and misbehaviour are around it.
+import { createHash, X509Certificate } from 'node:crypto';
+import { deriveId } from '../../domain/ids.ts';
+import type { Instance } from '../compute/driver.ts';
+import { PermanentFailure, TransientFailure } from '../failure.ts';
+import type { PluggedPort, Subnet, Vip } from '../network/driver.ts';
+import { objectionTo, rangeOf, resolveIn, toAddress } from '../network/subnet.ts';
+import type { WireAmphoraInfo, WorldCall, WorldCalls, WorldState } from './protocol.ts';
+
+export const noopSubnet: Subnet = {
+  id: deriveId('noop', 'subnet'),
+  name: 'noop',
+  networkId: deriveId('noop', 'network'),
+  cidr: '10.0.0.0/8',
+  gateway: '10.0.0.1',
+};
+
+/** An instance with the amphora in it. */
+export interface WorldInstance {
+  readonly amphoraId: string;
+  readonly deploymentId: string;
+  readonly computeId: string;
+  readonly host: string;
+  readonly files: Readonly<Record<string, string>>;
+  readonly bootedAt: number;
+  stopped: boolean;
+  silent: boolean;
+  /** Load balancer → configuration. */
+  readonly configurations: Map<string, string>;
+  /** Load balancer → address. */
+  readonly vips: Map<string, string>;
+}
+
+export interface WorldEvents {
+  created(instance: WorldInstance): void;
+  gone(instance: WorldInstance): void;
+  served(instance: WorldInstance): void;
+}
+
+type Handlers = { [C in WorldCall]: (params: WorldCalls[C]['params']) => WorldCalls[C]['result'] };
+
+export class World {
+  bootMs = 0;
+  refusedConfigurations: RegExp | undefined;
+  readonly #instances = new Map<string, WorldInstance>();
+  /** Load balancer → port. */
+  readonly #ports = new Map<string, Vip>();
+  /** Address → load balancer. */
+  readonly #holders = new Map<string, string>();
+  /** Address → amphorae that have it. */
+  readonly #plugged = new Map<string, Set<string>>();
+  #nextHost = rangeOf(managementCidr).first + 1;
+  #nextVip = rangeOf(noopSubnet.cidr).first + 1;
+  readonly #events: WorldEvents;
+  readonly #now: () => number;
+
+  constructor(events: WorldEvents, now: () => number) {
+    this.#events = events;
+    this.#now = now;
+  }
+
+  /** @throws TransientFailure, PermanentFailure like the drivers. */
+  answer(call: WorldCall, params: unknown): unknown {
+    return (this.#handlers[call] as (params: unknown) => unknown)(params);
+  }
+
+  /** Other live amphorae that have the VIP of this plugged in. */
+  sharers(address: string, amphoraId: string): readonly string[] {
+    const all = this.#plugged.get(address) ?? new Set();
+    return [...all].filter((other) => other !== amphoraId && this.#instances.get(other)?.stopped === false);
+  }
+
+  find(amphoraId: string): WorldInstance | undefined {
+    return this.#instances.get(amphoraId);
+  }
+
+  kill(amphoraId: string): void {
+    const instance = this.#instances.get(amphoraId);
+    if (instance === undefined || instance.stopped) return;
+    instance.stopped = true;
+    this.#events.gone(instance);
+  }
+
+  state(): WorldState {
+    return {
+      instances: [...this.#instances.values()].map((instance) => ({
+        amphoraId: instance.amphoraId,
+        status: this.#view(instance).status,
+        silent: instance.silent,
+        vips: [...instance.vips.values()],
+        configurations: Object.fromEntries(instance.configurations),
+      })),
+      ports: Object.fromEntries([...this.#ports].map(([loadBalancerId, { address }]) => [loadBalancerId, address])),
+    };
+  }
+
+  readonly #handlers: Handlers = {
+    'compute.create': (request) => {
+      const known = this.#instances.get(request.amphoraId);
+      if (known !== undefined) return this.#view(known);
+      const instance: WorldInstance = {
+        ...request,
+        computeId: `noop-${request.amphoraId}`,
+        host: toAddress(this.#nextHost++),
+        bootedAt: this.#now() + this.bootMs,
+        stopped: false,
+        silent: false,
+        configurations: new Map(),
+        vips: new Map(),
+      };
+      this.#instances.set(request.amphoraId, instance);
+      this.#events.created(instance);
+      return this.#view(instance);
+    },
+    'compute.get': ({ amphoraId }) => {
+      const instance = this.#instances.get(amphoraId);
+      return instance === undefined ? null : this.#view(instance);
+    },
+    'compute.delete': ({ amphoraId }) => {
+      const instance = this.#instances.get(amphoraId);
+      if (instance === undefined) return null;
+      for (const loadBalancerId of instance.vips.keys()) this.#unplug(instance, loadBalancerId);
+      this.#instances.delete(amphoraId);
+      if (!instance.stopped) this.#events.gone(instance);
+      return null;
+    },
+    'compute.list': ({ deploymentId }) =>
+      [...this.#instances.values()].filter((one) => one.deploymentId === deploymentId).map((one) => this.#view(one)),
+    'network.subnets': () => [noopSubnet],
+    'network.resolveVip': (request) => resolveIn(noopSubnet, request),
+    'network.allocateVip': ({ loadBalancerId, subnetId, address, taken }) => {
+      const known = this.#ports.get(loadBalancerId);
+      if (known !== undefined && !taken.includes(known.address)) return known;
+      const chosen = address === null ? this.#freeAddress(taken) : this.#grant(address, loadBalancerId, taken);
+      if (known !== undefined) this.#holders.delete(known.address);
+      const portId = deriveId(`lb-${loadBalancerId}-vip`);
+      const vip = { portId, address: chosen, subnetId, networkId: noopSubnet.networkId };
+      this.#ports.set(loadBalancerId, vip);
+      this.#holders.set(chosen, loadBalancerId);
+      return vip;
+    },
+    'network.plugVip': ({ amphoraId, loadBalancerId, vip }) => {
+      const instance = this.#instances.get(amphoraId);
+      if (instance === undefined)
+        throw new PermanentFailure(`there is no instance amphora-${amphoraId}`, { call: plugging });
+      instance.vips.set(loadBalancerId, vip.address);
+      this.#plugged.set(vip.address, (this.#plugged.get(vip.address) ?? new Set()).add(amphoraId));
+      return portOf(amphoraId, instance.host);
+    },
+    'network.unplugVip': ({ amphoraId, loadBalancerId }) => {
+      const instance = this.#instances.get(amphoraId);
+      if (instance !== undefined) this.#unplug(instance, loadBalancerId);
+      return null;
+    },
+    'network.releaseVip': ({ loadBalancerId }) => {
+      const vip = this.#ports.get(loadBalancerId);
+      if (vip !== undefined) this.#holders.delete(vip.address);
+      this.#ports.delete(loadBalancerId);
+      return null;
+    },
+    'amphora.info': ({ amphoraId }) => infoOf(this.#agent(amphoraId, 'amphora.noop info')),
+    'amphora.serve': ({ amphoraId, loadBalancerId, configuration }) => {
+      const instance = this.#agent(amphoraId, 'amphora.noop serve');
+      const reason = configuration === null ? undefined : this.#refusal(configuration);
+      if (reason !== undefined) return { accepted: false, reason };
+      if (configuration === null) instance.configurations.delete(loadBalancerId);
+      else instance.configurations.set(loadBalancerId, configuration);
+      this.#events.served(instance);
+      return { accepted: true };
+    },
+    'amphora.configurationDigest': ({ amphoraId, loadBalancerId }) => {
+      const held = this.#agent(amphoraId, 'amphora.noop configurationDigest').configurations.get(loadBalancerId);
+      return held === undefined ? null : createHash('md5').update(held).digest('hex');
+    },
+  };
+
+  #view({ amphoraId, computeId, host, bootedAt, stopped }: WorldInstance): Instance {
+    const booted = this.#now() >= bootedAt;
+    const status = stopped ? 'STOPPED' : booted ? 'ACTIVE' : 'BUILD';
+    const agent = status === 'ACTIVE' ? { host, port: 9443 } : undefined;
+    return { amphoraId: amphoraId as Instance['amphoraId'], computeId, status, agent };
+  }
+
+  #agent(amphoraId: string, call: string): WorldInstance {
+    const instance = this.#instances.get(amphoraId);
+    if (instance !== undefined && this.#view(instance).status === 'ACTIVE') return instance;
+    throw new TransientFailure(`the agent of amphora ${amphoraId} does not answer`, { call });
+  }
+
+  #refusal(configuration: string): string | undefined {
+    const pattern = this.refusedConfigurations;
+    if (pattern === undefined) return undefined;
+    const lines = configuration.split('\n');
+    const index = lines.findIndex((line) => pattern.test(line));
+    if (index === -1) return undefined;
+    return `[ALERT] config : parsing [haproxy.cfg:${index + 1}] : '${lines[index]?.trim()}' is refused by the noop world.`;
+  }
+
+  #freeAddress(taken: readonly string[]): string {
+    const { first, last } = rangeOf(noopSubnet.cidr);
+    for (let tried = first; tried < last; tried++) {
+      const address = toAddress(this.#nextVip++);
+      if (this.#nextVip >= last) this.#nextVip = first + 1;
+      const usable = objectionTo(address, noopSubnet) === undefined;
+      if (usable && !this.#holders.has(address) && !taken.includes(address)) return address;
+    }
+    throw new PermanentFailure(`subnet ${noopSubnet.id} has no free address`, { call: allocating });
+  }
+
+  #grant(address: string, loadBalancerId: string, taken: readonly string[]): string {
+    const objection = objectionTo(address, noopSubnet);
+    if (objection !== undefined) throw new PermanentFailure(objection, { call: allocating });
+    const holder = this.#holders.get(address);
+    if (taken.includes(address) || (holder !== undefined && holder !== loadBalancerId)) {
+      throw new PermanentFailure(`${address} is in use`, { call: allocating });
+    }
+    return address;
+  }
+
+  #unplug(instance: WorldInstance, loadBalancerId: string): void {
+    const address = instance.vips.get(loadBalancerId);
+    instance.vips.delete(loadBalancerId);
+    const plugged = this.#plugged.get(address ?? '');
+    plugged?.delete(instance.amphoraId);
+    if (plugged?.size === 0) this.#plugged.delete(address ?? '');
+  }
+}
+
+const managementCidr = '172.16.0.0/12';
+const allocating = 'network.noop allocateVip';
+const plugging = 'network.noop plugVip';
+
+function portOf(amphoraId: string, host: string): PluggedPort {
+  const hash = createHash('sha1').update(amphoraId).digest('hex');
+  const macAddress = `fa:16:3e:${hash.slice(0, 2)}:${hash.slice(2, 4)}:${hash.slice(4, 6)}`;
+  return { subnetCidr: noopSubnet.cidr, gateway: noopSubnet.gateway, macAddress, vrrpAddress: host, mtu: null };
+}
+
+/** A world that was given no certificate answers with an empty fingerprint. */
+function infoOf({ amphoraId, files }: WorldInstance): WireAmphoraInfo {
+  const hostname = `amphora-${amphoraId}`;
+  const pem = files['certs/server.pem'];
+  if (pem === undefined || !pem.includes('BEGIN CERTIFICATE')) {
+    return { hostname, certificateFingerprint: '', certificateExpiresAt: 0 };
+  }
+  const certificate = new X509Certificate(pem);
+  const certificateFingerprint = certificate.fingerprint256.replaceAll(':', '').toLowerCase();
+  return { hostname, certificateFingerprint, certificateExpiresAt: Date.parse(certificate.validTo) };
+}
