@@ -1,0 +1,207 @@
+// The amphora driver over the agent's REST API, version 1.0, as OpenStack's amphora agent and src/agent speak it.
+import { createHash } from 'node:crypto';
+import { z } from 'zod';
+import type { LoadBalancerId } from '../../../domain/ids.ts';
+import type { ControllerCredentials } from '../../certificate/driver.ts';
+import type { AmphoraAddress, AmphoraDriver, AmphoraInfo, ServeRequest, ServeResult } from '../driver.ts';
+import { Caller, type RetryOptions } from './caller.ts';
+import { agentError, failureOf, garbage, jsonOf } from './failures.ts';
+import { type Answer, type Exchange, Transport } from './transport.ts';
+
+export interface RestAmphoraOptions {
+  readonly credentials: ControllerCredentials;
+  readonly connectTimeoutMs: number;
+  readonly readTimeoutMs: number;
+  /** 12 retries from 100 ms up to 2 s unless given: some 20 s, in which an agent that boots comes up. */
+  readonly retry?: RetryOptions;
+}
+
+const defaultRetry: RetryOptions = { retries: 12, firstDelayMs: 100, longestDelayMs: 2000 };
+/** How many amphorae's loaded configurations are remembered. */
+const mostRemembered = 10_000;
+
+const rootBody = z.object({ api_version: z.string() });
+const infoBody = z.object({ api_version: z.string(), hostname: z.string(), haproxy_version: z.string() });
+const listenersBody = z.array(z.object({ uuid: z.string(), status: z.string() }));
+
+export function createRestAmphoraDriver(options: RestAmphoraOptions): AmphoraDriver {
+  return new RestAmphora(options);
+}
+
+class RestAmphora implements AmphoraDriver {
+  readonly name = 'rest';
+  readonly #transport: Transport;
+  readonly #caller: Caller;
+  /**
+   * Amphora → digest of the configuration that haproxy was seen to load. An agent tells what it holds, not what was
+   * loaded, and whoever uploaded it may have died before the reload.
+   */
+  readonly #loaded = new Map<string, string>();
+
+  constructor(options: RestAmphoraOptions) {
+    this.#transport = new Transport(options);
+    this.#caller = new Caller(this.#transport, options.retry ?? defaultRetry);
+  }
+
+  async info(amphora: AmphoraAddress, signal: AbortSignal): Promise<AmphoraInfo> {
+    const root = await this.#expect(amphora, { method: 'GET', path: '/', fresh: true }, 200, signal);
+    const exchange: Exchange = { method: 'GET', path: '/1.0/info' };
+    const apiVersion = parsed(rootBody, root, { method: 'GET', path: '/' }, amphora).api_version;
+    const info = parsed(infoBody, await this.#expect(amphora, exchange, 200, signal), exchange, amphora);
+    return {
+      apiVersion,
+      hostname: info.hostname,
+      haproxyVersion: info.haproxy_version,
+      certificateFingerprint: root.certificate.fingerprint256.replaceAll(':', '').toLowerCase(),
+      certificateExpiresAt: new Date(root.certificate.valid_to),
+    };
+  }
+
+  async serve(amphora: AmphoraAddress, request: ServeRequest, signal: AbortSignal): Promise<ServeResult> {
+    const { loadBalancerId, configuration } = request;
+    if (configuration === null) {
+      this.#loaded.delete(amphora.amphoraId);
+      await this.#expect(amphora, { method: 'DELETE', path: `/1.0/listeners/${loadBalancerId}` }, 200, signal);
+      return { accepted: true };
+    }
+    await this.#plugVip(amphora, request, signal);
+    const held = await this.#configuration(amphora, loadBalancerId, signal);
+    const same = held?.equals(Buffer.from(configuration, 'utf8')) === true;
+    if (same && (await this.#isServing(amphora, configuration, signal))) return { accepted: true };
+    if (!same) {
+      const refused = await this.#upload(amphora, loadBalancerId, configuration, signal);
+      if (refused !== undefined) return refused;
+    }
+    return this.#reload(amphora, loadBalancerId, configuration, same ? undefined : held, signal);
+  }
+
+  async configurationDigest(
+    amphora: AmphoraAddress,
+    loadBalancerId: LoadBalancerId,
+    signal: AbortSignal,
+  ): Promise<string | undefined> {
+    const held = await this.#configuration(amphora, loadBalancerId, signal);
+    return held === undefined ? undefined : md5(held);
+  }
+
+  close(): Promise<void> {
+    this.#transport.close();
+    return Promise.resolve();
+  }
+
+  async #plugVip(amphora: AmphoraAddress, { vipAddress, port }: ServeRequest, signal: AbortSignal): Promise<void> {
+    const exchange: Exchange = {
+      method: 'POST',
+      path: `/1.0/plug/vip/${encodeURIComponent(vipAddress)}`,
+      contentType: 'application/json',
+      body: JSON.stringify({
+        subnet_cidr: port.subnetCidr,
+        gateway: port.gateway,
+        mac_address: port.macAddress,
+        vrrp_ip: port.vrrpAddress,
+        ...(port.mtu === null ? {} : { mtu: port.mtu }),
+        host_routes: [],
+      }),
+    };
+    const answer = await this.#caller.call(amphora, exchange, signal);
+    // 409: an earlier call has done it.
+    if (answer.status !== 202 && answer.status !== 409) throw failureOf(answer, exchange, amphora);
+  }
+
+  async #configuration(amphora: AmphoraAddress, id: LoadBalancerId, signal: AbortSignal): Promise<Buffer | undefined> {
+    const exchange: Exchange = { method: 'GET', path: `/1.0/loadbalancer/${id}/haproxy` };
+    const answer = await this.#caller.call(amphora, exchange, signal);
+    if (answer.status === 404) return undefined;
+    if (answer.status !== 200) throw failureOf(answer, exchange, amphora);
+    if (!answer.contentType.startsWith('text/plain')) throw garbage(exchange, amphora, 'a configuration as text/plain');
+    return answer.body;
+  }
+
+  /** Whether haproxy is known to have loaded this configuration and to be running. */
+  async #isServing(amphora: AmphoraAddress, configuration: string, signal: AbortSignal): Promise<boolean> {
+    if (this.#loaded.get(amphora.amphoraId) !== md5(configuration)) return false;
+    const exchange: Exchange = { method: 'GET', path: '/1.0/listeners' };
+    const listeners = parsed(listenersBody, await this.#expect(amphora, exchange, 200, signal), exchange, amphora);
+    const active = new Set(listeners.filter(({ status }) => status === 'ACTIVE').map(({ uuid }) => uuid));
+    return Array.from(configuration.matchAll(/^frontend (\S+)$/gm)).every(([, id = '']) => active.has(id));
+  }
+
+  async #upload(
+    amphora: AmphoraAddress,
+    id: LoadBalancerId,
+    configuration: string | Buffer,
+    signal: AbortSignal,
+  ): Promise<ServeResult | undefined> {
+    const path = `/1.0/loadbalancer/${amphora.amphoraId}/${id}/haproxy`;
+    const exchange: Exchange = { method: 'PUT', path, contentType: 'text/plain', body: configuration };
+    const answer = await this.#caller.call(amphora, exchange, signal);
+    if (answer.status === 202) return undefined;
+    const error = agentError(answer);
+    if (answer.status !== 400 || error === undefined || error.details === '')
+      throw failureOf(answer, exchange, amphora);
+    return { accepted: false, reason: error.details };
+  }
+
+  /** Agents take `reload` for `start` when haproxy is down. */
+  async #reload(
+    amphora: AmphoraAddress,
+    id: LoadBalancerId,
+    configuration: string,
+    previous: Buffer | undefined,
+    signal: AbortSignal,
+  ): Promise<ServeResult> {
+    const exchange: Exchange = { method: 'PUT', path: `/1.0/loadbalancer/${id}/reload` };
+    this.#loaded.delete(amphora.amphoraId);
+    const answer = await this.#caller.call(amphora, exchange, signal);
+    if (answer.status === 202) {
+      this.#remember(amphora, configuration);
+      return { accepted: true };
+    }
+    const details = agentError(answer)?.details ?? '';
+    if (answer.status !== 500 || !isHaproxySpeaking(details)) throw failureOf(answer, exchange, amphora);
+    await this.#restore(amphora, id, configuration, previous, signal);
+    return { accepted: false, reason: details };
+  }
+
+  /** Gives an agent that kept the refused configuration the one before. src/agent goes back by itself. */
+  async #restore(
+    amphora: AmphoraAddress,
+    id: LoadBalancerId,
+    refused: string,
+    previous: Buffer | undefined,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const held = await this.#configuration(amphora, id, signal);
+    if (previous === undefined || held?.toString('utf8') !== refused) return;
+    await this.#upload(amphora, id, previous, signal);
+    await this.#expect(amphora, { method: 'PUT', path: `/1.0/loadbalancer/${id}/reload` }, 202, signal);
+  }
+
+  #remember({ amphoraId }: AmphoraAddress, configuration: string): void {
+    const [oldest] = this.#loaded.keys();
+    if (oldest !== undefined && this.#loaded.size >= mostRemembered) this.#loaded.delete(oldest);
+    this.#loaded.set(amphoraId, md5(configuration));
+  }
+
+  async #expect(amphora: AmphoraAddress, exchange: Exchange, status: number, signal: AbortSignal): Promise<Answer> {
+    const answer = await this.#caller.call(amphora, exchange, signal);
+    if (answer.status !== status) throw failureOf(answer, exchange, amphora);
+    return answer;
+  }
+}
+
+function parsed<T>(schema: z.ZodType<T>, answer: Answer, exchange: Exchange, amphora: AmphoraAddress): T {
+  const result = schema.safeParse(jsonOf(answer));
+  if (result.success) return result.data;
+  const issue = result.error.issues[0];
+  throw garbage(exchange, amphora, `JSON in the agent's shape (${issue?.path.join('.') || 'body'}: ${issue?.message})`);
+}
+
+/** The words of haproxy itself, rather than those of whoever could not even start it. */
+function isHaproxySpeaking(details: string): boolean {
+  return /\[ALERT\]/.test(details);
+}
+
+function md5(content: string | Buffer): string {
+  return createHash('md5').update(content).digest('hex');
+}

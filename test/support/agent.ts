@@ -1,0 +1,113 @@
+// A real amphora agent in a folder of its own, as the local compute driver starts it.
+import { mkdirSync, mkdtempSync, readFileSync, readdirSync, readlinkSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import type { AmphoraId } from '../../src/domain/ids.ts';
+import type { AmphoraAddress } from '../../src/drivers/amphora/driver.ts';
+import type { CertificateDriver } from '../../src/drivers/certificate/driver.ts';
+import { built } from './built.ts';
+import { type StartedProcess, isRunning } from './processes.ts';
+import { waitFor } from './wait-for.ts';
+
+type Start = (command: string, args: readonly string[]) => StartedProcess;
+
+export interface AgentOptions {
+  readonly amphoraId: AmphoraId;
+  readonly certificates: CertificateDriver;
+  /** Of a heartbeat receiver; without one heartbeats go nowhere. */
+  readonly controllerPort?: number;
+  readonly heartbeatInterval?: number;
+  readonly tlsProtocol?: 'TLSv1.2' | 'TLSv1.3';
+}
+
+export interface TestAgent {
+  readonly root: string;
+  readonly address: AmphoraAddress;
+  /** Starts the agent, and waits until it listens. */
+  start(): Promise<StartedProcess>;
+  log(): string;
+  /** Process ids of haproxy's masters and workers that run in this amphora. */
+  haproxies(): readonly number[];
+}
+
+export const heartbeatKey = 'a key for tests';
+
+/** Writes the files of the config drive below `folder`. */
+export async function testAgent(folder: string, startProcess: Start, options: AgentOptions): Promise<TestAgent> {
+  const root = mkdtempSync(join(folder, 'amphora-'));
+  const etc = join(root, 'etc/octavia');
+  const port = await freePort();
+  const { certificatePem, privateKeyPem } = await options.certificates.issue(
+    options.amphoraId,
+    new AbortController().signal,
+  );
+  mkdirSync(join(etc, 'certs'), { recursive: true });
+  writeFileSync(join(etc, 'certs/server.pem'), certificatePem + privateKeyPem, { mode: 0o600 });
+  writeFileSync(join(etc, 'certs/client_ca.pem'), options.certificates.clientCaPem());
+  writeFileSync(join(etc, 'amphora-agent.conf'), agentConf(port, options), { mode: 0o600 });
+  return {
+    root,
+    address: { amphoraId: options.amphoraId, endpoint: { host: '127.0.0.1', port } },
+    start: async () => {
+      const before = log(root).length;
+      const agent = startProcess(process.execPath, [built('agent/main.js'), '--root', root]);
+      await waitFor(() => log(root).slice(before).includes('the agent serves') || !isRunning(agent.pid), {
+        describe: `the agent in ${root}, which printed ${agent.output()}`,
+      });
+      return agent;
+    },
+    log: () => log(root),
+    haproxies: () => haproxiesIn(join(root, 'lib/octavia')),
+  };
+}
+
+function agentConf(port: number, options: AgentOptions): string {
+  return `[haproxy_amphora]
+bind_host = 127.0.0.1
+bind_port = ${port}
+[health_manager]
+controller_ip_port_list = ${options.controllerPort === undefined ? '' : `127.0.0.1:${options.controllerPort}`}
+heartbeat_interval = ${options.heartbeatInterval ?? 10}
+heartbeat_key = ${heartbeatKey}
+[amphora_agent]
+agent_server_ca = certs/client_ca.pem
+agent_server_cert = certs/server.pem
+amphora_id = ${options.amphoraId}
+${options.tlsProtocol === undefined ? '' : `agent_tls_protocol = ${options.tlsProtocol}`}
+`;
+}
+
+function log(root: string): string {
+  try {
+    return readFileSync(join(root, 'agent.log'), 'utf8');
+  } catch {
+    return '';
+  }
+}
+
+function haproxiesIn(folder: string): number[] {
+  const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
+  return pids.map(Number).filter((pid) => {
+    try {
+      const words = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
+      return words[0]?.endsWith('haproxy') === true && readlinkSync(`/proc/${pid}/cwd`) === folder && isRunning(pid);
+    } catch {
+      return false;
+    }
+  });
+}
+
+/** A port that was free a moment ago. */
+export async function freePort(host = '127.0.0.1'): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, host, resolve));
+  const address = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  return typeof address === 'object' && address !== null ? address.port : 0;
+}
+
+/** An address for a VIP that no other test is likely to have. */
+export function randomVip(): string {
+  const byte = (): number => 1 + Math.floor(Math.random() * 250);
+  return `127.90.${byte()}.${byte()}`;
+}
