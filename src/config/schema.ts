@@ -66,6 +66,9 @@ export const schema = z.strictObject({
     timeout: withDefault(seconds({ min: 0.5, max: 250 }), 6).describe(
       'Seconds that one step, such as a push to an amphora, may take. Must lie within the lease.',
     ),
+    bootTimeout: withDefault(seconds({ min: 1, max: 3600 }), 120).describe(
+      'Seconds that an amphora may take to boot, and a load balancer may wait for one.',
+    ),
   }),
   retry: z.strictObject({
     firstDelay: withDefault(seconds({ min: 0.01, max: 60 }), 0.5).describe(

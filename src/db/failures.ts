@@ -1,38 +1,24 @@
 // How the database fails, for callers that act on the difference.
 
-/** The shard of the entity has another owner, or a later epoch: whoever gets this must stop. */
-export class StaleEpochError extends Error {
-  constructor(kind: string, id: string) {
-    super(`${kind} ${id} is owned by another node, or under a later epoch`);
-    this.name = 'StaleEpochError';
-  }
-}
-
-/** The journal is not where its owner thinks: recover and try again. */
-export class SequenceConflictError extends Error {
-  constructor(kind: string, id: string, expected: number, found: number | undefined) {
-    super(`journal of ${kind} ${id}: expected to write entry ${expected}, but its newest is ${found ?? 'missing'}`);
-    this.name = 'SequenceConflictError';
-  }
-}
-
-/** The connection was lost, or the server stopped, while a write was on its way: it may or may not have happened. */
-export class OutcomeUnknownError extends Error {
-  constructor(cause: unknown) {
-    super('the database was lost during a write; whether it happened is not known', { cause });
-    this.name = 'OutcomeUnknownError';
-  }
-}
-
 /** The database refuses an entry for what is in it. */
 export class AppendRejectedError extends Error {
   constructor(kind: string, id: string, cause: unknown) {
-    super(`the database rejects an entry of ${kind} ${id}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+    super(`the database rejects an entry of ${kind} ${id}: ${cause instanceof Error ? cause.message : String(cause)}`, {
+      cause,
+    });
     this.name = 'AppendRejectedError';
   }
 }
 
-const lostConnectionCodes = new Set(['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'ENOENT', 'EHOSTUNREACH', 'ENOTFOUND']);
+const lostConnectionCodes = new Set([
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'EPIPE',
+  'ETIMEDOUT',
+  'ENOENT',
+  'EHOSTUNREACH',
+  'ENOTFOUND',
+]);
 
 /**
  * Whether an error of the client means that the server is not there or cannot take writes now, rather than that it

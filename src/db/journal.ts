@@ -4,76 +4,19 @@
 import type { Pool } from 'pg';
 import type { Claim } from '../domain/decision.ts';
 import type { EntityKind } from '../domain/entity.ts';
-import { appendFunction } from './append-function.ts';
 import {
-  AppendRejectedError,
-  isDatabaseAway,
+  type AppendResult,
+  type Entry,
+  type JournalPort,
+  type LoadedEntity,
   OutcomeUnknownError,
   SequenceConflictError,
+  type SnapshotToWrite,
   StaleEpochError,
-} from './failures.ts';
+} from '../domain/journal.ts';
+import { appendFunction } from './append-function.ts';
+import { AppendRejectedError, isDatabaseAway } from './failures.ts';
 import { columnNamed } from './projection-columns.ts';
-import type { RowChanges } from '../domain/projection.ts';
-
-export interface Fence {
-  readonly family: string;
-  readonly shard: number;
-  readonly node: string;
-  readonly epoch: number;
-}
-
-export interface AnsweredCommand {
-  readonly id: string;
-  /** SHA-256 of the parameters, hex. */
-  readonly digest: string;
-  readonly answer: unknown;
-}
-
-export interface Entry {
-  readonly kind: EntityKind;
-  readonly id: string;
-  readonly fence: Fence;
-  /** The number this entry takes in the entity's journal; undefined when only a command's answer is kept. */
-  readonly seq?: number | undefined;
-  readonly schemaVersion: number;
-  readonly events: readonly unknown[];
-  readonly command?: AnsweredCommand | undefined;
-  readonly claims?: readonly Claim[] | undefined;
-  readonly rows: RowChanges;
-  readonly isOver: boolean;
-  readonly hasWork: boolean;
-  /** Milliseconds since the epoch. */
-  readonly wakeAt?: number | undefined;
-  readonly work: unknown;
-}
-
-export type AppendResult =
-  | { readonly type: 'written' }
-  | { readonly type: 'duplicate'; readonly entityId: string; readonly digest: string; readonly answer: unknown }
-  | { readonly type: 'claimed'; readonly claim: Claim };
-
-export interface LoadedEntry {
-  readonly seq: number;
-  readonly schemaVersion: number;
-  readonly events: readonly unknown[];
-}
-
-/** What there is to recover an entity from. */
-export interface LoadedEntity {
-  readonly isOver: boolean;
-  readonly fault: string | null;
-  readonly snapshot: { readonly seq: number; readonly schemaVersion: number; readonly state: unknown } | null;
-  readonly entries: readonly LoadedEntry[];
-}
-
-export interface SnapshotToWrite {
-  readonly kind: EntityKind;
-  readonly id: string;
-  readonly fence: Fence;
-  readonly seq: number;
-  readonly schemaVersion: number;
-  readonly state: unknown;
-}
 
 interface WaitingAppend {
   readonly entry: Entry;
@@ -109,7 +52,7 @@ const snapshotSql = `
     set seq = excluded.seq, schema_version = excluded.schema_version, state = excluded.state, at = now()
     where snapshots.seq < excluded.seq`;
 
-export class Journal {
+export class Journal implements JournalPort {
   readonly #pool: Pool;
   #appends: WaitingAppend[] = [];
   #isAppending = false;
@@ -127,12 +70,6 @@ export class Journal {
     return this.#appends.length;
   }
 
-  /**
-   * Writes an entry, all of it or nothing. Resolves when it is durable. Not idempotent: after OutcomeUnknownError the
-   * caller must load the entity to learn what happened.
-   *
-   * @throws StaleEpochError, SequenceConflictError, OutcomeUnknownError, AppendRejectedError
-   */
   append(entry: Entry): Promise<AppendResult> {
     return new Promise((resolve, reject) => {
       this.#appends.push({ entry, json: JSON.stringify(entryJson(entry)), resolve, reject });
@@ -184,11 +121,6 @@ export class Journal {
     return new Map(rows.map((row) => [row.idx, row]));
   }
 
-  /**
-   * What there is of an entity; undefined when there never was one.
-   *
-   * @throws OutcomeUnknownError when the database is away
-   */
   load(kind: EntityKind, id: string): Promise<LoadedEntity | undefined> {
     return new Promise((resolve, reject) => {
       this.#loads.push({ kind, id, resolve, reject });
@@ -216,15 +148,28 @@ export class Journal {
     }
   }
 
-  /** Writes a snapshot, or does nothing when the epoch has passed or a newer one is there. */
   async writeSnapshot({ kind, id, fence, seq, schemaVersion, state }: SnapshotToWrite): Promise<void> {
-    const values = [kind, id, seq, schemaVersion, JSON.stringify(state), fence.family, fence.shard, fence.node, fence.epoch];
+    const values = [
+      kind,
+      id,
+      seq,
+      schemaVersion,
+      JSON.stringify(state),
+      fence.family,
+      fence.shard,
+      fence.node,
+      fence.epoch,
+    ];
     await this.#pool.query({ name: 'write_snapshot', text: snapshotSql, values });
   }
 
   /** Writes down that an entity's actor was given up, and why; null when it is tried again. */
   async recordFault(kind: EntityKind, id: string, fault: string | null): Promise<void> {
-    await this.#pool.query('update entities set fault = $3, updated_at = now() where kind = $1 and id = $2', [kind, id, fault]);
+    await this.#pool.query('update entities set fault = $3, updated_at = now() where kind = $1 and id = $2', [
+      kind,
+      id,
+      fault,
+    ]);
     if (kind !== 'loadBalancer' || fault === null) return;
     const text = `update load_balancers set provisioning_status = 'ERROR', error_reason = $2 where id = $1`;
     await this.#pool.query(text, [id, fault]);
@@ -241,7 +186,10 @@ function settle({ entry, resolve, reject }: WaitingAppend, outcome: Outcome | un
     case 'written':
       return resolve({ type: 'written' });
     case 'duplicate':
-      return resolve({ type: 'duplicate', ...(outcome.detail as { entityId: string; digest: string; answer: unknown }) });
+      return resolve({
+        type: 'duplicate',
+        ...(outcome.detail as { entityId: string; digest: string; answer: unknown }),
+      });
     case 'claimed':
       return resolve({ type: 'claimed', claim: outcome.detail as Claim });
     case 'stale':
@@ -291,4 +239,3 @@ function loadedEntity(row: LoadedRow): LoadedEntity {
 function asError(error: unknown): Error {
   return error instanceof Error ? error : new Error(String(error));
 }
-

@@ -8,13 +8,11 @@ import { drizzle } from 'drizzle-orm/node-postgres';
 import { migrate as applyMigrations } from 'drizzle-orm/node-postgres/migrator';
 import pg from 'pg';
 import { shardCount } from '../domain/ids.ts';
+import { families } from '../domain/ownership.ts';
 import { appendFunctionSql } from './append-function.ts';
 
 /** Advisory lock keys. Must not change: nodes of all versions agree on them. */
 export const lockClasses = { migration: 1_095_585_872, node: 1_095_585_873 };
-
-/** Families of shards. Names are in the database and must not change. */
-export const families = { entities: 'entities', health: 'health' } as const;
 
 /**
  * Idempotent, and safe to run from several processes at once.
@@ -29,10 +27,9 @@ export async function migrate(url: string): Promise<void> {
     await client.query('set client_min_messages = warning');
     await applyMigrations(drizzle(client), { migrationsFolder: migrationsFolder() });
     await client.query(appendFunctionSql());
-    await client.query(
-      `insert into deployment (id) select $1 where not exists (select 1 from deployment)`,
-      [randomUUID()],
-    );
+    await client.query(`insert into deployment (id) select $1 where not exists (select 1 from deployment)`, [
+      randomUUID(),
+    ]);
     await client.query(
       `insert into shards (family, shard) select f, s from unnest($1::text[]) f, generate_series(0, $2) s on conflict do nothing`,
       [Object.values(families), shardCount - 1],

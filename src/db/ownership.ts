@@ -1,9 +1,8 @@
 // Who is alive and who owns which shard. A node lives as long as its session (a connection that holds an advisory
 // lock) or, where the session's end cannot be seen, until its lease runs out on the database's clock.
 import pg from 'pg';
-import { families, lockClasses } from './migrate.ts';
-
-export type Family = (typeof families)[keyof typeof families];
+import { type Family, families, type OwnedShard, type OwnershipSessionPort } from '../domain/ownership.ts';
+import { lockClasses } from './migrate.ts';
 
 export interface NodeRegistration {
   readonly id: string;
@@ -12,12 +11,6 @@ export interface NodeRegistration {
   /** host:port of `/peer`; null when it has none. */
   readonly address: string | null;
   readonly leaseMs: number;
-}
-
-export interface OwnedShard {
-  readonly family: Family;
-  readonly shard: number;
-  readonly epoch: number;
 }
 
 /** How long a takeover waits for appends that hold a shard's row. */
@@ -40,10 +33,9 @@ const claimSql = `
   where s.family = free.family and s.shard = free.shard
   returning s.family, s.shard, s.epoch`;
 
-export class OwnershipSession {
+export class OwnershipSession implements OwnershipSessionPort {
   readonly #client: pg.Client;
   readonly #node: NodeRegistration;
-  /** Settles when the session is over: with the error that ended it, or undefined after `close`. */
   readonly ended: Promise<Error | undefined>;
 
   private constructor(client: pg.Client, node: NodeRegistration, ended: Promise<Error | undefined>) {
@@ -67,7 +59,7 @@ export class OwnershipSession {
       keepAlive: true,
     });
     const ended = new Promise<Error | undefined>((resolve) => {
-      client.once('error', resolve);
+      client.on('error', resolve);
       client.once('end', () => resolve(undefined));
     });
     await client.connect();
@@ -79,10 +71,10 @@ export class OwnershipSession {
          returning number`,
         [node.id, node.roles, node.address, node.version, node.leaseMs],
       );
-      const { rows: locks } = await client.query<{ locked: boolean }>(
-        'select pg_try_advisory_lock($1, $2) as locked',
-        [lockClasses.node, rows[0]?.number],
-      );
+      const { rows: locks } = await client.query<{ locked: boolean }>('select pg_try_advisory_lock($1, $2) as locked', [
+        lockClasses.node,
+        rows[0]?.number,
+      ]);
       if (locks[0]?.locked !== true) throw new Error(`another session holds the lock of node ${node.id}`);
       await client.query(`set lock_timeout = ${takeoverLockTimeoutMs}`);
     } catch (error) {
@@ -92,7 +84,6 @@ export class OwnershipSession {
     return new OwnershipSession(client, node, ended);
   }
 
-  /** Prolongs the lease by its full length from the database's now. False when this node was declared dead meanwhile. */
   async renew(): Promise<boolean> {
     const { rowCount } = await this.#client.query(
       `update nodes set lease_until = now() + $2 * interval '1 millisecond' where id = $1 and stopped_at is null`,
@@ -101,10 +92,6 @@ export class OwnershipSession {
     return rowCount === 1;
   }
 
-  /**
-   * Takes every shard that nobody alive owns, and those that this node owned before, each under a new epoch. Appends
-   * under the epoch before fail from here on.
-   */
   async claimFree(): Promise<readonly OwnedShard[]> {
     await this.#client.query(deadNodesSql, [this.#node.id, lockClasses.node]);
     const { rows } = await this.#client.query<{ family: Family; shard: number; epoch: string }>(claimSql, [
@@ -114,7 +101,6 @@ export class OwnershipSession {
     return rows.map(({ family, shard, epoch }) => ({ family, shard, epoch: Number(epoch) }));
   }
 
-  /** Gives everything back, so that a successor need not wait. Idempotent; never fails. */
   async close(): Promise<void> {
     try {
       await this.#client.query('update shards set owner = null where owner = $1', [this.#node.id]);

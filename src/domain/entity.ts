@@ -21,25 +21,29 @@ export interface EntityDefinition<E extends Entity> {
   readonly kind: EntityKind;
   /** Version of events and snapshots; see `upcast.ts`. */
   readonly schemaVersion: number;
-  decide(state: E['state'] | undefined, command: E['command'], now: number): Decision<E['event'], E['answer']>;
-  decideStepEnded(
+  readonly decide: (
+    state: E['state'] | undefined,
+    command: E['command'],
+    now: number,
+  ) => Decision<E['event'], E['answer']>;
+  readonly decideStepEnded: (
     state: E['state'] | undefined,
     ended: StepEnded<E['result']>,
     now: number,
     policy: RetryPolicy,
-  ): Decision<E['event'], null>;
+  ) => Decision<E['event'], null>;
   /** The events of taking over after a replay. */
-  decideResumed(state: E['state'] | undefined, now: number): readonly E['event'][];
+  readonly decideResumed: (state: E['state'] | undefined, now: number) => readonly E['event'][];
   /** The next event that follows from the state alone, without a message; undefined when there is none. */
-  follow(state: E['state'], now: number): E['event'] | undefined;
-  evolve(state: E['state'] | undefined, event: E['event'] | StepEvent): E['state'] | undefined;
-  plan(state: E['state'], now: number): DueSteps<E['step']>;
+  readonly follow: (state: E['state'], now: number) => E['event'] | undefined;
+  readonly evolve: (state: E['state'] | undefined, event: E['event'] | StepEvent) => E['state'] | undefined;
+  readonly plan: (state: E['state'], now: number) => DueSteps<E['step']>;
   /** Whether a command may bring the entity into being. */
-  isCreation(command: E['command']): boolean;
+  readonly isCreation: (command: E['command']) => boolean;
   /** Deleted: nothing will ever happen to it again. */
-  isOver(state: E['state']): boolean;
+  readonly isOver: (state: E['state']) => boolean;
   /** How long a step may take. */
-  stepTimeoutMs(step: E['step'], timeouts: StepTimeouts): number;
+  readonly stepTimeoutMs: (step: E['step'], timeouts: StepTimeouts) => number;
 }
 
 export interface StepTimeouts {
@@ -76,12 +80,13 @@ export function advance<E extends Entity>(
   timeouts: StepTimeouts,
 ): Advance<E> {
   const events: (E['event'] | StepEvent)[] = [...given];
-  let state = given.reduce<E['state'] | undefined>(definition.evolve, before);
+  let state = given.reduce<E['state'] | undefined>((from, event) => definition.evolve(from, event), before);
   if (state === undefined) return { state, events, start: [], cancel: [], wakeAt: undefined };
   for (let count = 0; ; count++) {
     const next = definition.follow(state, now);
     if (next === undefined) break;
-    if (count === followLimit) throw new Error(`${definition.kind}: more than ${followLimit} events follow: ${next.type}`);
+    if (count === followLimit)
+      throw new Error(`${definition.kind}: more than ${followLimit} events follow: ${next.type}`);
     events.push(next);
     state = definition.evolve(state, next) ?? state;
   }

@@ -49,7 +49,13 @@ export interface RetryPolicy {
 }
 
 export type StepEvent =
-  | { readonly type: 'stepStarted'; readonly key: string; readonly run: number; readonly at: number; readonly deadlineAt: number }
+  | {
+      readonly type: 'stepStarted';
+      readonly key: string;
+      readonly run: number;
+      readonly at: number;
+      readonly deadlineAt: number;
+    }
   | { readonly type: 'stepFailed'; readonly key: string; readonly retry: Retry; readonly at: number }
   /** The process that carried the steps out is gone; what they did is not known. */
   | { readonly type: 'stepsInterrupted'; readonly keys: readonly string[]; readonly at: number };

@@ -1,7 +1,9 @@
 // A real amphora agent in a folder of its own, as the local compute driver starts it.
 import { mkdirSync, mkdtempSync, readFileSync, readdirSync, readlinkSync, writeFileSync } from 'node:fs';
+import { request } from 'node:https';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
+import type { TLSSocket } from 'node:tls';
 import type { AmphoraId } from '../../src/domain/ids.ts';
 import type { AmphoraAddress } from '../../src/drivers/amphora/driver.ts';
 import type { CertificateDriver } from '../../src/drivers/certificate/driver.ts';
@@ -25,9 +27,18 @@ export interface TestAgent {
   readonly address: AmphoraAddress;
   /** Starts the agent, and waits until it listens. */
   start(): Promise<StartedProcess>;
+  /** One call of the API, without the driver. */
+  call(method: string, path: string, body?: string): Promise<RawAnswer>;
   log(): string;
   /** Process ids of haproxy's masters and workers that run in this amphora. */
   haproxies(): readonly number[];
+}
+
+export interface RawAnswer {
+  readonly status: number;
+  readonly etag: string | undefined;
+  readonly text: string;
+  readonly fingerprint: string;
 }
 
 export const heartbeatKey = 'a key for tests';
@@ -56,9 +67,33 @@ export async function testAgent(folder: string, startProcess: Start, options: Ag
       });
       return agent;
     },
+    call: (method, path, body) => rawCall(options, port, method, path, body),
     log: () => log(root),
     haproxies: () => haproxiesIn(join(root, 'lib/octavia')),
   };
+}
+
+function rawCall(
+  { amphoraId, certificates }: AgentOptions,
+  port: number,
+  method: string,
+  path: string,
+  body: string | undefined,
+): Promise<RawAnswer> {
+  const { certificatePem: cert, privateKeyPem: key, serverCaPem: ca } = certificates.controllerCredentials();
+  return new Promise((resolve, reject) => {
+    const options = { host: '127.0.0.1', port, servername: amphoraId, cert, key, ca, method, path, agent: false };
+    const call = request(options, (response) => {
+      const fingerprint = (response.socket as TLSSocket).getPeerCertificate().fingerprint256;
+      let text = '';
+      response.setEncoding('utf8').on('data', (part: string) => (text += part));
+      response.on('end', () => {
+        resolve({ status: response.statusCode ?? 0, etag: response.headers.etag, text, fingerprint });
+      });
+    });
+    call.on('error', reject);
+    call.end(body);
+  });
 }
 
 function agentConf(port: number, options: AgentOptions): string {

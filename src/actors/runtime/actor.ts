@@ -51,31 +51,36 @@ export function spawnActor<State, Message extends { readonly type: string }>(
   const path = childPath(parent, options.name);
   const record = surroundings.registry.add(path, options.kind);
   const crashes: number[] = [];
-  let current: State;
+  let current: State | undefined;
   const actor: LiveActor<Message> = {
     path,
     record,
     get nact() {
+      if (nactRef === undefined) throw new Error(`actor ${path} has not started yet`);
       return nactRef;
     },
     tell(message) {
       if (isStopped) return surroundings.registry.addDeadLetter(path, message.type);
       record.pending++;
-      dispatch(nactRef, message);
+      if (nactRef === undefined) early.push(message);
+      else dispatch(nactRef, message);
     },
     stop() {
-      if (!isStopped) stop(nactRef);
+      if (!isStopped && nactRef !== undefined) stop(nactRef);
       markStopped();
     },
   };
   let isStopped = false;
+  let nactRef: NactRef | undefined;
+  /** What the actor tells itself while it starts, before nact has a reference of it. */
+  const early: Message[] = [];
   const markStopped = () => {
     if (isStopped) return;
     isStopped = true;
     surroundings.registry.remove(record);
-    options.afterStop?.(current);
+    if (current !== undefined) options.afterStop?.(current);
   };
-  const nactRef: NactRef = spawn(
+  nactRef = spawn(
     parent,
     async (state: State, message: Message) => {
       begin(record, message);
@@ -97,8 +102,9 @@ export function spawnActor<State, Message extends { readonly type: string }>(
       // nact may stop it as the child of a stopped parent.
       afterStop: markStopped,
     },
-  );
-  record.describe = options.describe === undefined ? undefined : () => options.describe?.(current);
+  ) as NactRef;
+  for (const message of early) dispatch(nactRef, message);
+  record.describe = () => (current === undefined ? undefined : options.describe?.(current));
   return actor;
 }
 

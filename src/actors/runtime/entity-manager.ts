@@ -3,7 +3,14 @@
 import type { Refusal } from '../../domain/decision.ts';
 import type { Entity } from '../../domain/entity.ts';
 import type { NactRef } from './actor.ts';
-import { type CommandIdentity, type CommandReply, type EntityMessage, type EntitySurroundings, type LiveEntity, spawnEntity } from './entity.ts';
+import {
+  type CommandIdentity,
+  type CommandReply,
+  type EntityMessage,
+  type EntitySurroundings,
+  type LiveEntity,
+  spawnEntity,
+} from './entity.ts';
 import { type JournalPersistenceEngine, keyOf } from './persistence-engine.ts';
 import { ask, nobody } from './reply.ts';
 
@@ -66,7 +73,12 @@ export class EntityManager<E extends Entity> {
   }
 
   /** Sends a command and waits for its reply. @throws when the signal aborts first */
-  ask(id: string, command: E['command'], signal: AbortSignal, identity?: CommandIdentity): Promise<CommandReply<E['answer']>> {
+  ask(
+    id: string,
+    command: E['command'],
+    signal: AbortSignal,
+    identity?: CommandIdentity,
+  ): Promise<CommandReply<E['answer']>> {
     return ask((replyTo) => this.command(id, command, replyTo, identity), signal);
   }
 
@@ -152,9 +164,11 @@ export class EntityManager<E extends Entity> {
       if (loaded?.fault !== undefined && loaded.fault !== null) this.#faults.set(id, loaded.fault);
       const reply: CommandReply<E['answer']> | undefined =
         loaded?.fault === undefined || loaded.fault === null ? undefined : { type: 'faulted', reason: loaded.fault };
-      if (reply !== undefined || loaded?.isOver === true) return messages.forEach((message) => this.#turnAway(id, message, reply));
+      if (reply !== undefined || loaded?.isOver === true)
+        return messages.forEach((message) => this.#turnAway(id, message, reply));
       // Only a create makes an entity: what comes before one finds nothing.
-      const isCreation = (message: EntityMessage<E>) => message.type === 'command' && definition.isCreation(message.command);
+      const isCreation = (message: EntityMessage<E>) =>
+        message.type === 'command' && definition.isCreation(message.command);
       const first = loaded === undefined ? messages.findIndex(isCreation) : 0;
       const early = first === -1 ? messages : messages.slice(0, first);
       for (const message of early) this.#turnAway(id, message);

@@ -1,8 +1,8 @@
 // A durable entity on nact's spawnPersistent. Glue: it receives, asks the domain what that means, has it written,
 // answers, and starts the steps that are due. There is no decision in it.
 import { dispatch, spawnPersistent, stop } from 'nact';
-import { OutcomeUnknownError, SequenceConflictError, StaleEpochError } from '../../db/failures.ts';
-import type { AppendResult, Entry, Fence } from '../../db/journal.ts';
+import { OutcomeUnknownError, SequenceConflictError, StaleEpochError } from '../../domain/journal.ts';
+import type { AppendResult, Entry, Fence } from '../../domain/journal.ts';
 import type { Decision, Refusal } from '../../domain/decision.ts';
 import { type Advance, advance, type Entity, type EntityDefinition, type StepTimeouts } from '../../domain/entity.ts';
 import type { StepEnded } from '../../domain/load-balancer/steps.ts';
@@ -74,6 +74,9 @@ interface Current<E extends Entity> {
   readonly isFresh: boolean;
 }
 
+/** nact declares its symbols as objects. */
+// oxlint-disable-next-line no-wrapper-object-types
+type NactVerdict = Symbol;
 type Persist = (data: unknown, tags: readonly string[], writing: Writing) => Promise<void>;
 interface Context {
   readonly recovering?: boolean;
@@ -143,7 +146,8 @@ class EntityActor<E extends Entity> implements LiveEntity<E> {
     if (ctx.recovering === true) {
       const { seq, events } = message as ReplayedEntry;
       const { definition } = this.#with;
-      const state = (events as readonly E['event'][]).reduce<E['state'] | undefined>(definition.evolve, current.state);
+      let { state } = current;
+      for (const event of events as readonly E['event'][]) state = definition.evolve(state, event);
       this.#current = { seq, state, rows: undefined, isFresh: true };
       return this.#current;
     }
@@ -216,7 +220,8 @@ class EntityActor<E extends Entity> implements LiveEntity<E> {
         return current;
       case 'claimed': {
         const instead = decision.whenClaimed?.(result.claim);
-        if (instead === undefined) throw new Error(`nothing is decided for a claim that others hold: ${result.claim.value}`);
+        if (instead === undefined)
+          throw new Error(`nothing is decided for a claim that others hold: ${result.claim.value}`);
         return this.#carryOut(current, instead, persist, identity, answer);
       }
       case 'written':
@@ -312,9 +317,8 @@ class EntityActor<E extends Entity> implements LiveEntity<E> {
   async #onCrash(
     message: unknown,
     error: Error | undefined,
-    // oxlint-disable-next-line no-wrapper-object-types -- as nact declares them
-    ctx: { readonly stop: Symbol; readonly reset: Symbol },
-  ): Promise<Symbol> {
+    ctx: { readonly stop: NactVerdict; readonly reset: NactVerdict },
+  ): Promise<NactVerdict> {
     const fault = error ?? new Error('unknown');
     const isReplay = message !== undefined && (message as { readonly type?: string }).type === undefined;
     if (message !== undefined && !isReplay) end(this.record);
@@ -376,4 +380,3 @@ function storedReply<Answer>(
   const message = `commandId ${identity?.id} was used before with other parameters`;
   return { type: 'refused', refusal: { code: 'commandIdReused', message, field: 'commandId' } };
 }
-

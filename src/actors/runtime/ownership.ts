@@ -2,15 +2,16 @@
 // it has gained or lost any. The lease is counted on a monotonic clock from before the renewal was sent, so a clock
 // that jumps, or a process that was stopped, cannot prolong it.
 import type { Logger } from 'pino';
-import { StaleEpochError } from '../../db/failures.ts';
-import type { Fence } from '../../db/journal.ts';
-import { families } from '../../db/migrate.ts';
-import { type NodeRegistration, type OwnedShard, OwnershipSession } from '../../db/ownership.ts';
+import { StaleEpochError } from '../../domain/journal.ts';
+import type { Fence } from '../../domain/journal.ts';
 import { shardOf } from '../../domain/ids.ts';
+import { families, type OwnedShard, type OwnershipSessionPort } from '../../domain/ownership.ts';
 
 export interface OwnershipOptions {
-  readonly url: string;
-  readonly node: NodeRegistration;
+  readonly nodeId: string;
+  readonly leaseMs: number;
+  /** Opens a session for this node. @throws when the database is away */
+  readonly openSession: () => Promise<OwnershipSessionPort>;
   readonly log: Logger;
   readonly onGained: (shards: readonly number[]) => void;
   readonly onLost: () => void;
@@ -21,7 +22,7 @@ const reopenDelayMs = 250;
 export class Ownership {
   readonly #options: OwnershipOptions;
   readonly #epochs = new Map<number, number>();
-  #session: OwnershipSession | undefined;
+  #session: OwnershipSessionPort | undefined;
   #leaseUntil = 0;
   #lease = new AbortController();
   #leaseTimer: NodeJS.Timeout | undefined;
@@ -54,7 +55,7 @@ export class Ownership {
     const shard = shardOf(id);
     const epoch = this.#epochs.get(shard);
     if (epoch === undefined) throw new StaleEpochError('entity', id);
-    return { family: families.entities, shard, node: this.#options.node.id, epoch };
+    return { family: families.entities, shard, node: this.#options.nodeId, epoch };
   }
 
   /** Opens the session and claims what is free. @throws when the database is away */
@@ -73,7 +74,7 @@ export class Ownership {
 
   async #open(): Promise<void> {
     const askedAt = performance.now();
-    const session = await OwnershipSession.open(this.#options.url, this.#options.node);
+    const session = await this.#options.openSession();
     if (this.#isStopped) return session.close();
     this.#session = session;
     this.#prolong(askedAt);
@@ -99,7 +100,7 @@ export class Ownership {
 
   #scheduleRenewal(): void {
     clearTimeout(this.#renewTimer);
-    this.#renewTimer = setTimeout(() => void this.#renew(), this.#options.node.leaseMs / 3);
+    this.#renewTimer = setTimeout(() => void this.#renew(), this.#options.leaseMs / 3);
   }
 
   async #renew(): Promise<void> {
@@ -124,7 +125,7 @@ export class Ownership {
 
   #prolong(askedAt: number): void {
     if (this.#lease.signal.aborted) this.#lease = new AbortController();
-    this.#leaseUntil = askedAt + this.#options.node.leaseMs;
+    this.#leaseUntil = askedAt + this.#options.leaseMs;
     clearTimeout(this.#leaseTimer);
     const remaining = Math.max(0, this.#leaseUntil - performance.now());
     this.#leaseTimer = setTimeout(() => this.#loseLease('the lease ran out'), remaining);
@@ -135,7 +136,7 @@ export class Ownership {
     if (!this.#lease.signal.aborted) this.#lease.abort(new Error(why));
   }
 
-  #onSessionEnded(session: OwnershipSession, error: Error | undefined): void {
+  #onSessionEnded(session: OwnershipSessionPort, error: Error | undefined): void {
     if (session !== this.#session || this.#isStopped) return;
     this.#options.log.warn({ err: error }, 'the database session was lost: steps are stopped until there is a new one');
     this.#session = undefined;

@@ -1,8 +1,8 @@
 // nact's persistence engine on our journal. nact counts what it persists and advances its count before the write, also
 // for writes that are refused; so the numbers that count are the ones that travel in our data, and nact's are ignored.
 import type { PersistedEvent, PersistedSnapshot, PersistenceEngine } from 'nact';
-import type { Entry, Journal, LoadedEntity, AppendResult, Fence } from '../../db/journal.ts';
-import { OutcomeUnknownError } from '../../db/failures.ts';
+import type { Entry, JournalPort, LoadedEntity, AppendResult, Fence } from '../../domain/journal.ts';
+import { OutcomeUnknownError } from '../../domain/journal.ts';
 import type { EntityKind } from '../../domain/entity.ts';
 import { upcastEvents, upcastSnapshot } from '../../domain/upcast.ts';
 
@@ -24,7 +24,7 @@ export interface Writing {
 }
 
 export interface EngineOptions {
-  readonly journal: Journal;
+  readonly journal: JournalPort;
   readonly schemaVersions: Readonly<Record<EntityKind, number>>;
   readonly fenceOf: (id: string) => Fence;
   readonly onSnapshotFailed: (key: string, error: unknown) => void;

@@ -18,12 +18,7 @@ export const defaultRestartLimits: RestartLimits = {
 export type Verdict = { readonly type: 'restart'; readonly delayMs: number } | { readonly type: 'giveUp' };
 
 /** `history` holds the times of earlier restarts, oldest first; the caller appends `now` when it restarts. */
-export function judgeCrash(
-  history: readonly number[],
-  now: number,
-  limits: RestartLimits,
-  jitter: number,
-): Verdict {
+export function judgeCrash(history: readonly number[], now: number, limits: RestartLimits, jitter: number): Verdict {
   const recent = history.filter((at) => now - at < limits.windowMs).length;
   if (recent >= limits.restarts) return { type: 'giveUp' };
   const delay = Math.min(limits.longestDelayMs, limits.firstDelayMs * 2 ** recent);

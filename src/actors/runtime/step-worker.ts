@@ -1,6 +1,7 @@
 // A step's worker: a short-lived child of its entity that carries out one step through drivers and sends its end back
 // as a message. It ends when the step does, when its deadline passes, when the entity does not want it any more, and
 // when this node loses its lease.
+import { setTimeout as wait } from 'node:timers/promises';
 import { dispatch, spawn, stop } from 'nact';
 import type { StartedStep } from '../../domain/entity.ts';
 import type { StepEnded, StepOutcome } from '../../domain/load-balancer/steps.ts';
@@ -26,6 +27,11 @@ export interface StepWorker {
 }
 
 class StepAbortedError extends Error {}
+/** This node must not go on; the step will be started again, here or elsewhere. */
+class StepInterruptedError extends StepAbortedError {}
+
+/** So that a node without a lease does not start and interrupt the same step over and over. */
+const interruptionPauseMs = 500;
 
 export function startStep<Step extends { readonly key: string; readonly type: string }, Result>(
   options: StepWorkerOptions<Step, Result>,
@@ -34,7 +40,7 @@ export function startStep<Step extends { readonly key: string; readonly type: st
   const { step, run, deadlineAt } = started;
   const controller = new AbortController();
   const abort = (why: string) => controller.abort(new StepAbortedError(why));
-  const onLeaseLost = () => abort('this node lost its lease');
+  const onLeaseLost = () => controller.abort(new StepInterruptedError('this node lost its lease'));
   leaseLost.addEventListener('abort', onLeaseLost, { once: true });
   const timeoutMs = Math.max(0, deadlineAt - options.now);
   const timer = setTimeout(() => abort(`no answer within ${Math.round(timeoutMs / 100) / 10} s`), timeoutMs);
@@ -51,7 +57,8 @@ export function startStep<Step extends { readonly key: string; readonly type: st
     async () => {
       begin(record, { type: step.type });
       if (leaseLost.aborted) onLeaseLost();
-      const outcome = await outcomeOf(options.run(step, controller.signal), controller.signal);
+      const outcome = await outcomeOf(() => options.run(step, controller.signal), controller.signal);
+      if (!outcome.ok && outcome.isInterrupted === true) await wait(interruptionPauseMs);
       end(record);
       cleanUp();
       stop(worker);
@@ -75,17 +82,21 @@ export function startStep<Step extends { readonly key: string; readonly type: st
 }
 
 /** Does not wait for a driver that ignores its signal. */
-async function outcomeOf<Result>(work: Promise<Result>, signal: AbortSignal): Promise<StepOutcome<Result>> {
-  const aborted = new Promise<never>((_, reject) => {
-    if (signal.aborted) reject(signal.reason as Error);
-    signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
-  });
+async function outcomeOf<Result>(start: () => Promise<Result>, signal: AbortSignal): Promise<StepOutcome<Result>> {
   try {
-    return { ok: true, result: await Promise.race([work, aborted]) };
+    signal.throwIfAborted();
+    const aborted = new Promise<never>((_, reject) => {
+      signal.addEventListener('abort', () => reject(asError(signal.reason)), { once: true });
+    });
+    return { ok: true, result: await Promise.race([start(), aborted]) };
   } catch (error) {
-    work.catch(() => undefined);
-    return { ok: false, failure: failureOf(signal.aborted ? signal.reason : error) };
+    const cause: unknown = signal.aborted ? signal.reason : error;
+    return { ok: false, failure: failureOf(cause), isInterrupted: cause instanceof StepInterruptedError };
   }
+}
+
+function asError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error));
 }
 
 /** What drivers throw, and anything else, as it is kept and shown. Drivers' failures are known by their fields. */

@@ -83,7 +83,7 @@ export function decideAmphoraStepEnded(
   if (state?.steps.running[ended.key]?.run !== ended.run) return becomes();
   const { key, outcome } = ended;
   if (outcome.ok) return becomes(...resultEvents(outcome.result, at));
-  if (!wantedSteps(state, at).some((step) => step.key === key)) {
+  if (outcome.isInterrupted === true || !wantedSteps(state, at).some((step) => step.key === key)) {
     return becomes({ type: 'stepsInterrupted', keys: [key], at });
   }
   const retry = nextRetry(state.steps, key, outcome.failure, at, policy);

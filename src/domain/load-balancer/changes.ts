@@ -75,9 +75,7 @@ function poolWithChildren(pool: NewPool, parentId: LoadBalancerState['id']): rea
     ...(monitor === null
       ? []
       : [{ kind: 'healthMonitor', id: monitor.id, parentId: pool.id, form: monitor.attributes } as const]),
-    ...pool.members.map(
-      ({ id, attributes }) => ({ kind: 'member', id, parentId: pool.id, form: attributes }) as const,
-    ),
+    ...pool.members.map(({ id, attributes }) => ({ kind: 'member', id, parentId: pool.id, form: attributes }) as const),
   ];
 }
 
@@ -107,7 +105,8 @@ function membersReplacement(
   const changes: ObjectChange[] = [];
   for (const { id, attributes } of members) {
     const key = memberKey(attributes);
-    if (named.has(key)) return refuse('invalid', `Validation failure: the request names member ${key} twice`, 'members');
+    if (named.has(key))
+      return refuse('invalid', `Validation failure: the request names member ${key} twice`, 'members');
     named.add(key);
     const known = present.get(key);
     if (known !== undefined && isSame(known.form, attributes)) continue;
@@ -137,7 +136,9 @@ function deletion(state: LoadBalancerState, { kind, id }: Command<'deleteObject'
 function poolAttachments(state: LoadBalancerState, poolId: PoolId): readonly ObjectChange[] {
   const listeners = desired(state, 'listener')
     .filter((listener) => listener.form.defaultPoolId === poolId)
-    .map(({ id, parentId, form }) => ({ kind: 'listener', id, parentId, form: { ...form, defaultPoolId: null } }) as const);
+    .map(
+      ({ id, parentId, form }) => ({ kind: 'listener', id, parentId, form: { ...form, defaultPoolId: null } }) as const,
+    );
   const children = [...desired(state, 'member'), ...desired(state, 'healthMonitor')]
     .filter((child) => child.parentId === poolId)
     .map(({ kind, id, parentId }) => ({ kind, id, parentId, form: null }) as ObjectChange);

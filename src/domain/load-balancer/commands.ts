@@ -1,14 +1,6 @@
 // What a load balancer can be asked. Attributes come complete and checked for type and range; ids come with the
 // command, so that the same command sent twice means the same objects.
-import type {
-  AmphoraId,
-  HealthMonitorId,
-  ListenerId,
-  LoadBalancerId,
-  MemberId,
-  ObjectId,
-  PoolId,
-} from '../ids.ts';
+import type { AmphoraId, HealthMonitorId, ListenerId, LoadBalancerId, MemberId, ObjectId, PoolId } from '../ids.ts';
 import type {
   HealthMonitorAttributes,
   ListenerAttributes,
@@ -55,7 +47,12 @@ export type LoadBalancerCommand =
   | { readonly type: 'updateLoadBalancer'; readonly patch: Patch<LoadBalancerAttributes> }
   | { readonly type: 'deleteLoadBalancer'; readonly cascade: boolean }
   | { readonly type: 'failoverLoadBalancer' }
-  | { readonly type: 'failoverAmphora'; readonly amphoraId: AmphoraId; readonly why: 'lost' | 'replaced'; readonly reason: string }
+  | {
+      readonly type: 'failoverAmphora';
+      readonly amphoraId: AmphoraId;
+      readonly why: 'lost' | 'replaced';
+      readonly reason: string;
+    }
   | { readonly type: 'createListener'; readonly listener: NewListener }
   | { readonly type: 'updateListener'; readonly id: ListenerId; readonly patch: Patch<ListenerAttributes> }
   | { readonly type: 'createPool'; readonly pool: NewPool; readonly listenerId: ListenerId | null }
@@ -81,7 +78,11 @@ export type LoadBalancerCommand =
       readonly id: HealthMonitorId;
       readonly patch: Patch<HealthMonitorAttributes>;
     }
-  | { readonly type: 'deleteObject'; readonly kind: 'listener' | 'pool' | 'member' | 'healthMonitor'; readonly id: ObjectId };
+  | {
+      readonly type: 'deleteObject';
+      readonly kind: 'listener' | 'pool' | 'member' | 'healthMonitor';
+      readonly id: ObjectId;
+    };
 
 /** What a command that was accepted is answered: the object it was about. */
 export interface CommandAnswer {

@@ -24,13 +24,19 @@ export function decideLoadBalancer(state: MaybeLoadBalancer, command: LoadBalanc
   }
   switch (command.type) {
     case 'failoverLoadBalancer':
-      return accept(state.id, leavingEvents(state, () => true, 'replaced', 'failover was asked for', now));
+      return accept(
+        state.id,
+        leavingEvents(state, () => true, 'replaced', 'failover was asked for', now),
+      );
     case 'failoverAmphora': {
       const { amphoraId, why, reason } = command;
       if (!state.slots.some((slot) => slot.amphoraId === amphoraId)) {
         return refuse('notFound', `Amphora ${amphoraId} not found.`);
       }
-      return accept(state.id, leavingEvents(state, (slot) => slot.amphoraId === amphoraId, why, reason, now));
+      return accept(
+        state.id,
+        leavingEvents(state, (slot) => slot.amphoraId === amphoraId, why, reason, now),
+      );
     }
     default: {
       const meaning = changesOf(state, command);
@@ -114,7 +120,7 @@ export function decideStepEnded(
   if (state?.steps.running[ended.key]?.run !== ended.run) return { type: 'accept', events: [], answer: null };
   const { key, outcome } = ended;
   if (outcome.ok) return decideResult(state, key, outcome.result, at);
-  if (!isWanted(state, key)) {
+  if (outcome.isInterrupted === true || !isWanted(state, key)) {
     return { type: 'accept', events: [{ type: 'stepsInterrupted', keys: [key], at }], answer: null };
   }
   const retry = nextRetry(state.steps, key, outcome.failure, at, policy);
@@ -180,4 +186,3 @@ export function claims(state: MaybeLoadBalancer, amphoraId: string): boolean {
   if (state === undefined || state.deletion === 'done') return false;
   return state.slots.some((slot) => slot.amphoraId === amphoraId);
 }
-

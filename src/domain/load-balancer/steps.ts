@@ -55,7 +55,12 @@ export type LoadBalancerStepResult =
 
 export type StepOutcome<Result> =
   | { readonly ok: true; readonly result: Result }
-  | { readonly ok: false; readonly failure: StepFailure };
+  | {
+      readonly ok: false;
+      readonly failure: StepFailure;
+      /** It ended for our own sake, not for the driver's: this is not one of the tries that the budget counts. */
+      readonly isInterrupted?: boolean | undefined;
+    };
 
 /** How a step's end comes back to its entity. `run` tells a late end of an earlier run apart. */
 export interface StepEnded<Result> {

@@ -1,0 +1,117 @@
+// Carries out an amphora's steps through drivers. Every step may run twice: instances are looked up by name, and keys
+// that were lost in a crash are made again.
+import { setTimeout as wait } from 'node:timers/promises';
+import type { AgentAddress, AgentFacts, AmphoraStep, AmphoraStepResult } from '../../domain/amphora/state.ts';
+import { configDriveFiles } from '../../domain/amphora/config-drive.ts';
+import type { AmphoraId, DeploymentId, LoadBalancerId } from '../../domain/ids.ts';
+import type { AmphoraDriver } from '../../drivers/amphora/driver.ts';
+import type { CertificateDriver } from '../../drivers/certificate/driver.ts';
+import type { ComputeDriver, Instance } from '../../drivers/compute/driver.ts';
+
+export interface AmphoraPorts {
+  readonly deploymentId: DeploymentId;
+  readonly compute: ComputeDriver;
+  readonly amphora: AmphoraDriver;
+  readonly certificate: CertificateDriver;
+  readonly heartbeats: () => {
+    readonly controllers: readonly string[];
+    readonly key: string;
+    /** Seconds. */
+    readonly interval: number;
+  };
+  /** Whether the load balancer counts the amphora as its own. */
+  readonly isClaimed: (loadBalancerId: LoadBalancerId, amphoraId: AmphoraId) => Promise<boolean>;
+}
+
+/** How long a boot waits for the agent before it says that there is an instance, and leaves the rest to a step of its own. */
+const quickBootMs = 2_500;
+const firstPauseMs = 40;
+const longestPauseMs = 1_000;
+
+export async function runAmphoraStep(
+  step: AmphoraStep,
+  ports: AmphoraPorts,
+  signal: AbortSignal,
+): Promise<AmphoraStepResult> {
+  switch (step.type) {
+    case 'boot':
+      return boot(step.amphoraId, ports, signal);
+    case 'awaitAgent':
+      return { type: 'agentAnswered', facts: await askAgent(step.amphoraId, step.agent, ports, signal) };
+    case 'checkAllocation': {
+      const isClaimed = await ports.isClaimed(step.loadBalancerId, step.amphoraId);
+      return { type: 'allocationChecked', isClaimed };
+    }
+    case 'destroy':
+      await ports.compute.delete(step.amphoraId, signal);
+      return { type: 'destroyed' };
+  }
+}
+
+async function boot(amphoraId: AmphoraId, ports: AmphoraPorts, signal: AbortSignal): Promise<AmphoraStepResult> {
+  const { compute, certificate, deploymentId } = ports;
+  const existing = await compute.get(amphoraId, signal);
+  const instance = existing ?? (await create(amphoraId, ports, signal));
+  const running = await untilActive(instance, ports, signal);
+  const quick = AbortSignal.any([signal, AbortSignal.timeout(quickBootMs)]);
+  const facts = await askAgent(amphoraId, running.agent, ports, quick).catch(() => null);
+  return { type: 'booted', computeId: running.computeId, agent: running.agent, facts };
+
+  async function create(id: AmphoraId, { heartbeats }: AmphoraPorts, aborts: AbortSignal): Promise<Instance> {
+    const { controllers, key, interval } = heartbeats();
+    const issued = await certificate.issue(id, aborts);
+    const files = configDriveFiles({
+      amphoraId: id,
+      controllers,
+      heartbeatKey: key,
+      heartbeatInterval: interval,
+      serverPem: `${issued.certificatePem.trimEnd()}\n${issued.privateKeyPem}`,
+      clientCaPem: certificate.clientCaPem(),
+    });
+    return compute.create({ amphoraId: id, deploymentId, files }, aborts);
+  }
+}
+
+type RunningInstance = Instance & { readonly agent: AgentAddress };
+
+/** Compute gives no event when an instance is up, so it is asked, less and less often. */
+async function untilActive(first: Instance, { compute }: AmphoraPorts, signal: AbortSignal): Promise<RunningInstance> {
+  let instance = first;
+  for (let pause = firstPauseMs; ; pause = Math.min(pause * 2, longestPauseMs)) {
+    const { status, agent, fault, amphoraId } = instance;
+    if (agent !== undefined && status === 'ACTIVE') return { ...instance, agent };
+    if (status === 'ERROR' || status === 'STOPPED') {
+      await compute.delete(amphoraId, signal);
+      throw new Error(`instance of amphora ${amphoraId} is ${status}: ${fault ?? 'no reason given'}`);
+    }
+    await wait(pause, undefined, { signal });
+    const found = await compute.get(amphoraId, signal);
+    if (found === undefined) throw new Error(`instance of amphora ${amphoraId} has vanished while it booted`);
+    instance = found;
+  }
+}
+
+/** An agent that starts gives no event either. */
+async function askAgent(
+  amphoraId: AmphoraId,
+  endpoint: AgentAddress,
+  { amphora }: AmphoraPorts,
+  signal: AbortSignal,
+): Promise<AgentFacts> {
+  let lastError: unknown;
+  for (let pause = firstPauseMs; !signal.aborted; pause = Math.min(pause * 2, longestPauseMs)) {
+    try {
+      const info = await amphora.info({ amphoraId, endpoint }, signal);
+      return {
+        haproxyVersion: info.haproxyVersion,
+        certificateFingerprint: info.certificateFingerprint,
+        certificateExpiresAt: info.certificateExpiresAt.getTime(),
+      };
+    } catch (error) {
+      lastError = error;
+      if (error instanceof Error && error.name === 'PermanentFailure') throw error;
+    }
+    await wait(pause, undefined, { signal }).catch(() => undefined);
+  }
+  throw lastError instanceof Error ? lastError : new Error('the agent did not answer');
+}

@@ -1,0 +1,191 @@
+// The spares pool: keeps booted amphorae at hand, points load balancers to them, and boots for those that wait. Its
+// state is what amphorae tell; it is learnt anew from their rows at the start.
+import type { Logger } from 'pino';
+import type { AmphoraId, LoadBalancerId } from '../../domain/ids.ts';
+import {
+  bootPauseMs,
+  emptyPool,
+  findGranted,
+  findSpare,
+  type KnownAmphora,
+  type PoolLimits,
+  type PoolState,
+  planPool,
+} from '../../domain/spares/pool.ts';
+import type { AmphoraStatus } from '../../domain/statuses.ts';
+import { type ActorSurroundings, type LiveActor, type NactRef, spawnActor } from '../runtime/actor.ts';
+import type { ReplyTo } from '../runtime/reply.ts';
+
+export type Suggestion =
+  | { readonly type: 'amphora'; readonly amphoraId: AmphoraId }
+  /** None, and none is to be expected soon. */
+  | { readonly type: 'none'; readonly reason: string };
+
+export interface SparesView {
+  readonly size: number;
+  readonly ready: number;
+  readonly booting: number;
+  readonly waiting: number;
+  readonly failedBoots: number;
+  readonly notBefore: number | null;
+}
+
+export type SparesPoolMessage =
+  | {
+      readonly type: 'suggest';
+      readonly request: number;
+      readonly loadBalancerId: LoadBalancerId;
+      /** Amphorae the load balancer counts as its own already. */
+      readonly claimed: readonly AmphoraId[];
+      readonly replyTo: ReplyTo<Suggestion>;
+    }
+  | { readonly type: 'withdraw'; readonly request: number }
+  | { readonly type: 'amphoraChanged'; readonly id: AmphoraId; readonly now: AmphoraFacts }
+  | { readonly type: 'plan' }
+  | { readonly type: 'view'; readonly replyTo: ReplyTo<SparesView> };
+
+export interface AmphoraFacts {
+  readonly status: AmphoraStatus;
+  readonly loadBalancerId: LoadBalancerId | null;
+  /** Why it goes without ever having been ready; null otherwise. */
+  readonly bootFailure: string | null;
+}
+
+export interface SparesPoolOptions {
+  readonly limits: PoolLimits;
+  readonly known: () => ReadonlyMap<AmphoraId, AmphoraFacts>;
+  readonly boot: (id: AmphoraId) => void;
+  readonly remove: (id: AmphoraId) => void;
+  readonly newId: () => AmphoraId;
+  readonly now: () => number;
+  readonly log: Logger;
+}
+
+interface Waiter {
+  readonly replyTo: ReplyTo<Suggestion>;
+}
+
+interface State {
+  readonly pool: PoolState;
+  readonly waiters: Map<number, Waiter>;
+  timer: NodeJS.Timeout | undefined;
+}
+
+export function spawnSparesPool(
+  parent: NactRef,
+  surroundings: ActorSurroundings,
+  options: SparesPoolOptions,
+): LiveActor<SparesPoolMessage> {
+  return spawnActor<State, SparesPoolMessage>(parent, surroundings, {
+    name: 'spares-pool',
+    kind: 'sparesPool',
+    start: (self) => {
+      const pool = emptyPool();
+      for (const [id, facts] of options.known()) learn(pool, id, facts);
+      self.tell({ type: 'plan' });
+      return { pool, waiters: new Map(), timer: undefined };
+    },
+    receive: (state, message, self) => {
+      receive(state, message, options);
+      carryOut(state, options, () => self.tell({ type: 'plan' }));
+      return state;
+    },
+    describe: (state) => view(state, options.limits),
+    afterStop: (state) => clearTimeout(state.timer),
+  });
+}
+
+function receive(state: State, message: SparesPoolMessage, options: SparesPoolOptions): void {
+  const { pool, waiters } = state;
+  switch (message.type) {
+    case 'suggest': {
+      const { request, loadBalancerId, claimed, replyTo } = message;
+      const granted = findGranted(pool, loadBalancerId, claimed);
+      if (granted !== undefined) return replyTo.tell({ type: 'amphora', amphoraId: granted });
+      pool.waiting.set(request, { id: request, loadBalancerId });
+      waiters.set(request, { replyTo });
+      return serveWaiting(state, options.now());
+    }
+    case 'withdraw':
+      pool.waiting.delete(message.request);
+      waiters.delete(message.request);
+      return;
+    case 'amphoraChanged':
+      return onAmphoraChanged(state, message.id, message.now, options);
+    case 'plan':
+      return serveWaiting(state, options.now());
+    case 'view':
+      return message.replyTo.tell(view(state, options.limits));
+  }
+}
+
+function onAmphoraChanged(state: State, id: AmphoraId, facts: AmphoraFacts, options: SparesPoolOptions): void {
+  const { pool } = state;
+  const before = pool.amphorae.get(id);
+  learn(pool, id, facts);
+  if (facts.status === 'READY') {
+    pool.failedBoots = 0;
+    pool.notBefore = 0;
+    serveWaiting(state, options.now());
+  } else if (before?.status === 'BOOTING' && facts.bootFailure !== null) {
+    pool.notBefore = options.now() + bootPauseMs(pool.failedBoots);
+    pool.failedBoots++;
+    refuseWaiting(state, `no spare amphora, and booting one failed: ${facts.bootFailure}`);
+  }
+}
+
+function learn(pool: PoolState, id: AmphoraId, { status, loadBalancerId }: AmphoraFacts): void {
+  if (status === 'DELETED') {
+    pool.amphorae.delete(id);
+    return;
+  }
+  const known: KnownAmphora | undefined = pool.amphorae.get(id);
+  const suggestedAt = known?.status === status ? known.suggestedAt : Number.NEGATIVE_INFINITY;
+  pool.amphorae.set(id, { status, loadBalancerId, suggestedAt });
+}
+
+function serveWaiting({ pool, waiters }: State, now: number): void {
+  for (const [request, waiter] of waiters) {
+    const amphoraId = findSpare(pool, now);
+    if (amphoraId === undefined) return;
+    pool.amphorae.set(amphoraId, { status: 'READY', loadBalancerId: null, suggestedAt: now });
+    pool.waiting.delete(request);
+    waiters.delete(request);
+    waiter.replyTo.tell({ type: 'amphora', amphoraId });
+  }
+}
+
+function refuseWaiting({ pool, waiters }: State, reason: string): void {
+  for (const { replyTo } of waiters.values()) replyTo.tell({ type: 'none', reason });
+  waiters.clear();
+  pool.waiting.clear();
+}
+
+function carryOut(state: State, options: SparesPoolOptions, planAgain: () => void): void {
+  const now = options.now();
+  const plan = planPool(state.pool, options.limits, now);
+  for (let count = 0; count < plan.boot; count++) {
+    const id = options.newId();
+    learn(state.pool, id, { status: 'BOOTING', loadBalancerId: null, bootFailure: null });
+    options.boot(id);
+  }
+  for (const id of plan.remove) {
+    learn(state.pool, id, { status: 'PENDING_DELETE', loadBalancerId: null, bootFailure: null });
+    options.remove(id);
+  }
+  clearTimeout(state.timer);
+  if (plan.againAt !== undefined) state.timer = setTimeout(planAgain, plan.againAt - now);
+}
+
+function view({ pool }: State, { size }: PoolLimits): SparesView {
+  const count = (status: AmphoraStatus) =>
+    [...pool.amphorae.values()].filter((known) => known.status === status).length;
+  return {
+    size,
+    ready: count('READY'),
+    booting: count('BOOTING'),
+    waiting: pool.waiting.size,
+    failedBoots: pool.failedBoots,
+    notBefore: pool.notBefore === 0 ? null : pool.notBefore,
+  };
+}

@@ -1,0 +1,204 @@
+// The supervisor tree on one page.
+//
+//   system
+//   ├── load-balancers     lb-<id> → step-<n>
+//   ├── amphorae           amphora-<id> → step-<n>
+//   ├── spares-pool
+//   └── health-watchdog
+//
+// What each needs of the outside comes in as ports; who tells whom what is wired here and nowhere else.
+import { configurePersistence, spawnStateless, start, stop } from 'nact';
+import type { Logger } from 'pino';
+import { amphora, type AmphoraEntity, amphoraStatus } from '../domain/amphora/amphora.ts';
+import { amphoraRows } from '../domain/amphora/rows.ts';
+import type { AmphoraState } from '../domain/amphora/state.ts';
+import type { EntityKind, StepTimeouts } from '../domain/entity.ts';
+import type { AmphoraId } from '../domain/ids.ts';
+import type { JournalPort } from '../domain/journal.ts';
+import { claims } from '../domain/load-balancer/decide.ts';
+import { loadBalancer, type LoadBalancerEntity } from '../domain/load-balancer/load-balancer.ts';
+import { loadBalancerRows } from '../domain/load-balancer/rows.ts';
+import type { PoolLimits } from '../domain/spares/pool.ts';
+import type { RetryPolicy } from '../domain/step.ts';
+import { type AmphoraPorts, runAmphoraStep } from './amphorae/run-step.ts';
+import { type LoadBalancerPorts, runLoadBalancerStep } from './load-balancers/run-step.ts';
+import type { LiveActor, NactRef } from './runtime/actor.ts';
+import { EntityManager } from './runtime/entity-manager.ts';
+import type { Ownership } from './runtime/ownership.ts';
+import { JournalPersistenceEngine } from './runtime/persistence-engine.ts';
+import { Registry } from './runtime/registry.ts';
+import { type AmphoraFacts, spawnSparesPool, type SparesPoolMessage } from './spares-pool/spares-pool.ts';
+
+export type LoadBalancers = EntityManager<LoadBalancerEntity>;
+export type Amphorae = EntityManager<AmphoraEntity>;
+
+/** An entity that has work left or a time to be woken at. */
+export interface DueEntity {
+  readonly kind: EntityKind;
+  readonly id: string;
+  readonly hasWork: boolean;
+  readonly wakeAt: number | undefined;
+}
+
+export interface TreeOptions {
+  readonly log: Logger;
+  readonly journal: JournalPort & {
+    recordFault(kind: 'loadBalancer' | 'amphora', id: string, fault: string | null): Promise<void>;
+  };
+  readonly ownership: Ownership;
+  readonly policy: RetryPolicy;
+  readonly timeouts: StepTimeouts;
+  readonly snapshotEvery: number;
+  readonly mailboxLimit: number;
+  readonly idleMs: number;
+  readonly drivers: Pick<AmphoraPorts, 'deploymentId' | 'compute' | 'certificate' | 'heartbeats'> &
+    Pick<LoadBalancerPorts, 'network' | 'amphora'>;
+  /** Amphorae that are there already, from their rows. */
+  readonly fleet: ReadonlyMap<AmphoraId, AmphoraFacts>;
+  readonly spares: {
+    readonly limits: PoolLimits;
+    readonly newId: () => AmphoraId;
+  };
+}
+
+export class Tree {
+  readonly registry = new Registry();
+  readonly loadBalancers: LoadBalancers;
+  readonly amphorae: Amphorae;
+  readonly #system: NactRef;
+  /** What is known of every amphora that is not deleted. */
+  readonly fleet: Map<AmphoraId, AmphoraFacts>;
+  readonly #closing = new AbortController();
+  readonly #options: TreeOptions;
+  #spares: LiveActor<SparesPoolMessage> | undefined;
+
+  constructor(options: TreeOptions) {
+    this.#options = options;
+    this.fleet = new Map(options.fleet);
+    const { journal, ownership, log } = options;
+    const engine = new JournalPersistenceEngine({
+      journal,
+      schemaVersions: { loadBalancer: loadBalancer.schemaVersion, amphora: amphora.schemaVersion },
+      fenceOf: (id) => ownership.fenceOf(id),
+      onSnapshotFailed: (key, error) => log.warn({ err: error, key }, 'snapshot was not written'),
+      closing: this.#closing.signal,
+    });
+    this.#system = start(configurePersistence(engine)) as NactRef;
+    const { drivers } = options;
+    const shared = {
+      registry: this.registry,
+      log,
+      engine,
+      mailboxLimit: options.mailboxLimit,
+      idleMs: options.idleMs,
+      policy: options.policy,
+      timeouts: options.timeouts,
+      snapshotEvery: options.snapshotEvery,
+      now: Date.now,
+      isOwned: (id: string) => ownership.owns(id),
+      fenceOf: (id: string) => ownership.fenceOf(id),
+      leaseLost: () => ownership.leaseLost,
+    };
+    this.loadBalancers = new EntityManager<LoadBalancerEntity>({
+      ...shared,
+      parent: this.supervisor('load-balancers'),
+      prefix: 'lb',
+      definition: loadBalancer,
+      rowsOf: loadBalancerRows,
+      notFound: (id) => ({ code: 'notFound', message: `Load Balancer ${id} not found.` }),
+      recordFault: (id, fault) => journal.recordFault('loadBalancer', id, fault),
+      runStep: (step, signal) => runLoadBalancerStep(step, ports, signal),
+    });
+    this.amphorae = new EntityManager<AmphoraEntity>({
+      ...shared,
+      parent: this.supervisor('amphorae'),
+      prefix: 'amphora',
+      definition: amphora,
+      rowsOf: amphoraRows,
+      notFound: (id) => ({ code: 'notFound', message: `Amphora ${id} not found.` }),
+      recordFault: (id, fault) => journal.recordFault('amphora', id, fault),
+      runStep: (step, signal) => runAmphoraStep(step, amphoraPorts, signal),
+    });
+    const ports: LoadBalancerPorts = {
+      network: drivers.network,
+      amphora: drivers.amphora,
+      spares: { tell: (message) => this.#spares?.tell(message) },
+      amphorae: this.amphorae,
+      claimedBy: (id) => this.loadBalancers.read(id, (state) => state?.slots.map((slot) => slot.amphoraId) ?? []),
+    };
+    const amphoraPorts: AmphoraPorts = {
+      ...drivers,
+      isClaimed: (lbId, amphoraId) => this.loadBalancers.read(lbId, (state) => claims(state, amphoraId)),
+    };
+    this.amphorae.onChange((id, _before, after) => this.#onAmphoraChange(id as AmphoraId, amphoraFacts(after)));
+  }
+
+  #onAmphoraChange(id: AmphoraId, facts: AmphoraFacts): void {
+    if (facts.status === 'DELETED') this.fleet.delete(id);
+    else this.fleet.set(id, facts);
+    this.#spares?.tell({ type: 'amphoraChanged', id, now: facts });
+  }
+
+  /** A branch of the tree: an actor that only has children. */
+  supervisor(name: string): NactRef {
+    this.registry.add(name, 'supervisor');
+    return spawnStateless(this.#system, () => undefined, name) as NactRef;
+  }
+
+  get system(): NactRef {
+    return this.#system;
+  }
+
+  /** Takes up an entity that has work left, at once or at its time. */
+  resume({ kind, id, hasWork, wakeAt }: DueEntity): void {
+    const manager = kind === 'loadBalancer' ? this.loadBalancers : this.amphorae;
+    if (hasWork || wakeAt === undefined) manager.wake(id);
+    else manager.wakeAt(id, wakeAt);
+  }
+
+  dropForeign(): void {
+    this.loadBalancers.dropForeign();
+    this.amphorae.dropForeign();
+  }
+
+  startSparesPool(): void {
+    const { spares, log, mailboxLimit } = this.#options;
+    this.#spares = spawnSparesPool(
+      this.#system,
+      { registry: this.registry, log, mailboxLimit },
+      {
+        limits: spares.limits,
+        known: () => this.fleet,
+        newId: spares.newId,
+        boot: (amphoraId) => this.amphorae.command(amphoraId, { type: 'createAmphora', amphoraId }),
+        remove: (id) => {
+          this.amphorae.command(id, { type: 'deleteAmphora', reason: 'one spare too many', onBehalfOf: null });
+        },
+        now: Date.now,
+        log,
+      },
+    );
+  }
+
+  get spares(): LiveActor<SparesPoolMessage> | undefined {
+    return this.#spares;
+  }
+
+  stop(): void {
+    this.#closing.abort();
+    this.#spares?.stop();
+    this.loadBalancers.stop();
+    this.amphorae.stop();
+    stop(this.#system);
+  }
+}
+
+export function amphoraFacts(state: AmphoraState): AmphoraFacts {
+  const status = amphoraStatus(state);
+  const neverReady = state.agent === null && state.deletion !== null;
+  return {
+    status,
+    loadBalancerId: state.allocation?.loadBalancerId ?? null,
+    bootFailure: neverReady ? (state.deletion?.reason ?? '') : null,
+  };
+}

@@ -1,0 +1,113 @@
+// Drivers whose world is this process's memory. Calls are recorded; each can be told to fail, to hang, or to succeed
+// without saying so.
+import type { AmphoraDriver, ServeRequest, ServeResult } from '../../src/drivers/amphora/driver.ts';
+import type { CertificateDriver } from '../../src/drivers/certificate/driver.ts';
+import type { ComputeDriver, Instance } from '../../src/drivers/compute/driver.ts';
+import { TransientFailure } from '../../src/drivers/failure.ts';
+import type { NetworkDriver, Vip } from '../../src/drivers/network/driver.ts';
+
+export type Misbehaviour = 'fail' | 'hang' | 'succeed-silently';
+
+export class FakeWorld {
+  readonly instances = new Map<string, Instance>();
+  readonly vips = new Map<string, Vip>();
+  readonly served = new Map<string, ServeRequest>();
+  readonly calls: string[] = [];
+  /** Call name → what its next calls do, in order. */
+  readonly misbehave = new Map<string, Misbehaviour[]>();
+  /** Configurations that contain this text are refused. */
+  refuses: string | undefined;
+  /** Held by a test while calls of that name shall wait. */
+  readonly gates = new Map<string, Promise<void>>();
+  #nextAddress = 10;
+
+  async #call<T>(name: string, key: string, signal: AbortSignal, effect: () => T): Promise<T> {
+    this.calls.push(`${name} ${key}`);
+    await this.gates.get(name);
+    signal.throwIfAborted();
+    const behaviour = this.misbehave.get(name)?.shift();
+    if (behaviour === 'fail') throw new TransientFailure(`${name} was told to fail`, { call: `fake ${name}` });
+    if (behaviour === 'hang') return new Promise<T>(() => undefined);
+    const result = effect();
+    return behaviour === 'succeed-silently' ? new Promise<T>(() => undefined) : result;
+  }
+
+  readonly compute: ComputeDriver = {
+    name: 'fake',
+    create: ({ amphoraId }, signal) =>
+      this.#call('compute.create', amphoraId, signal, () => {
+        const host = '127.0.0.1';
+        const made = { amphoraId, computeId: `c-${amphoraId}`, status: 'ACTIVE', agent: { host, port: 9443 } } as const;
+        const instance = this.instances.get(amphoraId) ?? made;
+        this.instances.set(amphoraId, instance);
+        return instance;
+      }),
+    get: (amphoraId, signal) => this.#call('compute.get', amphoraId, signal, () => this.instances.get(amphoraId)),
+    delete: (amphoraId, signal) =>
+      this.#call('compute.delete', amphoraId, signal, () => {
+        this.instances.delete(amphoraId);
+        this.served.delete(amphoraId);
+      }),
+    list: (signal) => this.#call('compute.list', '', signal, () => [...this.instances.values()]),
+    close: async () => undefined,
+  };
+
+  readonly network: NetworkDriver = {
+    name: 'fake',
+    subnets: async () => [],
+    resolveVip: async ({ address }) => ({ ok: true, subnetId: 'subnet', networkId: 'network', address }),
+    allocateVip: ({ loadBalancerId, subnetId, address, taken }, signal) =>
+      this.#call('network.allocateVip', loadBalancerId, signal, () => {
+        const known = this.vips.get(loadBalancerId);
+        if (known !== undefined && !taken.includes(known.address)) return known;
+        const offered = address ?? `10.0.0.${this.#nextAddress++}`;
+        const vip = { portId: `port-${loadBalancerId}`, address: offered, subnetId, networkId: 'network' };
+        this.vips.set(loadBalancerId, vip);
+        return vip;
+      }),
+    plugVip: ({ amphoraId, vip }, signal) =>
+      this.#call('network.plugVip', amphoraId, signal, () => ({
+        subnetCidr: '10.0.0.0/24',
+        gateway: null,
+        macAddress: 'fa:16:3e:00:00:01',
+        vrrpAddress: vip.address,
+        mtu: null,
+      })),
+    unplugVip: ({ amphoraId }, signal) => this.#call('network.unplugVip', amphoraId, signal, () => undefined),
+    releaseVip: (loadBalancerId, signal) =>
+      this.#call('network.releaseVip', loadBalancerId, signal, () => void this.vips.delete(loadBalancerId)),
+    close: async () => undefined,
+  };
+
+  readonly amphora: AmphoraDriver = {
+    name: 'fake',
+    info: ({ amphoraId }, signal) =>
+      this.#call('amphora.info', amphoraId, signal, () => {
+        if (!this.instances.has(amphoraId)) throw new TransientFailure('not reachable', { call: 'fake info' });
+        return {
+          apiVersion: '1.0',
+          hostname: `amphora-${amphoraId}`,
+          haproxyVersion: '2.6.12',
+          certificateFingerprint: 'ab',
+          certificateExpiresAt: new Date('2030-01-01T00:00:00Z'),
+        };
+      }),
+    serve: ({ amphoraId }, request, signal): Promise<ServeResult> =>
+      this.#call('amphora.serve', amphoraId, signal, () => {
+        if (this.refuses !== undefined && request.configuration?.includes(this.refuses) === true) {
+          return { accepted: false, reason: `haproxy does not know ${this.refuses}` } as const;
+        }
+        this.served.set(amphoraId, request);
+        return { accepted: true } as const;
+      }),
+    configurationDigest: async () => undefined,
+    close: async () => undefined,
+  };
+
+  readonly certificate: CertificateDriver = {
+    name: 'fake',
+    issue: async () => ({ certificatePem: '', privateKeyPem: '', fingerprint: '', expiresAt: new Date() }),
+    clientCaPem: () => '',
+    controllerCredentials: () => ({ certificatePem: '', privateKeyPem: '', serverCaPem: '' }),
+  };
+}

@@ -1,0 +1,136 @@
+// A supervisor tree on a real database and fake drivers.
+import { randomUUID } from 'node:crypto';
+import pg from 'pg';
+import { pino } from 'pino';
+import { Ownership } from '../../src/actors/runtime/ownership.ts';
+import { Tree } from '../../src/actors/tree.ts';
+import { Journal } from '../../src/db/journal.ts';
+import { OwnershipSession } from '../../src/db/ownership.ts';
+import { dueEntities } from '../../src/db/repositories/due.ts';
+import type { AmphoraId, DeploymentId, LoadBalancerId } from '../../src/domain/ids.ts';
+import type { LoadBalancerCommand } from '../../src/domain/load-balancer/commands.ts';
+import type { LoadBalancerState } from '../../src/domain/load-balancer/state.ts';
+import { FakeWorld } from './fake-drivers.ts';
+import { waitFor } from './wait-for.ts';
+
+export interface TestNode {
+  readonly tree: Tree;
+  readonly pool: pg.Pool;
+  readonly journal: Journal;
+  readonly ownership: Ownership;
+  close(): Promise<void>;
+}
+
+export interface TestNodeOptions {
+  readonly url: string;
+  readonly world: FakeWorld;
+  readonly spares?: number;
+  readonly leaseMs?: number;
+  readonly stepMs?: number;
+  readonly retryBudget?: number;
+}
+
+export async function startTestNode(options: TestNodeOptions): Promise<TestNode> {
+  const { url, world } = options;
+  const log = pino({ level: process.env['AMPHI_TEST_LOG'] ?? 'silent' });
+  const pool = new pg.Pool({ connectionString: url, max: 4 });
+  pool.on('error', () => undefined);
+  const journal = new Journal(pool);
+  const id = randomUUID();
+  const leaseMs = options.leaseMs ?? 10_000;
+  const ownership: Ownership = new Ownership({
+    nodeId: id,
+    leaseMs,
+    log,
+    openSession: () => OwnershipSession.open(url, { id, roles: ['worker'], version: 'test', address: null, leaseMs }),
+    onGained: () => undefined,
+    onLost: () => tree.dropForeign(),
+  });
+  const tree: Tree = new Tree({
+    log,
+    journal,
+    ownership,
+    policy: { firstDelayMs: 20, longestDelayMs: 200, budget: options.retryBudget ?? 4, errorDelayMs: 60_000 },
+    timeouts: { callMs: options.stepMs ?? 5_000, bootMs: 20_000 },
+    snapshotEvery: 10,
+    mailboxLimit: 100,
+    idleMs: 60_000,
+    fleet: new Map(),
+    drivers: {
+      deploymentId: randomUUID() as DeploymentId,
+      compute: world.compute,
+      network: world.network,
+      amphora: world.amphora,
+      certificate: world.certificate,
+      heartbeats: () => ({ controllers: ['127.0.0.1:5555'], key: 'secret', interval: 1 }),
+    },
+    spares: { limits: { size: options.spares ?? 1, maxBooting: 4 }, newId: () => randomUUID() as AmphoraId },
+  });
+  await ownership.start();
+  for (const due of await dueEntities(
+    pool,
+    Array.from({ length: 256 }, (_, shard) => shard),
+  ))
+    tree.resume(due);
+  tree.startSparesPool();
+  return {
+    tree,
+    pool,
+    journal,
+    ownership,
+    close: async () => {
+      tree.stop();
+      await ownership.stop();
+      await pool.end();
+    },
+  };
+}
+
+export function newLoadBalancerId(): LoadBalancerId {
+  return randomUUID() as LoadBalancerId;
+}
+
+export function createCommand(
+  loadBalancerId: LoadBalancerId,
+  more: Partial<Extract<LoadBalancerCommand, { type: 'createLoadBalancer' }>> = {},
+): LoadBalancerCommand {
+  return {
+    type: 'createLoadBalancer',
+    loadBalancerId,
+    projectId: 'project',
+    vip: { subnetId: 'subnet', networkId: 'network', requestedAddress: null },
+    attributes: { name: 'one', description: '', adminStateUp: true, tags: [] },
+    listeners: [],
+    pools: [],
+    ...more,
+  };
+}
+
+export function send(
+  node: TestNode,
+  id: LoadBalancerId,
+  command: LoadBalancerCommand,
+  commandId: string = randomUUID(),
+) {
+  return node.tree.loadBalancers.ask(id, command, AbortSignal.timeout(20_000), {
+    id: commandId,
+    digest: JSON.stringify(command),
+  });
+}
+
+export async function statusOf(node: TestNode, id: LoadBalancerId): Promise<string | undefined> {
+  const text = 'select provisioning_status from load_balancers where id = $1';
+  const { rows } = await node.pool.query<{ provisioning_status: string }>(text, [id]);
+  return rows[0]?.provisioning_status;
+}
+
+export async function untilStatus(node: TestNode, id: LoadBalancerId, status: string | undefined): Promise<void> {
+  await waitFor(async () => (await statusOf(node, id)) === status, {
+    timeoutMs: 20_000,
+    describe: `${id} to be ${status}`,
+  });
+}
+
+export function stateOf(node: TestNode, id: LoadBalancerId): Promise<LoadBalancerState | undefined> {
+  return node.tree.loadBalancers.read(id, (state) => state);
+}
