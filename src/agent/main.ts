@@ -12,7 +12,7 @@ import { haproxyVersion } from './haproxy/check.ts';
 import { routesOf } from './http/routes.ts';
 import { createAgentServer, secureOptions } from './http/server.ts';
 import { openLog } from './log.ts';
-import { type AgentSettings, readSettings, settingsFile } from './settings.ts';
+import { type AgentSettings, keepPlace, readSettings, settingsFile } from './settings.ts';
 
 /** What every haproxy here begins with. One thread moves more than a gigabit, and a host runs many amphorae. */
 function commonConfiguration(): string {
@@ -52,8 +52,9 @@ async function run(root: string): Promise<void> {
     amphora,
     facts,
     configure: async (text) => {
-      const next = readSettings(text, root);
-      await replaceFile(settingsFile(root), text);
+      const kept = keepPlace(text, settings);
+      const next = readSettings(kept, root);
+      await replaceFile(settingsFile(root), kept);
       settings = next;
       heartbeats.start(next);
     },

@@ -54,6 +54,25 @@ export function readSettings(text: string, root: string): AgentSettings {
   };
 }
 
+/**
+ * A new amphora-agent.conf with what only this place knows put at its end, where it beats what was said before: a
+ * controller writes the file for a machine of its own.
+ */
+export function keepPlace(text: string, settings: AgentSettings): string {
+  return `${text}
+[haproxy_amphora]
+bind_host = ${settings.bindHost}
+bind_port = ${settings.bindPort}
+base_path = ${settings.basePath}
+haproxy_cmd = ${settings.haproxyCommand}
+
+[amphora_agent]
+agent_server_ca = ${settings.clientCa}
+agent_server_cert = ${settings.serverCertificate}
+amphora_id = ${settings.amphoraId}
+`;
+}
+
 function value(ini: Ini, section: string, key: string): string | undefined {
   const found = ini.get(section)?.get(key);
   return found === '' ? undefined : found;

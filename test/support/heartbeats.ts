@@ -25,6 +25,7 @@ export async function heartbeatReceiver(key: string, port = 0): Promise<Heartbea
     if (message === undefined) bad.push(datagram);
     else messages.push(message);
   });
+  let closed: Promise<void> | undefined;
   await new Promise<void>((resolve) => socket.bind(port, '127.0.0.1', resolve));
   return {
     port: socket.address().port,
@@ -32,6 +33,6 @@ export async function heartbeatReceiver(key: string, port = 0): Promise<Heartbea
     bad,
     total: (listenerId, counter) =>
       messages.reduce((sum, message) => sum + (message.listeners[listenerId]?.stats[counter] ?? 0), 0),
-    close: () => new Promise((resolve) => void socket.close(() => resolve())),
+    close: () => (closed ??= new Promise((resolve) => void socket.close(() => resolve()))),
   };
 }
