@@ -10,6 +10,11 @@
 import { configurePersistence, spawnStateless, start, stop } from 'nact';
 import type { Logger } from 'pino';
 import { amphora, type AmphoraEntity, amphoraStatus } from '../domain/amphora/amphora.ts';
+import type { HeartbeatTable } from '../domain/health/table.ts';
+import type { HeartbeatMessage } from '../domain/health/message.ts';
+import type { WatchdogLimits } from '../domain/health/watchdog.ts';
+import { type OperatingChange, OperatingStatuses } from './health-watchdog/operating-statuses.ts';
+import { spawnHealthWatchdog, type WatchdogMessage } from './health-watchdog/health-watchdog.ts';
 import { amphoraRows } from '../domain/amphora/rows.ts';
 import type { AmphoraState } from '../domain/amphora/state.ts';
 import type { EntityKind, StepTimeouts } from '../domain/entity.ts';
@@ -53,6 +58,11 @@ export interface TreeOptions {
   readonly idleMs: number;
   readonly drivers: Pick<AmphoraPorts, 'deploymentId' | 'compute' | 'certificate' | 'heartbeats'> &
     Pick<LoadBalancerPorts, 'network' | 'amphora'>;
+  readonly health: {
+    readonly limits: WatchdogLimits;
+    readonly table: HeartbeatTable;
+    readonly writeStatuses: (changes: readonly OperatingChange[]) => Promise<void>;
+  };
   /** Amphorae that are there already, from their rows. */
   readonly fleet: ReadonlyMap<AmphoraId, AmphoraFacts>;
   readonly spares: {
@@ -65,12 +75,16 @@ export class Tree {
   readonly registry = new Registry();
   readonly loadBalancers: LoadBalancers;
   readonly amphorae: Amphorae;
+  readonly operating: OperatingStatuses;
   readonly #system: NactRef;
   /** What is known of every amphora that is not deleted. */
   readonly fleet: Map<AmphoraId, AmphoraFacts>;
   readonly #closing = new AbortController();
   readonly #options: TreeOptions;
   #spares: LiveActor<SparesPoolMessage> | undefined;
+  #watchdog: LiveActor<WatchdogMessage> | undefined;
+  /** Heartbeats from amphorae that nobody knows. They delete nothing: their rows may only not be here yet. */
+  unknownHeartbeats = 0;
 
   constructor(options: TreeOptions) {
     this.#options = options;
@@ -130,6 +144,9 @@ export class Tree {
       ...drivers,
       isClaimed: (lbId, amphoraId) => this.loadBalancers.read(lbId, (state) => claims(state, amphoraId)),
     };
+    const { table, writeStatuses } = options.health;
+    this.operating = new OperatingStatuses({ observation: (id) => table.observation(id), write: writeStatuses, log });
+    this.loadBalancers.onChange((_id, _before, after) => this.operating.update(after));
     this.amphorae.onChange((id, _before, after) => this.#onAmphoraChange(id as AmphoraId, amphoraFacts(after)));
   }
 
@@ -137,6 +154,46 @@ export class Tree {
     if (facts.status === 'DELETED') this.fleet.delete(id);
     else this.fleet.set(id, facts);
     this.#spares?.tell({ type: 'amphoraChanged', id, now: facts });
+    this.#watchdog?.tell({ type: 'amphoraChanged', id, now: facts });
+  }
+
+  /** Takes a heartbeat in. Wakes nobody unless it brings something new. */
+  onHeartbeat(message: HeartbeatMessage): void {
+    const facts = this.fleet.get(message.id as AmphoraId);
+    if (facts === undefined) {
+      this.unknownHeartbeats++;
+      return;
+    }
+    const isNew = this.#options.health.table.fold(message, performance.now());
+    if (!isNew || facts.loadBalancerId === null) return;
+    void this.loadBalancers.read(facts.loadBalancerId, (state) => {
+      if (state !== undefined) this.operating.update(state);
+    });
+  }
+
+  startWatchdog(): void {
+    const { health, ownership, log, mailboxLimit } = this.#options;
+    this.#watchdog = spawnHealthWatchdog(
+      this.#system,
+      { registry: this.registry, log, mailboxLimit },
+      {
+        ...health,
+        log,
+        fleet: () => this.fleet,
+        isBlind: () => !ownership.isConnected || ownership.leaseLost.aborted,
+        now: () => performance.now(),
+        failOver: (id, facts, reason) => this.#failOver(id, facts, reason),
+      },
+    );
+  }
+
+  #failOver(amphoraId: AmphoraId, { loadBalancerId }: AmphoraFacts, reason: string): void {
+    this.#options.log.warn({ amphoraId, loadBalancerId, reason }, 'amphora is lost');
+    if (loadBalancerId === null) {
+      this.amphorae.command(amphoraId, { type: 'deleteAmphora', reason, onBehalfOf: null });
+    } else {
+      this.loadBalancers.command(loadBalancerId, { type: 'failoverAmphora', amphoraId, why: 'lost', reason });
+    }
   }
 
   /** A branch of the tree: an actor that only has children. */
@@ -187,6 +244,8 @@ export class Tree {
   stop(): void {
     this.#closing.abort();
     this.#spares?.stop();
+    this.#watchdog?.stop();
+    this.operating.stop();
     this.loadBalancers.stop();
     this.amphorae.stop();
     stop(this.#system);

@@ -6,6 +6,8 @@ import { Ownership } from '../../src/actors/runtime/ownership.ts';
 import { Tree } from '../../src/actors/tree.ts';
 import { Journal } from '../../src/db/journal.ts';
 import { OwnershipSession } from '../../src/db/ownership.ts';
+import { writeOperatingStatuses } from '../../src/db/repositories/operating-statuses.ts';
+import { HeartbeatTable } from '../../src/domain/health/table.ts';
 import { dueEntities } from '../../src/db/repositories/due.ts';
 import type { AmphoraId, DeploymentId, LoadBalancerId } from '../../src/domain/ids.ts';
 import type { LoadBalancerCommand } from '../../src/domain/load-balancer/commands.ts';
@@ -56,6 +58,11 @@ export async function startTestNode(options: TestNodeOptions): Promise<TestNode>
     mailboxLimit: 100,
     idleMs: 60_000,
     fleet: new Map(),
+    health: {
+      limits: { timeoutMs: 60_000, tickMs: 50, failoversPerMinute: 60, breakerShare: 0.5, breakerMinimum: 8 },
+      table: new HeartbeatTable(),
+      writeStatuses: (changes) => writeOperatingStatuses(pool, changes),
+    },
     drivers: {
       deploymentId: randomUUID() as DeploymentId,
       compute: world.compute,

@@ -1,0 +1,89 @@
+// Operating statuses of every load balancer that heartbeats speak of: derived anew when a heartbeat brings something
+// new or the load balancer changes, and written when they differ. Relearnt after a restart.
+import type { Logger } from 'pino';
+import type { Observation } from '../../domain/health/table.ts';
+import type { AmphoraId, LoadBalancerId, ObjectId } from '../../domain/ids.ts';
+import { operatingStatuses } from '../../domain/load-balancer/operating.ts';
+import type { LoadBalancerState } from '../../domain/load-balancer/state.ts';
+import type { OperatingStatus } from '../../domain/statuses.ts';
+
+export interface OperatingChange {
+  readonly loadBalancerId: LoadBalancerId;
+  readonly objectId: ObjectId;
+  readonly status: OperatingStatus;
+}
+
+export interface OperatingStatusesOptions {
+  readonly observation: (amphoraId: AmphoraId) => Observation | undefined;
+  readonly write: (changes: readonly OperatingChange[]) => Promise<void>;
+  readonly log: Logger;
+}
+
+type Listener = (changes: readonly OperatingChange[]) => void;
+
+const rewriteDelayMs = 1_000;
+
+export class OperatingStatuses {
+  readonly #options: OperatingStatusesOptions;
+  readonly #known = new Map<LoadBalancerId, ReadonlyMap<ObjectId, OperatingStatus>>();
+  readonly #listeners = new Set<Listener>();
+  #unwritten = new Map<ObjectId, OperatingChange>();
+  #isWriting = false;
+  #isStopped = false;
+
+  constructor(options: OperatingStatusesOptions) {
+    this.#options = options;
+  }
+
+  /** Calls `listener` with every change. Returns how to stop that. */
+  onChange(listener: Listener): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  get(loadBalancerId: LoadBalancerId): ReadonlyMap<ObjectId, OperatingStatus> | undefined {
+    return this.#known.get(loadBalancerId);
+  }
+
+  /** Looks at a load balancer again. */
+  update(state: LoadBalancerState): void {
+    if (state.deletion === 'done') {
+      this.#known.delete(state.id);
+      return;
+    }
+    const serving = state.slots.find((slot) => slot.leaving === null);
+    const observation = serving === undefined ? undefined : this.#options.observation(serving.amphoraId);
+    const now = operatingStatuses(state, observation);
+    const before = this.#known.get(state.id);
+    this.#known.set(state.id, now);
+    const changes: OperatingChange[] = [];
+    for (const [objectId, status] of now) {
+      if (before?.get(objectId) !== status) changes.push({ loadBalancerId: state.id, objectId, status });
+    }
+    if (changes.length === 0) return;
+    for (const listener of this.#listeners) listener(changes);
+    for (const change of changes) this.#unwritten.set(change.objectId, change);
+    if (!this.#isWriting) void this.#writeAll();
+  }
+
+  async #writeAll(): Promise<void> {
+    this.#isWriting = true;
+    while (this.#unwritten.size > 0 && !this.#isStopped) {
+      const batch = this.#unwritten;
+      this.#unwritten = new Map();
+      try {
+        await this.#options.write([...batch.values()]);
+      } catch (error) {
+        // What is newer than the batch stays.
+        this.#unwritten = new Map([...batch, ...this.#unwritten]);
+        this.#options.log.warn({ err: error }, 'operating statuses could not be written');
+        await new Promise((resolve) => setTimeout(resolve, rewriteDelayMs));
+      }
+    }
+    this.#isWriting = false;
+  }
+
+  stop(): void {
+    this.#isStopped = true;
+  }
+}

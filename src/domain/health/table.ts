@@ -1,0 +1,67 @@
+// The newest of every amphora's heartbeats, compact. Tells what brings something new from what only says "I live".
+import type { HeartbeatMessage, ListenerReport, PoolReport } from './message.ts';
+
+/** What heartbeats say of a load balancer's objects. */
+export interface Observation {
+  readonly listeners: Readonly<Record<string, ListenerReport>>;
+  readonly pools: Readonly<Record<string, PoolReport>>;
+}
+
+interface Seen {
+  /** Milliseconds on a monotonic clock. */
+  at: number;
+  seq: number;
+  /** Statuses in one text; statistics are not part of it. */
+  statuses: string;
+  observation: Observation;
+}
+
+export class HeartbeatTable {
+  readonly #seen = new Map<string, Seen>();
+
+  get size(): number {
+    return this.#seen.size;
+  }
+
+  /** Takes a heartbeat in. True when it brings statuses that differ from those before. */
+  fold(message: HeartbeatMessage, at: number): boolean {
+    const statuses = statusText(message);
+    const { listeners, pools, seq } = message;
+    const seen = this.#seen.get(message.id);
+    if (seen === undefined) {
+      this.#seen.set(message.id, { at, seq, statuses, observation: { listeners, pools } });
+      return true;
+    }
+    seen.at = at;
+    seen.seq = seq;
+    if (seen.statuses === statuses) return false;
+    seen.statuses = statuses;
+    seen.observation = { listeners, pools };
+    return true;
+  }
+
+  /** When the amphora was heard last; undefined when never. */
+  lastSeen(amphoraId: string): number | undefined {
+    return this.#seen.get(amphoraId)?.at;
+  }
+
+  observation(amphoraId: string): Observation | undefined {
+    return this.#seen.get(amphoraId)?.observation;
+  }
+
+  forget(amphoraId: string): void {
+    this.#seen.delete(amphoraId);
+  }
+}
+
+function statusText({ listeners, pools }: HeartbeatMessage): string {
+  let text = '';
+  for (const id in listeners) text += `${id}=${listeners[id]?.status};`;
+  for (const id in pools) {
+    const pool = pools[id];
+    text += `${id}=${pool?.status}{`;
+    for (const member in pool?.members) text += `${member}=${pool.members[member]};`;
+    text += '}';
+  }
+  return text;
+}

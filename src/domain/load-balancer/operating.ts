@@ -1,0 +1,79 @@
+// Operating statuses, from what amphorae's heartbeats say, by the rules of Octavia's health manager.
+import type { Observation } from '../health/table.ts';
+import type { ObjectId } from '../ids.ts';
+import type { OperatingStatus } from '../statuses.ts';
+import type { LoadBalancerState } from './state.ts';
+import { desired } from './tree.ts';
+
+/** The status of every object; without an observation nothing is known to serve. */
+export function operatingStatuses(
+  state: LoadBalancerState,
+  observation: Observation | undefined,
+): ReadonlyMap<ObjectId, OperatingStatus> {
+  const statuses = new Map<ObjectId, OperatingStatus>();
+  const self = desired(state, 'loadBalancer')[0];
+  const isUp = self?.form.adminStateUp ?? true;
+  for (const listener of desired(state, 'listener')) {
+    const word = observation?.listeners[listener.id]?.status;
+    statuses.set(listener.id, isUp && listener.form.adminStateUp ? listenerStatus(word, observation) : 'OFFLINE');
+  }
+  const monitored = new Set(desired(state, 'healthMonitor').map((monitor) => monitor.parentId));
+  for (const monitor of desired(state, 'healthMonitor')) {
+    statuses.set(monitor.id, isUp && monitor.form.adminStateUp && observation !== undefined ? 'ONLINE' : 'OFFLINE');
+  }
+  const reports = reportsByPool(observation);
+  for (const pool of desired(state, 'pool')) {
+    const report = reports.get(pool.id);
+    const members = desired(state, 'member').filter((member) => member.parentId === pool.id);
+    for (const member of members) {
+      const word = report?.members[member.id];
+      const status = member.form.adminStateUp ? memberStatus(word, monitored.has(pool.id)) : 'OFFLINE';
+      statuses.set(member.id, status);
+    }
+    const memberStatuses = members.map((member) => statuses.get(member.id));
+    const isServing = isUp && pool.form.adminStateUp && report !== undefined;
+    statuses.set(pool.id, isServing ? poolStatus(report.status, memberStatuses) : 'OFFLINE');
+  }
+  statuses.set(state.id, isUp && observation !== undefined ? worst(state, statuses) : 'OFFLINE');
+  return statuses;
+}
+
+function listenerStatus(word: string | undefined, observation: Observation | undefined): OperatingStatus {
+  if (observation === undefined) return 'OFFLINE';
+  if (word === undefined) return 'ERROR';
+  return word === 'FULL' ? 'DEGRADED' : 'ONLINE';
+}
+
+function memberStatus(word: string | undefined, isMonitored: boolean): OperatingStatus {
+  if (word === undefined) return isMonitored ? 'OFFLINE' : 'NO_MONITOR';
+  if (word.startsWith('UP')) return 'ONLINE';
+  if (word.startsWith('DOWN')) return 'ERROR';
+  if (word === 'DRAIN') return 'DRAINING';
+  return word === 'no check' ? 'NO_MONITOR' : 'OFFLINE';
+}
+
+function poolStatus(word: string, members: readonly (OperatingStatus | undefined)[]): OperatingStatus {
+  if (word === 'DOWN') return 'ERROR';
+  return members.includes('ERROR') ? 'DEGRADED' : 'ONLINE';
+}
+
+/** A pool in ERROR makes the load balancer so; anything less than ONLINE degrades it. */
+function worst(state: LoadBalancerState, statuses: ReadonlyMap<ObjectId, OperatingStatus>): OperatingStatus {
+  const listeners = desired(state, 'listener').filter((listener) => listener.form.adminStateUp);
+  const used = new Set(listeners.map((listener) => listener.form.defaultPoolId));
+  const pools = desired(state, 'pool').filter((pool) => used.has(pool.id) && pool.form.adminStateUp);
+  const all = [...listeners, ...pools].map(({ id }) => statuses.get(id));
+  if (all.includes('ERROR')) return 'ERROR';
+  return all.includes('DEGRADED') ? 'DEGRADED' : 'ONLINE';
+}
+
+/** A pool stands once per listener that uses it; the worst of what is said of it counts. */
+function reportsByPool(observation: Observation | undefined): ReadonlyMap<string, Observation['pools'][string]> {
+  const reports = new Map<string, Observation['pools'][string]>();
+  for (const [key, report] of Object.entries(observation?.pools ?? {})) {
+    const poolId = key.split(':', 1)[0] ?? key;
+    const other = reports.get(poolId);
+    if (other === undefined || other.status !== 'DOWN') reports.set(poolId, report);
+  }
+  return reports;
+}

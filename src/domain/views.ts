@@ -1,0 +1,229 @@
+// What users and operators read of each object: its attributes, its statuses and its neighbours by id. Times are
+// ISO 8601 in UTC.
+import type {
+  HealthMonitorAttributes,
+  ListenerAttributes,
+  LoadBalancerAttributes,
+  MemberAttributes,
+  PoolAttributes,
+} from './load-balancer/attributes.ts';
+import type { ObjectKind } from './load-balancer/state.ts';
+import type { AmphoraRole, AmphoraStatus, OperatingStatus, ProvisioningStatus } from './statuses.ts';
+
+/** What every object of a load balancer shows beside its attributes. */
+export interface ObjectView {
+  readonly id: string;
+  readonly provisioningStatus: ProvisioningStatus;
+  readonly operatingStatus: OperatingStatus;
+  /** Why it is in ERROR; null when it is not. */
+  readonly errorReason: string | null;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+}
+
+export interface LoadBalancerView extends ObjectView, LoadBalancerAttributes {
+  readonly projectId: string;
+  /** Null until one is allocated. */
+  readonly vipAddress: string | null;
+  readonly vipPortId: string | null;
+  readonly vipSubnetId: string;
+  readonly vipNetworkId: string;
+  readonly listeners: readonly string[];
+  readonly pools: readonly string[];
+}
+
+export interface ListenerView extends ObjectView, ListenerAttributes {
+  readonly loadBalancerId: string;
+}
+
+export interface PoolView extends ObjectView, PoolAttributes {
+  readonly loadBalancerId: string;
+  /** Listeners that have it as their default. */
+  readonly listeners: readonly string[];
+  readonly members: readonly string[];
+  readonly healthMonitorId: string | null;
+}
+
+export interface MemberView extends ObjectView, MemberAttributes {
+  readonly loadBalancerId: string;
+  readonly poolId: string;
+}
+
+export interface HealthMonitorView extends ObjectView, HealthMonitorAttributes {
+  readonly loadBalancerId: string;
+  readonly poolId: string;
+}
+
+/** The view of each kind of object. */
+export interface Views {
+  readonly loadBalancer: LoadBalancerView;
+  readonly listener: ListenerView;
+  readonly pool: PoolView;
+  readonly member: MemberView;
+  readonly healthMonitor: HealthMonitorView;
+}
+
+/** A load balancer with everything in it, as a create answers. */
+export interface LoadBalancerTreeView extends Omit<LoadBalancerView, 'listeners' | 'pools'> {
+  readonly listeners: readonly ListenerView[];
+  readonly pools: readonly PoolTreeView[];
+}
+
+export interface PoolTreeView extends Omit<PoolView, 'members' | 'healthMonitorId'> {
+  readonly members: readonly MemberView[];
+  readonly healthMonitor: HealthMonitorView | null;
+}
+
+export interface StatusView {
+  readonly id: string;
+  readonly name: string;
+  readonly provisioningStatus: ProvisioningStatus;
+  readonly operatingStatus: OperatingStatus;
+}
+
+/** Statuses of a load balancer's objects. A pool stands under each listener that has it as default. */
+export interface StatusTreeView extends StatusView {
+  readonly listeners: readonly (StatusView & { readonly pools: readonly PoolStatusView[] })[];
+}
+
+export interface PoolStatusView extends StatusView {
+  readonly healthMonitor: (StatusView & { readonly type: string }) | null;
+  readonly members: readonly (StatusView & { readonly address: string; readonly protocolPort: number })[];
+}
+
+export interface AmphoraView {
+  readonly id: string;
+  /** Null for a spare. */
+  readonly loadBalancerId: string | null;
+  readonly status: AmphoraStatus;
+  readonly role: AmphoraRole | null;
+  readonly computeId: string | null;
+  readonly agentHost: string | null;
+  readonly agentPort: number | null;
+  readonly haproxyVersion: string | null;
+  readonly certificateFingerprint: string | null;
+  readonly certificateExpiresAt: string | null;
+  readonly errorReason: string | null;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+}
+
+export interface SparesPoolView {
+  /** Spares that shall be there. */
+  readonly size: number;
+  readonly ready: number;
+  readonly booting: number;
+  /** Load balancers that wait for an amphora. */
+  readonly waiting: number;
+  /** Boots that failed in a row. */
+  readonly failedBoots: number;
+  /** When the next boot may be tried; null when at once. */
+  readonly notBefore: string | null;
+}
+
+export interface SubnetView {
+  readonly id: string;
+  readonly name: string;
+  readonly networkId: string;
+  readonly cidr: string;
+  readonly gateway: string | null;
+}
+
+/** Why a load balancer is as it is: one answer to "why is this not ACTIVE?". */
+export interface ExplanationView {
+  readonly id: string;
+  readonly name: string;
+  readonly provisioningStatus: ProvisioningStatus;
+  readonly operatingStatus: OperatingStatus;
+  readonly errorReason: string | null;
+  /** Why its actor itself was given up; null while it is sound. */
+  readonly fault: string | null;
+  /** The node that owns it; null when nobody does. */
+  readonly owner: { readonly nodeId: string; readonly epoch: number } | null;
+  /** Steps under way, and steps that failed and wait for their next try. */
+  readonly steps: readonly ExplainedStep[];
+  /** When it looks again though nothing has happened. */
+  readonly wakeAt: string | null;
+  /** Objects whose newest change amphorae refused, or that are not ACTIVE yet. */
+  readonly unsettled: readonly UnsettledObject[];
+  readonly amphorae: readonly AmphoraView[];
+  /** Newest entries of its journal, newest first. */
+  readonly history: readonly HistoryEntry[];
+}
+
+export interface ExplainedStep {
+  readonly key: string;
+  readonly state: 'running' | 'waiting' | 'givenUp';
+  /** When the run under way began and by when it must be over; null when none is. */
+  readonly startedAt: string | null;
+  readonly deadlineAt: string | null;
+  readonly failures: number;
+  readonly retryAt: string | null;
+  readonly lastError: string | null;
+  /** The driver's call that failed last, and the request's id where the other side gave one. */
+  readonly call: string | null;
+  readonly requestId: string | null;
+}
+
+export interface UnsettledObject {
+  readonly kind: ObjectKind;
+  readonly id: string;
+  readonly name: string;
+  readonly provisioningStatus: ProvisioningStatus;
+  readonly errorReason: string | null;
+}
+
+export interface HistoryEntry {
+  readonly seq: number;
+  readonly at: string;
+  readonly node: string;
+  readonly epoch: number;
+  readonly commandId: string | null;
+  readonly events: readonly { readonly type: string }[];
+}
+
+export interface NodeView {
+  readonly id: string;
+  readonly roles: readonly string[];
+  readonly address: string | null;
+  readonly version: string;
+  readonly startedAt: string;
+  readonly leaseUntil: string;
+  readonly stoppedAt: string | null;
+  /** Shards it owns. */
+  readonly shards: number;
+}
+
+/** A live actor. */
+export interface ActorView {
+  /** Such as `load-balancers/lb-<id>`. */
+  readonly path: string;
+  readonly kind: string;
+  readonly startedAt: string;
+  /** Messages waiting, the one in hand included. */
+  readonly pending: number;
+  readonly processed: number;
+  readonly restarts: number;
+  readonly lastError: { readonly message: string; readonly at: string } | null;
+  /** Type of the message in hand; null when idle. */
+  readonly handling: string | null;
+  readonly lastActiveAt: string;
+}
+
+/** A message that found no actor. */
+export interface DeadLetterView {
+  readonly path: string;
+  readonly type: string;
+  readonly at: string;
+}
+
+/** A status that is not what it was. */
+export interface StatusChange {
+  readonly objectId: string;
+  readonly kind: ObjectKind;
+  readonly loadBalancerId: string;
+  /** `DELETED` is the last that is heard of an object. */
+  readonly provisioningStatus: ProvisioningStatus;
+  readonly operatingStatus: OperatingStatus;
+  readonly at: string;
+}
