@@ -4,7 +4,8 @@
 //   ├── load-balancers     lb-<id> → step-<n>
 //   ├── amphorae           amphora-<id> → step-<n>
 //   ├── spares-pool
-//   └── health-watchdog
+//   ├── health-watchdog
+//   └── housekeeping
 //
 // What each needs of the outside comes in as ports; who tells whom what is wired here and nowhere else.
 import { configurePersistence, spawnStateless, start, stop } from 'nact';
@@ -25,6 +26,7 @@ import { loadBalancer, type LoadBalancerEntity } from '../domain/load-balancer/l
 import { loadBalancerRows } from '../domain/load-balancer/rows.ts';
 import type { PoolLimits } from '../domain/spares/pool.ts';
 import type { RetryPolicy } from '../domain/step.ts';
+import { type HousekeepingMessage, spawnHousekeeping } from './housekeeping/housekeeping.ts';
 import { type AmphoraPorts, runAmphoraStep } from './amphorae/run-step.ts';
 import { type LoadBalancerPorts, runLoadBalancerStep } from './load-balancers/run-step.ts';
 import type { LiveActor, NactRef } from './runtime/actor.ts';
@@ -83,6 +85,7 @@ export class Tree {
   readonly #options: TreeOptions;
   #spares: LiveActor<SparesPoolMessage> | undefined;
   #watchdog: LiveActor<WatchdogMessage> | undefined;
+  #housekeeping: LiveActor<HousekeepingMessage> | undefined;
   /** Heartbeats from amphorae that nobody knows. They delete nothing: their rows may only not be here yet. */
   unknownHeartbeats = 0;
 
@@ -171,6 +174,12 @@ export class Tree {
     });
   }
 
+  startHousekeeping(purge: () => Promise<number>, intervalMs: number): void {
+    const { log, mailboxLimit } = this.#options;
+    const surroundings = { registry: this.registry, log, mailboxLimit };
+    this.#housekeeping = spawnHousekeeping(this.#system, surroundings, { purge, intervalMs, log });
+  }
+
   startWatchdog(): void {
     const { health, ownership, log, mailboxLimit } = this.#options;
     this.#watchdog = spawnHealthWatchdog(
@@ -245,6 +254,7 @@ export class Tree {
     this.#closing.abort();
     this.#spares?.stop();
     this.#watchdog?.stop();
+    this.#housekeeping?.stop();
     this.operating.stop();
     this.loadBalancers.stop();
     this.amphorae.stop();

@@ -4,7 +4,7 @@
 import type { Logger } from 'pino';
 import { StaleEpochError } from '../../domain/journal.ts';
 import type { Fence } from '../../domain/journal.ts';
-import { shardOf } from '../../domain/ids.ts';
+import { shardCount, shardOf } from '../../domain/ids.ts';
 import { families, type OwnedShard, type OwnershipSessionPort } from '../../domain/ownership.ts';
 
 export interface OwnershipOptions {
@@ -18,6 +18,7 @@ export interface OwnershipOptions {
 }
 
 const reopenDelayMs = 250;
+const reclaimDelayMs = 500;
 
 export class Ownership {
   readonly #options: OwnershipOptions;
@@ -27,6 +28,7 @@ export class Ownership {
   #lease = new AbortController();
   #leaseTimer: NodeJS.Timeout | undefined;
   #renewTimer: NodeJS.Timeout | undefined;
+  #claimTimer: NodeJS.Timeout | undefined;
   #isStopped = false;
 
   constructor(options: OwnershipOptions) {
@@ -42,7 +44,7 @@ export class Ownership {
     return this.#session !== undefined;
   }
 
-  get shardCount(): number {
+  get ownedShards(): number {
     return this.#epochs.size;
   }
 
@@ -66,6 +68,7 @@ export class Ownership {
   async stop(): Promise<void> {
     this.#isStopped = true;
     clearTimeout(this.#renewTimer);
+    clearTimeout(this.#claimTimer);
     this.#loseLease('this node is stopping');
     const session = this.#session;
     this.#session = undefined;
@@ -83,9 +86,15 @@ export class Ownership {
     this.#scheduleRenewal();
   }
 
+  /** Until this node owns everything it looks again: a node that has just died may not be known as dead yet. */
   async #claim(): Promise<void> {
+    clearTimeout(this.#claimTimer);
     const claimed = (await this.#session?.claimFree()) ?? [];
     this.#take(claimed);
+    if (this.#epochs.size === shardCount || this.#isStopped) return;
+    this.#claimTimer = setTimeout(() => {
+      this.#claim().catch((error: unknown) => this.#options.log.warn({ err: error }, 'shards could not be claimed'));
+    }, reclaimDelayMs);
   }
 
   #take(claimed: readonly OwnedShard[]): void {
@@ -141,6 +150,7 @@ export class Ownership {
     this.#options.log.warn({ err: error }, 'the database session was lost: steps are stopped until there is a new one');
     this.#session = undefined;
     clearTimeout(this.#renewTimer);
+    clearTimeout(this.#claimTimer);
     this.#loseLease('the database session was lost');
     void this.#reopen();
   }
