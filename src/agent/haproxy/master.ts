@@ -111,7 +111,7 @@ export class HaproxyMaster {
   #ended(child: ChildProcess): void {
     if (this.#child !== child) return;
     this.#child = undefined;
-    if (!this.#endExpected) this.#options.onDeath(this.#words());
+    if (!this.#endExpected) this.#options.onDeath(`${child.signalCode ?? `exit ${child.exitCode}`}\n${this.#words()}`);
   }
 }
 

@@ -10,8 +10,8 @@ export async function plugVip(amphora: Amphora, vip: string, body: Buffer): Prom
     return frameworkError(400, 'Invalid subnet information');
   }
   const own = request['vrrp_ip'];
-  if (own !== undefined && own !== null && isIP(String(own)) === 0) {
-    return refusal(400, 'Invalid VRRP Address', `'${String(own)}' is not an IP address`);
+  if (own !== undefined && own !== null && (typeof own !== 'string' || isIP(own) === 0)) {
+    return refusal(400, 'Invalid VRRP Address', `${JSON.stringify(own)} is not an IP address`);
   }
   if (amphora.hasVip(vip)) return refusal(409, 'Interface already exists');
   await amphora.plugVip(vip);

@@ -110,11 +110,12 @@ function logFormat(tree: ServedTree, listener: ListenerAttributes): string {
   const fields = [
     formatWord(tree.projectId),
     formatWord(tree.loadBalancerId),
-    ...['%f', '%ci', '%cp', '%t'],
-    ...(http ? ['%{+Q}r', '%ST'] : ['-', '-']),
-    ...['%B', '%U', '%[ssl_c_verify]', '%{+Q}[ssl_c_s_dn]', '%b', '%s', '%Tt', http ? '%tsc' : '%ts'],
+    '%f %ci %cp %t',
+    http ? '%{+Q}r %ST' : '- -',
+    '%B %U %[ssl_c_verify] %{+Q}[ssl_c_s_dn] %b %s %Tt',
+    http ? '%tsc' : '%ts',
   ];
-  return fields.join('\\ ');
+  return fields.join(' ').replaceAll(' ', '\\ ');
 }
 
 function connectionLimit(listener: ListenerAttributes): number {

@@ -4,7 +4,7 @@ import pRetry from 'p-retry';
 import { PermanentFailure, TransientFailure } from '../../failure.ts';
 import type { AmphoraAddress } from '../driver.ts';
 import { callName, exchangeFailure, failureOf, isNotReady } from './failures.ts';
-import { type Answer, type Exchange, Transport } from './transport.ts';
+import type { Answer, Exchange, Transport } from './transport.ts';
 
 export interface RetryOptions {
   /** After the first try. */
@@ -35,7 +35,8 @@ export class Caller {
         maxTimeout: this.#retry.longestDelayMs,
         randomize: true,
         signal,
-        onFailedAttempt: ({ error }) => void (last = error),
+        // What the signal itself brought about tells nothing.
+        onFailedAttempt: ({ error }) => void (last = signal.aborted ? last : error),
         shouldRetry: ({ error }) => error instanceof TransientFailure,
       });
     } catch (error) {
