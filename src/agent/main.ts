@@ -80,11 +80,12 @@ async function run(root: string): Promise<void> {
   process.on('SIGTERM', (signal) => void stop(signal));
   process.on('SIGINT', (signal) => void stop(signal));
 
-  await amphora.resume();
   await new Promise<void>((listening, failed) => {
     server.once('error', failed);
     server.listen(settings.bindPort, settings.bindHost, listening);
   });
+  // Not before the port is ours: an agent that can't listen must not leave a haproxy behind.
+  await amphora.resume();
   heartbeats.start();
   log.info({ host: settings.bindHost, address: server.address(), pid: process.pid }, 'the agent serves');
 }

@@ -130,6 +130,24 @@ describe('serving', () => {
     expect(await inFlight).toBe('at last');
   });
 
+  test('a health check asks for what the user wrote, however strange', async () => {
+    const it = await amphora();
+    const urlPath = String.raw`/a b'c"d#e\f$HOME%41?g=${'${h}'}&é`;
+    const tree = servedTree({
+      loadBalancerId,
+      vipAddresses: [it.vip],
+      members: [{ address: '127.0.0.1', protocolPort: (it.member.address() as AddressInfo).port }],
+      listener: { protocolPort: 8080 },
+      healthMonitor: { delay: 1, urlPath, httpVersion: 1.1, domainName: 'a%b.example' },
+    });
+    const seen = new Promise<unknown>((resolve) => {
+      it.member.on('request', ({ method, url, headers }) => resolve([method, url, headers.host]));
+    });
+    expect(await serve(it, renderHaproxy(tree) ?? '')).toBe(202);
+    const asSent = String.raw`/a%20b'c"d#e\f$HOME%41?g=${'${h}'}&%C3%A9`;
+    expect(await seen).toEqual(['GET', asSent, 'a%b.example']);
+  });
+
   test('a reload that finds a port taken interrupts nothing', async () => {
     const it = await amphora();
     await serve(it, it.configuration());
