@@ -7,7 +7,6 @@ import type { CommandAnswer, LoadBalancerCommand } from './commands.ts';
 import type { LoadBalancerEvent, ObjectChange } from './events.ts';
 import { evolveLoadBalancer } from './evolve.ts';
 import { isWanted } from './plan.ts';
-import { culprit, refusePush } from './push.ts';
 import { brokenRule, kindNames } from './rules.ts';
 import type { LoadBalancerState, MaybeLoadBalancer } from './state.ts';
 import type { LoadBalancerStepResult, StepEnded } from './steps.ts';
@@ -170,9 +169,7 @@ function decideServingRefused(
     const policy = { firstDelayMs: 60_000, longestDelayMs: 60_000, budget: 1, errorDelayMs: 60_000 };
     return [{ type: 'stepFailed', key, retry: nextRetry(state.steps, key, lastFailure, at, policy), at }];
   }
-  const refused: LoadBalancerEvent = { type: 'pushRefused', at, amphoraId, reason };
-  const objectId = culprit(refusePush(state, amphoraId, reason).narrowing);
-  return objectId === undefined ? [refused] : [refused, { type: 'changeRefused', at, objectId, reason }];
+  return [{ type: 'pushRefused', at, amphoraId, reason }];
 }
 
 /** After a replay: the steps that were under way belong to a process that is gone. */

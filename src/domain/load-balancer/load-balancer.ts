@@ -5,7 +5,7 @@ import { decideLoadBalancer, decideResumed, decideStepEnded } from './decide.ts'
 import type { LoadBalancerEvent } from './events.ts';
 import { evolveLoadBalancer } from './evolve.ts';
 import { planLoadBalancer } from './plan.ts';
-import { nextPush } from './push.ts';
+import { followingEvent } from './push.ts';
 import type { LoadBalancerState } from './state.ts';
 import type { LoadBalancerStep, LoadBalancerStepResult } from './steps.ts';
 
@@ -24,7 +24,7 @@ export const loadBalancer: EntityDefinition<LoadBalancerEntity> = {
   decide: decideLoadBalancer,
   decideStepEnded,
   decideResumed,
-  follow: nextPush,
+  follow: followingEvent,
   evolve: evolveLoadBalancer,
   plan: planLoadBalancer,
   isCreation: (command) => command.type === 'createLoadBalancer',

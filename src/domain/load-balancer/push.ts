@@ -23,8 +23,15 @@ export function pushedForm<O extends LbObject>(object: O, isCarried: boolean): O
   return object.pushed === null ? object.desired : object.pushed.form;
 }
 
-/** The push that is due, as an event; undefined when there is nothing to push, or nobody to push it to. */
-export function nextPush(state: LoadBalancerState, at: number): LoadBalancerEvent | undefined {
+/** What follows without a message: the end of a search for the refused change, or the push that is due. */
+export function followingEvent(state: LoadBalancerState, at: number): LoadBalancerEvent | undefined {
+  const objectId = culprit(state.narrowing);
+  if (objectId === undefined) return nextPush(state, at);
+  return { type: 'changeRefused', at, objectId, reason: state.narrowing?.reason ?? '' };
+}
+
+/** Undefined when there is nothing to push, or nobody to push it to. */
+function nextPush(state: LoadBalancerState, at: number): LoadBalancerEvent | undefined {
   if (state.deletion !== 'no' || state.push !== null || state.vip.port === null) return undefined;
   const serving = servingSlots(state);
   const isComplete = roles.every((role) => serving.some((slot) => slot.role === role));
@@ -89,7 +96,7 @@ export function refusePush(state: LoadBalancerState, amphoraId: AmphoraId, reaso
 }
 
 /** The change that the search has ended with; undefined while it goes on. */
-export function culprit(narrowing: Narrowing | null): ObjectId | undefined {
+function culprit(narrowing: Narrowing | null): ObjectId | undefined {
   if (narrowing === null || narrowing.bad - narrowing.good > 1) return undefined;
   return narrowing.suspects[narrowing.bad - 1];
 }

@@ -1,0 +1,88 @@
+// Objects and commands for tests of load balancers: complete, and alike but for what a test says.
+import type {
+  HealthMonitorAttributes,
+  ListenerAttributes,
+  LoadBalancerAttributes,
+  MemberAttributes,
+  PoolAttributes,
+} from '../../src/domain/load-balancer/attributes.ts';
+import type { LoadBalancerCommand, NewListener, NewPool } from '../../src/domain/load-balancer/commands.ts';
+import { deriveId, type ListenerId, type LoadBalancerId, type MemberId, type PoolId } from '../../src/domain/ids.ts';
+
+const named = { name: '', description: '', adminStateUp: true, tags: [] };
+
+export const loadBalancerAttributes: LoadBalancerAttributes = { ...named, name: 'one' };
+
+export const listenerAttributes: ListenerAttributes = {
+  ...named,
+  protocol: 'HTTP',
+  protocolPort: 80,
+  defaultPoolId: null,
+  connectionLimit: -1,
+  timeoutClientData: 50_000,
+  timeoutMemberConnect: 5_000,
+  timeoutMemberData: 50_000,
+  timeoutTcpInspect: 0,
+  insertHeaders: {},
+};
+
+export const poolAttributes: PoolAttributes = { ...named, protocol: 'HTTP', lbAlgorithm: 'ROUND_ROBIN' };
+
+export const memberAttributes: MemberAttributes = {
+  name: '',
+  adminStateUp: true,
+  tags: [],
+  address: '10.1.0.1',
+  protocolPort: 80,
+  subnetId: null,
+  weight: 1,
+  backup: false,
+  monitorAddress: null,
+  monitorPort: null,
+};
+
+export const healthMonitorAttributes: HealthMonitorAttributes = {
+  name: '',
+  adminStateUp: true,
+  tags: [],
+  type: 'HTTP',
+  delay: 5,
+  timeout: 2,
+  maxRetries: 2,
+  maxRetriesDown: 3,
+  httpMethod: 'GET',
+  urlPath: '/',
+  expectedCodes: '200',
+  httpVersion: 1.0,
+  domainName: null,
+};
+
+export function listener(port: number, defaultPoolId: PoolId | null = null): NewListener {
+  const id = deriveId<ListenerId>('test', 'listener', port);
+  return { id, attributes: { ...listenerAttributes, name: `listener-${port}`, protocolPort: port, defaultPoolId } };
+}
+
+export function pool(name: string, addresses: readonly string[]): NewPool {
+  const id = deriveId<PoolId>('test', 'pool', name);
+  const members = addresses.map((address) => ({
+    id: deriveId<MemberId>(id, address),
+    attributes: { ...memberAttributes, address },
+  }));
+  return { id, attributes: { ...poolAttributes, name }, members, healthMonitor: null };
+}
+
+export function createLoadBalancer(
+  loadBalancerId: LoadBalancerId,
+  more: Partial<Extract<LoadBalancerCommand, { type: 'createLoadBalancer' }>> = {},
+): LoadBalancerCommand {
+  return {
+    type: 'createLoadBalancer',
+    loadBalancerId,
+    projectId: 'project',
+    vip: { subnetId: 'subnet', networkId: 'network', requestedAddress: null },
+    attributes: loadBalancerAttributes,
+    listeners: [],
+    pools: [],
+    ...more,
+  };
+}

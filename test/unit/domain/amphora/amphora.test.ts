@@ -1,0 +1,190 @@
+import { describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import { amphora, type AmphoraEntity, amphoraStatus } from '../../../../src/domain/amphora/amphora.ts';
+import type {
+  AmphoraCommand,
+  AmphoraState,
+  AmphoraStep,
+  AmphoraStepResult,
+} from '../../../../src/domain/amphora/state.ts';
+import { advance, type StartedStep } from '../../../../src/domain/entity.ts';
+import type { AmphoraId, LoadBalancerId } from '../../../../src/domain/ids.ts';
+import type { RetryPolicy } from '../../../../src/domain/step.ts';
+
+const id = 'a0000000-0000-4000-8000-000000000001' as AmphoraId;
+const lbs = ['b1', 'b2'] as unknown as readonly LoadBalancerId[];
+const policy: RetryPolicy = { firstDelayMs: 100, longestDelayMs: 1_000, budget: 3, errorDelayMs: 10_000 };
+const agent = { host: '127.0.0.1', port: 9443 };
+const facts = { haproxyVersion: '2.6', certificateFingerprint: 'ab', certificateExpiresAt: 1 };
+
+/** One amphora whose steps end as told, in a world that remembers whether its instance runs. */
+class Simulated {
+  state: AmphoraState | undefined;
+  now = 0;
+  running: StartedStep<AmphoraStep>[] = [];
+  instances = 0;
+
+  constructor() {
+    this.command({ type: 'createAmphora', amphoraId: id });
+  }
+
+  command(command: AmphoraCommand): boolean {
+    const decision = amphora.decide(this.state, command, this.now);
+    if (decision.type === 'refuse') return false;
+    this.#carryOut(decision.events);
+    return true;
+  }
+
+  end(succeeds: boolean, isClaimed = true): boolean {
+    const started = this.running.shift();
+    if (started === undefined) return this.#passTime();
+    const { key } = started.step;
+    const failure = { message: 'told to fail', call: null, requestId: null, permanent: false };
+    const outcome = succeeds
+      ? ({ ok: true, result: this.#effect(started.step, isClaimed) } as const)
+      : ({ ok: false, failure } as const);
+    const decision = amphora.decideStepEnded(
+      this.state,
+      { type: 'stepEnded', key, run: started.run, outcome },
+      this.now,
+      policy,
+    );
+    if (decision.type === 'accept') this.#carryOut(decision.events);
+    return true;
+  }
+
+  crash(): void {
+    this.running = [];
+    this.#carryOut(amphora.decideResumed(this.state, this.now));
+  }
+
+  #passTime(): boolean {
+    if (this.state === undefined) return false;
+    const { wakeAt } = amphora.plan(this.state, this.now);
+    if (wakeAt === undefined) return false;
+    this.now = wakeAt;
+    this.#carryOut([]);
+    return true;
+  }
+
+  #carryOut(events: readonly AmphoraEntity['event'][]): void {
+    const next = advance<AmphoraEntity>(amphora, this.state, events, this.now, { callMs: 1_000, bootMs: 10_000 });
+    this.state = next.state;
+    this.running.push(...next.start);
+  }
+
+  #effect(step: AmphoraStep, isClaimed: boolean): AmphoraStepResult {
+    switch (step.type) {
+      case 'boot':
+        this.instances = 1;
+        return { type: 'booted', computeId: 'c', agent, facts: null };
+      case 'awaitAgent':
+        return { type: 'agentAnswered', facts };
+      case 'checkAllocation':
+        return { type: 'allocationChecked', isClaimed };
+      case 'destroy':
+        this.instances = 0;
+        return { type: 'destroyed' };
+    }
+  }
+}
+
+function ready(): Simulated {
+  const simulated = new Simulated();
+  simulated.end(true);
+  simulated.end(true);
+  return simulated;
+}
+
+describe('an amphora', () => {
+  test('is BOOTING until its agent answers, then READY', () => {
+    const simulated = new Simulated();
+    expect(amphoraStatus(simulated.state as AmphoraState)).toBe('BOOTING');
+    simulated.end(true);
+    expect(amphoraStatus(simulated.state as AmphoraState)).toBe('BOOTING');
+    simulated.end(true);
+    expect(amphoraStatus(simulated.state as AmphoraState)).toBe('READY');
+  });
+
+  test('is granted to one load balancer: a repeat gets the same answer, another one a refusal', () => {
+    const simulated = ready();
+    const [one, two] = lbs as [LoadBalancerId, LoadBalancerId];
+    const allocate = (loadBalancerId: LoadBalancerId) =>
+      simulated.command({ type: 'allocateAmphora', loadBalancerId, role: 'STANDALONE' });
+    expect([allocate(one), allocate(one), allocate(two)]).toEqual([true, true, false]);
+    expect(simulated.state?.allocation?.loadBalancerId).toBe(one);
+  });
+
+  test('is not granted before it is ready', () => {
+    const simulated = new Simulated();
+    const command = { type: 'allocateAmphora', loadBalancerId: lbs[0] as LoadBalancerId, role: 'STANDALONE' } as const;
+    expect(simulated.command(command)).toBe(false);
+  });
+
+  test.each([
+    [true, 'ALLOCATED'],
+    [false, 'READY'],
+  ])('that was granted asks later whether it was claimed: %s makes it %s', (isClaimed, status) => {
+    const simulated = ready();
+    simulated.command({ type: 'allocateAmphora', loadBalancerId: lbs[0] as LoadBalancerId, role: 'STANDALONE' });
+    simulated.end(true);
+    expect(simulated.running.map(({ step }) => step.type)).toEqual(['checkAllocation']);
+    simulated.end(true, isClaimed);
+    expect(amphoraStatus(simulated.state as AmphoraState)).toBe(status);
+    expect(simulated.end(true)).toBe(false);
+  });
+
+  test('that cannot boot is cleared away once its budget is spent', () => {
+    const simulated = new Simulated();
+    for (let count = 0; count < 5; count++) simulated.end(false);
+    while (simulated.end(true));
+    expect(simulated.state?.deletion).toEqual({ reason: 'it did not boot: told to fail', done: true });
+  });
+
+  test('is not deleted on behalf of a load balancer that it does not belong to', () => {
+    const simulated = ready();
+    const [one, two] = lbs as [LoadBalancerId, LoadBalancerId];
+    simulated.command({ type: 'allocateAmphora', loadBalancerId: one, role: 'STANDALONE' });
+    expect(simulated.command({ type: 'deleteAmphora', reason: '', onBehalfOf: two })).toBe(false);
+    expect(simulated.command({ type: 'deleteAmphora', reason: '', onBehalfOf: one })).toBe(true);
+  });
+
+  test('whatever fails or crashes on the way, comes to rest with a row for every instance and no instance once deleted', () => {
+    const action = fc.oneof(
+      fc.record({ type: fc.constant('end' as const), succeeds: fc.boolean(), isClaimed: fc.boolean() }),
+      fc.constant({ type: 'crash' as const }),
+      fc.record({ type: fc.constant('allocate' as const), lb: fc.constantFrom(...lbs) }),
+      fc.constant({ type: 'delete' as const }),
+    );
+    fc.assert(
+      fc.property(fc.array(action, { maxLength: 40 }), (schedule) => {
+        const simulated = new Simulated();
+        let owner: LoadBalancerId | undefined;
+        for (const act of schedule) {
+          if (act.type === 'end') simulated.end(act.succeeds, act.isClaimed);
+          if (act.type === 'crash') simulated.crash();
+          if (act.type === 'delete') simulated.command({ type: 'deleteAmphora', reason: 'asked', onBehalfOf: null });
+          if (simulated.state?.allocation == null) owner = undefined;
+          if (act.type === 'allocate') {
+            const isGranted = simulated.command({
+              type: 'allocateAmphora',
+              loadBalancerId: act.lb,
+              role: 'STANDALONE',
+            });
+            // Safety: never two owners at a time.
+            if (isGranted) {
+              expect(owner ?? act.lb).toBe(act.lb);
+              owner = act.lb;
+            }
+          }
+        }
+        simulated.crash();
+        for (let count = 0; simulated.end(true); count++) expect(count).toBeLessThan(100);
+        const status = amphoraStatus(simulated.state as AmphoraState);
+        expect(['READY', 'ALLOCATED', 'DELETED']).toContain(status);
+        expect(simulated.instances).toBe(status === 'DELETED' ? 0 : 1);
+      }),
+      { numRuns: 2_000 },
+    );
+  });
+});

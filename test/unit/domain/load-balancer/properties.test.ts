@@ -1,0 +1,160 @@
+import { describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import { renderHaproxy } from '../../../../src/domain/haproxy/render.ts';
+import { desired, servedTree } from '../../../../src/domain/load-balancer/tree.ts';
+import type { LoadBalancerCommand } from '../../../../src/domain/load-balancer/commands.ts';
+import { provisioningStatuses } from '../../../../src/domain/load-balancer/statuses.ts';
+import { isPending } from '../../../../src/domain/load-balancer/push.ts';
+import { createLoadBalancer, listener, memberAttributes, pool } from '../../../support/load-balancer-commands.ts';
+import { type Fate, replay, SimulatedLoadBalancer } from '../../../support/simulated-load-balancer.ts';
+
+const webPool = pool('web', ['10.1.0.1', '10.1.0.2']);
+
+const commands: readonly LoadBalancerCommand[] = [
+  { type: 'createListener', listener: listener(80) },
+  { type: 'createListener', listener: listener(81) },
+  { type: 'createPool', pool: webPool, listenerId: listener(80).id },
+  { type: 'updateListener', id: listener(80).id, patch: { connectionLimit: 10 } },
+  { type: 'updateListener', id: listener(80).id, patch: { connectionLimit: 20 } },
+  { type: 'updateLoadBalancer', patch: { adminStateUp: false } },
+  { type: 'updateLoadBalancer', patch: { adminStateUp: true } },
+  { type: 'deleteObject', kind: 'listener', id: listener(81).id },
+  { type: 'deleteObject', kind: 'pool', id: webPool.id },
+  {
+    type: 'replaceMembers',
+    poolId: webPool.id,
+    additiveOnly: false,
+    members: pool('other', ['10.1.0.2', '10.1.0.3']).members.map(({ id }, index) => ({
+      id,
+      attributes: { ...memberAttributes, address: `10.1.0.${index + 2}` },
+    })),
+  },
+  { type: 'failoverLoadBalancer' },
+];
+
+type Action =
+  | { readonly type: 'command'; readonly command: LoadBalancerCommand }
+  | { readonly type: 'step'; readonly fate: Fate }
+  | { readonly type: 'crash'; readonly fate: Fate }
+  | { readonly type: 'loseAmphora' }
+  | { readonly type: 'refuse'; readonly text: string | undefined };
+
+const fates = fc.constantFrom<Fate>('succeeds', 'succeeds', 'fails', 'hangs', 'succeedsUnheard');
+
+const actions: fc.Arbitrary<Action> = fc.oneof(
+  { weight: 4, arbitrary: fc.record({ type: fc.constant('step' as const), fate: fates }) },
+  { weight: 3, arbitrary: fc.record({ type: fc.constant('command' as const), command: fc.constantFrom(...commands) }) },
+  { weight: 1, arbitrary: fc.record({ type: fc.constant('crash' as const), fate: fates }) },
+  { weight: 1, arbitrary: fc.constant({ type: 'loseAmphora' as const }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      type: fc.constant('refuse' as const),
+      text: fc.constantFrom(':81', 'maxconn 20', undefined),
+    }),
+  },
+);
+
+function perform(simulated: SimulatedLoadBalancer, action: Action): void {
+  switch (action.type) {
+    case 'command':
+      simulated.command(action.command);
+      return;
+    case 'step':
+      simulated.step(() => action.fate);
+      return;
+    case 'crash':
+      return simulated.crash(() => action.fate);
+    case 'loseAmphora':
+      return simulated.loseAmphora();
+    case 'refuse':
+      simulated.refuses = action.text;
+  }
+}
+
+function start(): SimulatedLoadBalancer {
+  const simulated = new SimulatedLoadBalancer();
+  simulated.command(createLoadBalancer(simulated.id));
+  return simulated;
+}
+
+/** Bounded, so that a plan that never ends fails rather than hangs. */
+function untilQuiet(simulated: SimulatedLoadBalancer): void {
+  for (let count = 0; simulated.step(() => 'succeeds'); count++) {
+    if (count > 500) throw new Error(`it does not come to rest: ${JSON.stringify(simulated.state?.steps)}`);
+  }
+}
+
+const runs = { numRuns: 1_000 };
+
+describe('a load balancer, whatever is asked of it and whatever fails or crashes on the way,', () => {
+  test('is never served by two amphorae at once, nor served on a VIP that is gone', () => {
+    fc.assert(
+      fc.property(fc.array(actions, { maxLength: 60 }), (schedule) => {
+        const simulated = start();
+        for (const action of schedule) {
+          perform(simulated, action);
+          expect(simulated.violations).toEqual([]);
+        }
+      }),
+      runs,
+    );
+  });
+
+  test('reaches what is desired once failures end, but for what amphorae refuse', () => {
+    fc.assert(
+      fc.property(fc.array(actions, { maxLength: 60 }), (schedule) => {
+        const simulated = start();
+        for (const action of schedule) perform(simulated, action);
+        simulated.crash(() => 'succeeds');
+        untilQuiet(simulated);
+        const { state } = simulated;
+        if (state === undefined) throw new Error('it is gone');
+        const objects = Object.values(state.objects);
+        const refused = objects.filter((object) => object.refusal !== null);
+        expect(objects.filter(isPending)).toEqual([]);
+        expect(provisioningStatuses(state).get(state.id)).toBe('ACTIVE');
+        // What serves is what is desired, with refused objects as they were accepted last.
+        const carries = objects.filter((object) => object.refusal === null).map((object) => object.id);
+        const [configuration] = [...simulated.serving.values()];
+        expect(configuration ?? null).toBe(renderHaproxy(servedTree(state, carries)));
+        if (simulated.refuses === undefined && refused.length === 0) {
+          for (const { form } of desired(state, 'listener')) {
+            const isServed = configuration?.includes(`:${form.protocolPort}\n`) ?? false;
+            expect(isServed).toBe(desired(state, 'loadBalancer')[0]?.form.adminStateUp === true);
+          }
+        }
+      }),
+      runs,
+    );
+  });
+
+  test('leaves no amphora and no VIP behind when it is deleted in the middle of anything', () => {
+    fc.assert(
+      fc.property(fc.array(actions, { maxLength: 40 }), fc.array(actions, { maxLength: 10 }), (before, after) => {
+        const simulated = start();
+        for (const action of before) perform(simulated, action);
+        simulated.command({ type: 'deleteLoadBalancer', cascade: true });
+        for (const action of after) perform(simulated, action);
+        simulated.crash(() => 'succeeds');
+        untilQuiet(simulated);
+        expect(simulated.state?.deletion).toBe('done');
+        expect(simulated.state?.slots).toEqual([]);
+        expect(simulated.serving.size).toBe(0);
+        expect(simulated.vip).toBeUndefined();
+      }),
+      runs,
+    );
+  });
+
+  test('is the same after a replay of its journal', () => {
+    fc.assert(
+      fc.property(fc.array(actions, { maxLength: 40 }), (schedule) => {
+        const simulated = start();
+        for (const action of schedule) perform(simulated, action);
+        expect(replay(simulated.journal)).toEqual(JSON.parse(JSON.stringify(simulated.state)));
+      }),
+      runs,
+    );
+  });
+});
