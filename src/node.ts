@@ -101,10 +101,16 @@ async function startParts(config: Config, log: Logger, started: Started): Promis
   openDataFolder(dataDir);
   const other = readRunFile(dataDir);
   if (other !== undefined && other.pid !== process.pid && isRunning(other)) {
-    throw new DataFolderError(`another amphi (pid ${other.pid}) runs with dataDir ${dataDir}: stop it with \`amphi down\``);
+    throw new DataFolderError(
+      `another amphi (pid ${other.pid}) runs with dataDir ${dataDir}: stop it with \`amphi down\``,
+    );
   }
   const databaseUrl = await openDatabase(config, log, started);
-  const pool = new pg.Pool({ connectionString: databaseUrl, max: config.database.poolSize, application_name: 'amphitheatre' });
+  const pool = new pg.Pool({
+    connectionString: databaseUrl,
+    max: config.database.poolSize,
+    application_name: 'amphitheatre',
+  });
   // A connection that breaks while idle is replaced by the pool.
   pool.on('error', (error) => log.warn({ err: error }, 'an idle database connection broke'));
   started.add(() => pool.end());
@@ -115,8 +121,7 @@ async function startParts(config: Config, log: Logger, started: Started): Promis
     nodeId: id,
     leaseMs,
     log,
-    openSession: () =>
-      OwnershipSession.open(databaseUrl, { id, roles: config.roles, version, address: null, leaseMs }),
+    openSession: () => OwnershipSession.open(databaseUrl, { id, roles: config.roles, version, address: null, leaseMs }),
     onGained: (shards) => void resumeDue(shards),
     onLost: () => tree.dropForeign(),
   });
@@ -222,7 +227,12 @@ interface Drivers {
   readonly certificate: CertificateDriver;
 }
 
-async function openDrivers(config: Config, deploymentId: DeploymentId, node: string, started: Started): Promise<Drivers> {
+async function openDrivers(
+  config: Config,
+  deploymentId: DeploymentId,
+  node: string,
+  started: Started,
+): Promise<Drivers> {
   const certificate = await createLocalCertificateDriver({
     folder: join(config.dataDir, 'certificates'),
     keyType: config.certificate.keyType,
@@ -275,10 +285,11 @@ async function startHeartbeats(config: Config, key: string, tree: Tree, log: Log
       keys: [key],
       onMessage: (message) => tree.onHeartbeat(message),
       onSmallBuffer: (got, asked) =>
-        log.warn(`heartbeats: the kernel gives ${got} bytes of receive buffer, not ${asked}: sysctl -w net.core.rmem_max=${asked}`),
+        log.warn(
+          `heartbeats: the kernel gives ${got} bytes of receive buffer, not ${asked}: sysctl -w net.core.rmem_max=${asked}`,
+        ),
     });
-  const receiver =
-    remembered === undefined ? await listen(port) : await listen(remembered).catch(() => listen(port));
+  const receiver = remembered === undefined ? await listen(port) : await listen(remembered).catch(() => listen(port));
   rememberPort(config.dataDir, heartbeatPortFile, receiver.port);
   return receiver;
 }

@@ -44,6 +44,10 @@ export interface AmphoraDriver {
    */
   serve(amphora: AmphoraAddress, request: ServeRequest, signal: AbortSignal): Promise<ServeResult>;
   /** MD5 (hex) of the configuration the amphora holds for this load balancer; undefined when it holds none. */
-  configurationDigest(amphora: AmphoraAddress, loadBalancerId: LoadBalancerId, signal: AbortSignal): Promise<string | undefined>;
+  configurationDigest(
+    amphora: AmphoraAddress,
+    loadBalancerId: LoadBalancerId,
+    signal: AbortSignal,
+  ): Promise<string | undefined>;
   close(): Promise<void>;
 }

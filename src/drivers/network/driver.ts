@@ -20,7 +20,11 @@ export interface VipRequest {
 
 export type VipResolution =
   | { readonly ok: true; readonly subnetId: string; readonly networkId: string; readonly address: string | null }
-  | { readonly ok: false; readonly field: 'vipSubnetId' | 'vipNetworkId' | 'vipPortId' | 'vipAddress'; readonly reason: string };
+  | {
+      readonly ok: false;
+      readonly field: 'vipSubnetId' | 'vipNetworkId' | 'vipPortId' | 'vipAddress';
+      readonly reason: string;
+    };
 
 export interface Vip {
   readonly portId: string;
