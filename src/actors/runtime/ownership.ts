@@ -1,6 +1,7 @@
 // What this node owns, and until when it may act. Keeps the session and the lease, claims free shards, and says when
 // it has gained or lost any. The lease is counted on a monotonic clock from before the renewal was sent, so a clock
 // that jumps, or a process that was stopped, cannot prolong it.
+import { setMaxListeners } from 'node:events';
 import type { Logger } from 'pino';
 import { StaleEpochError } from '../../domain/journal.ts';
 import type { Fence } from '../../domain/journal.ts';
@@ -25,7 +26,7 @@ export class Ownership {
   readonly #epochs = new Map<number, number>();
   #session: OwnershipSessionPort | undefined;
   #leaseUntil = 0;
-  #lease = new AbortController();
+  #lease = newLease();
   #leaseTimer: NodeJS.Timeout | undefined;
   #renewTimer: NodeJS.Timeout | undefined;
   #claimTimer: NodeJS.Timeout | undefined;
@@ -133,7 +134,7 @@ export class Ownership {
   }
 
   #prolong(askedAt: number): void {
-    if (this.#lease.signal.aborted) this.#lease = new AbortController();
+    if (this.#lease.signal.aborted) this.#lease = newLease();
     this.#leaseUntil = askedAt + this.#options.leaseMs;
     clearTimeout(this.#leaseTimer);
     const remaining = Math.max(0, this.#leaseUntil - performance.now());
@@ -170,4 +171,11 @@ export class Ownership {
       }
     }
   }
+}
+
+/** Every step under way listens to it. */
+function newLease(): AbortController {
+  const lease = new AbortController();
+  setMaxListeners(0, lease.signal);
+  return lease;
 }
