@@ -4,14 +4,13 @@
 // home folder of mode 0700: binaries and data then lie under /var/lib/amphitheatre. Started by anybody else, the
 // binaries stay where npm put them and the data lies in the data folder.
 import { execFile } from 'node:child_process';
-import { createHash, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import {
   chmodSync,
   chownSync,
   existsSync,
   mkdirSync,
   readFileSync,
-  realpathSync,
   renameSync,
   rmSync,
   statSync,
@@ -115,10 +114,9 @@ function placeIn(dataDir: string, account: Account, majorVersion: string): Omit<
   return { ...layoutOf(folder), account, majorVersion };
 }
 
-/** Written down rather than derived each time: a data folder that was moved keeps its database. */
+/** Written down, not derived: a data folder that was moved keeps its database, one that was deleted starts afresh. */
 function recordFolder(dataDir: string): string {
-  const key = createHash('sha256').update(realpathSync(dataDir)).digest('hex').slice(0, 16);
-  const folder = join(rootHome, `data-${key}`);
+  const folder = join(rootHome, `data-${randomBytes(8).toString('hex')}`);
   writeFileSync(join(dataDir, recordName), `${folder}\n`, { mode: 0o600 });
   return folder;
 }
