@@ -1,15 +1,5 @@
 // How the database fails, for callers that act on the difference.
 
-/** The database refuses an entry for what is in it. */
-export class AppendRejectedError extends Error {
-  constructor(kind: string, id: string, cause: unknown) {
-    super(`the database rejects an entry of ${kind} ${id}: ${cause instanceof Error ? cause.message : String(cause)}`, {
-      cause,
-    });
-    this.name = 'AppendRejectedError';
-  }
-}
-
 const lostConnectionCodes = new Set([
   'ECONNREFUSED',
   'ECONNRESET',

@@ -5,6 +5,7 @@ import type { Pool } from 'pg';
 import type { Claim } from '../domain/decision.ts';
 import type { EntityKind } from '../domain/entity.ts';
 import {
+  AppendRejectedError,
   type AppendResult,
   type Entry,
   type JournalPort,
@@ -15,7 +16,7 @@ import {
   StaleEpochError,
 } from '../domain/journal.ts';
 import { appendFunction } from './append-function.ts';
-import { AppendRejectedError, isDatabaseAway } from './failures.ts';
+import { isDatabaseAway } from './failures.ts';
 import { columnNamed } from './projection-columns.ts';
 
 interface WaitingAppend {

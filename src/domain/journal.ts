@@ -69,7 +69,7 @@ export interface JournalPort {
    * Writes an entry, all of it or nothing. Resolves when it is durable. Not idempotent: after OutcomeUnknownError the
    * caller must load the entity to learn what happened.
    *
-   * @throws StaleEpochError, SequenceConflictError, OutcomeUnknownError, or another error when the entry is unacceptable
+   * @throws StaleEpochError, SequenceConflictError, OutcomeUnknownError, AppendRejectedError
    */
   append(entry: Entry): Promise<AppendResult>;
   /**
@@ -103,5 +103,15 @@ export class OutcomeUnknownError extends Error {
   constructor(cause: unknown) {
     super('the database was lost during a write; whether it happened is not known', { cause });
     this.name = 'OutcomeUnknownError';
+  }
+}
+
+/** The database refuses an entry for what is in it: written again, it would be refused again. */
+export class AppendRejectedError extends Error {
+  constructor(kind: string, id: string, cause: unknown) {
+    super(`the database rejects an entry of ${kind} ${id}: ${cause instanceof Error ? cause.message : String(cause)}`, {
+      cause,
+    });
+    this.name = 'AppendRejectedError';
   }
 }

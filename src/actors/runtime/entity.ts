@@ -1,7 +1,12 @@
 // A durable entity on nact's spawnPersistent. Glue: it receives, asks the domain what that means, has it written,
 // answers, and starts the steps that are due. There is no decision in it.
 import { dispatch, spawnPersistent, stop } from 'nact';
-import { OutcomeUnknownError, SequenceConflictError, StaleEpochError } from '../../domain/journal.ts';
+import {
+  AppendRejectedError,
+  OutcomeUnknownError,
+  SequenceConflictError,
+  StaleEpochError,
+} from '../../domain/journal.ts';
 import type { AppendResult, Entry, Fence } from '../../domain/journal.ts';
 import type { Decision, Refusal } from '../../domain/decision.ts';
 import { type Advance, advance, type Entity, type EntityDefinition, type StepTimeouts } from '../../domain/entity.ts';
@@ -184,9 +189,17 @@ class EntityActor<E extends Entity> implements LiveEntity<E> {
   ): Promise<Current<E>> {
     const decision = this.#with.definition.decide(current.state, command, this.#with.now());
     let reply: CommandReply<E['answer']> | undefined;
-    const next = await this.#carryOut(current, decision, persist, identity, (given) => (reply = given));
-    if (reply !== undefined) replyTo.tell(reply);
-    return next;
+    try {
+      const next = await this.#carryOut(current, decision, persist, identity, (given) => (reply = given));
+      if (reply !== undefined) replyTo.tell(reply);
+      return next;
+    } catch (error) {
+      if (!(error instanceof AppendRejectedError)) throw error;
+      // The command's fault, not the actor's: it must not cost the restart budget.
+      this.#with.log.warn({ err: error, actor: this.record.path }, 'a command was refused by the database');
+      replyTo.tell({ type: 'refused', refusal: { code: 'invalid', message: error.message } });
+      return current;
+    }
   }
 
   /** Writes what a decision means, then does what the plan says. */
