@@ -1,0 +1,66 @@
+// What channels may see of the tree: load balancers to command, the pool of spares, and live actors.
+import type { LoadBalancerCommand } from '../../domain/load-balancer/commands.ts';
+import type { ActorView, DeadLetterView, SparesPoolView } from '../../domain/views.ts';
+import type { CommandIdentity } from '../runtime/entity.ts';
+import type { ActorRecord } from '../runtime/registry.ts';
+import { ask } from '../runtime/reply.ts';
+import type { SparesView } from '../spares-pool/spares-pool.ts';
+import type { Tree } from '../tree.ts';
+
+export interface ActorDetails extends ActorView {
+  /** What the actor says of itself; null when it says nothing. */
+  readonly state: unknown;
+}
+
+export function channelPorts(tree: Tree) {
+  return {
+    loadBalancers: {
+      ask: (id: string, command: LoadBalancerCommand, signal: AbortSignal, key: CommandIdentity) =>
+        tree.loadBalancers.ask(id, command, signal, key),
+    },
+    sparesView: (signal: AbortSignal) => sparesView(tree, signal),
+    actors: {
+      tree: (): readonly ActorView[] => tree.registry.all().map(actorView),
+      show(path: string): ActorDetails | undefined {
+        const record = tree.registry.find(path);
+        return record && { ...actorView(record), state: record.describe?.() ?? null };
+      },
+      /** False when there is no durable actor of that path. */
+      async restart(path: string): Promise<boolean> {
+        const [, branch, id = ''] =
+          /^(?:system\/)?(load-balancers\/lb|amphorae\/amphora)-([0-9a-f-]{36})$/.exec(path) ?? [];
+        if (branch === undefined) return false;
+        await (branch === 'amphorae/amphora' ? tree.amphorae : tree.loadBalancers).restart(id);
+        return true;
+      },
+      deadLetters: (): readonly DeadLetterView[] =>
+        tree.registry.deadLetters().map((letter) => ({ ...letter, at: isoTime(letter.at) })),
+    },
+  };
+}
+
+async function sparesView(tree: Tree, signal: AbortSignal): Promise<SparesPoolView | undefined> {
+  const { spares } = tree;
+  if (spares === undefined) return undefined;
+  const view = await ask<SparesView>((replyTo) => spares.tell({ type: 'view', replyTo }), signal);
+  return { ...view, notBefore: view.notBefore === null ? null : isoTime(view.notBefore) };
+}
+
+function actorView({ path, kind, pending, processed, restarts, ...record }: ActorRecord): ActorView {
+  const { startedAt, lastActiveAt, lastError, handling } = record;
+  return {
+    path,
+    kind,
+    startedAt: isoTime(startedAt),
+    pending,
+    processed,
+    restarts,
+    lastError: lastError === undefined ? null : { message: lastError.message, at: isoTime(lastError.at) },
+    handling: handling ?? null,
+    lastActiveAt: isoTime(lastActiveAt),
+  };
+}
+
+function isoTime(at: number): string {
+  return new Date(at).toISOString();
+}

@@ -1,0 +1,80 @@
+// Sends commands to load balancers and turns what becomes of them into answers or errors. A command that was answered
+// before gets the same answer again, also when the object it was about is gone.
+import type { CommandAnswer, LoadBalancerCommand } from '../../domain/load-balancer/commands.ts';
+import { kindNames } from '../../domain/load-balancer/rules.ts';
+import type { ObjectKind } from '../../domain/load-balancer/state.ts';
+import { RpcError } from '../rpc/errors.ts';
+import type { CallContext, CommandKey } from '../rpc/method.ts';
+import type { CommandPorts, Reply } from './ports.ts';
+
+export type ChangeContext = CallContext<CommandKey>;
+
+export interface Dispatch {
+  /** @throws RpcError */
+  toLoadBalancer(id: string, command: LoadBalancerCommand, context: ChangeContext): Promise<CommandAnswer>;
+  /**
+   * The same for a command about an object inside, whose load balancer is looked up.
+   *
+   * @throws RpcError
+   */
+  toOwnerOf(
+    kind: Exclude<ObjectKind, 'loadBalancer'>,
+    id: string,
+    commandOf: (place: { readonly poolId: string | null }) => LoadBalancerCommand,
+    context: ChangeContext,
+  ): Promise<CommandAnswer>;
+  /** The first answer to a command that finds nothing any more; else the refusal. @throws RpcError */
+  answeredBefore(context: ChangeContext, notFound: RpcError): Promise<CommandAnswer>;
+}
+
+export function dispatchTo({ loadBalancers, reads }: CommandPorts): Dispatch {
+  const answeredBefore: Dispatch['answeredBefore'] = async ({ command }, notFound) => {
+    const before = await reads.findAnswer(command.id);
+    if (before === undefined) throw notFound;
+    if (before.digest !== command.digest) {
+      const message = `commandId ${command.id} was used before with other parameters`;
+      throw new RpcError('commandIdReused', message, { field: 'commandId' });
+    }
+    return answerOf(before.answer as Reply);
+  };
+  const toLoadBalancer: Dispatch['toLoadBalancer'] = async (id, command, context) => {
+    const reply = await loadBalancers.ask(id, command, context.signal, context.command);
+    const isNotFound = reply.type === 'refused' && reply.refusal.code === 'notFound';
+    return isNotFound ? answeredBefore(context, errorOf(reply)) : answerOf(reply);
+  };
+  return {
+    answeredBefore,
+    toLoadBalancer,
+    async toOwnerOf(kind, id, commandOf, context) {
+      const place = await reads.loadBalancerOf(kind, id);
+      if (place === undefined) return answeredBefore(context, notFound(kind, id));
+      return toLoadBalancer(place.loadBalancerId, commandOf(place), context);
+    },
+  };
+}
+
+export function notFound(kind: ObjectKind | 'amphora', id: string): RpcError {
+  return new RpcError('notFound', `${kind === 'amphora' ? 'Amphora' : kindNames[kind]} ${id} not found.`, {
+    field: 'id',
+  });
+}
+
+function answerOf(reply: Reply): CommandAnswer {
+  if (reply.type === 'ok') return reply.answer;
+  throw errorOf(reply);
+}
+
+function errorOf(reply: Exclude<Reply, { type: 'ok' }>): RpcError {
+  switch (reply.type) {
+    case 'refused': {
+      const { code, message, field } = reply.refusal;
+      return new RpcError(code, message, { field });
+    }
+    case 'busy':
+      return new RpcError('busy', 'The load balancer has too many commands waiting', {
+        retryAfterMs: reply.retryAfterMs,
+      });
+    case 'faulted':
+      return new RpcError('faulted', `The load balancer waits for an operator: ${reply.reason}`);
+  }
+}

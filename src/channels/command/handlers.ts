@@ -1,0 +1,287 @@
+// Carries the methods of the command channel out: from parameters to commands, from answers to views.
+import type {
+  LoadBalancerCommand,
+  NewHealthMonitor,
+  NewListener,
+  NewMember,
+} from '../../domain/load-balancer/commands.ts';
+import { deriveId, type LoadBalancerId } from '../../domain/ids.ts';
+import type { ObjectKind } from '../../domain/load-balancer/state.ts';
+import type { Views } from '../../domain/views.ts';
+import { RpcError } from '../rpc/errors.ts';
+import type { CallContext, CommandKey, ParamsOf, Peer } from '../rpc/method.ts';
+import { attributesIn, patchIn } from './attributes.ts';
+import { type ChangeContext, type Dispatch, dispatchTo, notFound } from './dispatch.ts';
+import type { CommandHandlers, CommandMethods, Deleted, Page } from './methods.ts';
+import type { CommandPorts, ListQuery, Reads } from './ports.ts';
+import { healthMonitorShape, listenerShape, loadBalancerShape, memberShape, poolShape } from './shapes.ts';
+import { newPool, newTree } from './tree-of.ts';
+
+type Part<Prefix extends string> = Pick<CommandHandlers, Extract<keyof CommandHandlers, `${Prefix}.${string}`>>;
+
+export function commandHandlers(ports: CommandPorts): CommandHandlers {
+  const dispatch = dispatchTo(ports);
+  return {
+    ...loadBalancerHandlers(ports, dispatch),
+    ...listenerHandlers(ports, dispatch),
+    ...poolHandlers(ports, dispatch),
+    ...memberHandlers(ports, dispatch),
+    ...healthMonitorHandlers(ports, dispatch),
+    ...fleetHandlers(ports, dispatch),
+    ...statusHandlers(ports),
+    'server.info': async () => ports.info,
+  };
+}
+
+function loadBalancerHandlers(ports: CommandPorts, dispatch: Dispatch): Part<'loadBalancer'> {
+  const { reads } = ports;
+  const view = async (id: string) => ({ loadBalancer: (await reads.findObject('loadBalancer', id)) ?? null });
+  return {
+    'loadBalancer.create': async (params, context) => {
+      const command = await creationOf(ports, params, context);
+      const { id } = await dispatch.toLoadBalancer(command.loadBalancerId, command, context);
+      return { loadBalancer: (await reads.loadBalancerTree(id)) ?? null };
+    },
+    'loadBalancer.update': async ({ id, ...params }, context) => {
+      const patch = patchIn(loadBalancerShape, params);
+      await dispatch.toLoadBalancer(id, { type: 'updateLoadBalancer', patch }, context);
+      return view(id);
+    },
+    'loadBalancer.delete': async ({ id, cascade }, context) => {
+      await dispatch.toLoadBalancer(id, { type: 'deleteLoadBalancer', cascade }, context);
+      return { id };
+    },
+    'loadBalancer.failover': async ({ id }, context) => {
+      await dispatch.toLoadBalancer(id, { type: 'failoverLoadBalancer' }, context);
+      return view(id);
+    },
+    'loadBalancer.show': ({ id }) => found(reads.findObject('loadBalancer', id), 'loadBalancer', id),
+    'loadBalancer.list': ({ projectId, ...page }) => listed(reads, 'loadBalancer', page, 'project_id', projectId),
+    'loadBalancer.status': ({ id }) => found(reads.statusTree(id), 'loadBalancer', id),
+    'loadBalancer.explain': ({ id }) => found(reads.explainLoadBalancer(id), 'loadBalancer', id),
+  };
+}
+
+type CreateParams = ParamsOf<CommandMethods['loadBalancer.create']>;
+type CreateCommand = Extract<LoadBalancerCommand, { type: 'createLoadBalancer' }>;
+
+async function creationOf(
+  { network }: CommandPorts,
+  params: CreateParams,
+  { command, signal }: ChangeContext,
+): Promise<CreateCommand> {
+  const { vipSubnetId: subnetId, vipNetworkId: networkId, vipPortId: portId, vipAddress: address } = params;
+  const tree = newTree(params, command.id);
+  const place = await network.resolveVip({ subnetId, networkId, portId, address }, signal).catch((error: unknown) => {
+    const message = `The network cannot be asked about the VIP: ${(error as Error).message}`;
+    throw new RpcError('unavailable', message);
+  });
+  if (!place.ok) throw new RpcError('invalid', `Validation failure: ${place.reason}`, { field: place.field });
+  return {
+    type: 'createLoadBalancer',
+    loadBalancerId: deriveId<LoadBalancerId>(command.id, 'loadBalancer'),
+    projectId: params.projectId,
+    vip: { subnetId: place.subnetId, networkId: place.networkId, requestedAddress: place.address },
+    attributes: attributesIn(loadBalancerShape, params),
+    ...tree,
+  };
+}
+
+function listenerHandlers({ reads }: CommandPorts, dispatch: Dispatch): Part<'listener'> {
+  const view = async (id: string) => ({ listener: (await reads.findObject('listener', id)) ?? null });
+  return {
+    'listener.create': async ({ loadBalancerId, ...params }, context) => {
+      const attributes = attributesIn(listenerShape, params);
+      const listener: NewListener = { id: newId(context, 'listener'), attributes };
+      const { id } = await dispatch.toLoadBalancer(loadBalancerId, { type: 'createListener', listener }, context);
+      return view(id);
+    },
+    'listener.update': async ({ id, ...params }, context) => {
+      const patch = patchIn(listenerShape, params);
+      await dispatch.toOwnerOf('listener', id, () => ({ type: 'updateListener', id, patch }), context);
+      return view(id);
+    },
+    'listener.delete': ({ id }, context) => deletion(dispatch, 'listener', id, context),
+    'listener.show': ({ id }) => found(reads.findObject('listener', id), 'listener', id),
+    'listener.list': ({ loadBalancerId, ...page }) =>
+      listed(reads, 'listener', page, 'load_balancer_id', loadBalancerId),
+  };
+}
+
+function poolHandlers({ reads }: CommandPorts, dispatch: Dispatch): Part<'pool'> {
+  const view = async (id: string) => ({ pool: (await reads.findObject('pool', id)) ?? null });
+  return {
+    'pool.create': async ({ loadBalancerId, listenerId, ...params }, context) => {
+      const command = { type: 'createPool', pool: newPool(params, context.command.id), listenerId } as const;
+      const { id } =
+        loadBalancerId !== null
+          ? await dispatch.toLoadBalancer(loadBalancerId, command, context)
+          : await dispatch.toOwnerOf('listener', listenerId ?? '', () => command, context);
+      return view(id);
+    },
+    'pool.update': async ({ id, ...params }, context) => {
+      const patch = patchIn(poolShape, params);
+      await dispatch.toOwnerOf('pool', id, () => ({ type: 'updatePool', id, patch }), context);
+      return view(id);
+    },
+    'pool.delete': ({ id }, context) => deletion(dispatch, 'pool', id, context),
+    'pool.show': ({ id }) => found(reads.findObject('pool', id), 'pool', id),
+    'pool.list': ({ loadBalancerId, ...page }) => listed(reads, 'pool', page, 'load_balancer_id', loadBalancerId),
+  };
+}
+
+function memberHandlers({ reads }: CommandPorts, dispatch: Dispatch): Part<'member'> {
+  const view = async (id: string) => ({ member: (await reads.findObject('member', id)) ?? null });
+  return {
+    'member.create': async ({ poolId, ...params }, context) => {
+      const member: NewMember = { id: newId(context, 'member'), attributes: attributesIn(memberShape, params) };
+      const { id } = await dispatch.toOwnerOf(
+        'pool',
+        poolId,
+        () => ({ type: 'createMember', poolId, member }),
+        context,
+      );
+      return view(id);
+    },
+    'member.update': async ({ id, ...params }, context) => {
+      const patch = patchIn(memberShape, params);
+      const command = ({ poolId }: { readonly poolId: string | null }) =>
+        ({ type: 'updateMember', id, poolId, patch }) as Extract<LoadBalancerCommand, { type: 'updateMember' }>;
+      await dispatch.toOwnerOf('member', id, command, context);
+      return view(id);
+    },
+    'member.delete': ({ id }, context) => deletion(dispatch, 'member', id, context),
+    'member.replace': async ({ poolId, members: given, additiveOnly }, context) => {
+      const members = given.map(
+        (member, index): NewMember => ({
+          id: deriveId(context.command.id, 'member', index),
+          attributes: attributesIn(memberShape, member),
+        }),
+      );
+      await dispatch.toOwnerOf(
+        'pool',
+        poolId,
+        () => ({ type: 'replaceMembers', poolId, members, additiveOnly }),
+        context,
+      );
+      const { items } = await listed(reads, 'member', { limit: 10_000, marker: null }, 'pool_id', poolId);
+      return { members: items };
+    },
+    'member.show': ({ id }) => found(reads.findObject('member', id), 'member', id),
+    'member.list': ({ poolId, ...page }) => listed(reads, 'member', page, 'pool_id', poolId),
+  };
+}
+
+function healthMonitorHandlers({ reads }: CommandPorts, dispatch: Dispatch): Part<'healthMonitor'> {
+  const view = async (id: string) => ({ healthMonitor: (await reads.findObject('healthMonitor', id)) ?? null });
+  return {
+    'healthMonitor.create': async ({ poolId, ...params }, context) => {
+      const attributes = attributesIn(healthMonitorShape, params);
+      const healthMonitor: NewHealthMonitor = { id: newId(context, 'healthMonitor'), attributes };
+      const command = { type: 'createHealthMonitor', poolId, healthMonitor } as const;
+      const { id } = await dispatch.toOwnerOf('pool', poolId, () => command, context);
+      return view(id);
+    },
+    'healthMonitor.update': async ({ id, ...params }, context) => {
+      const patch = patchIn(healthMonitorShape, params);
+      await dispatch.toOwnerOf('healthMonitor', id, () => ({ type: 'updateHealthMonitor', id, patch }), context);
+      return view(id);
+    },
+    'healthMonitor.delete': ({ id }, context) => deletion(dispatch, 'healthMonitor', id, context),
+    'healthMonitor.show': ({ id }) => found(reads.findObject('healthMonitor', id), 'healthMonitor', id),
+    'healthMonitor.list': ({ loadBalancerId, ...page }) =>
+      listed(reads, 'healthMonitor', page, 'load_balancer_id', loadBalancerId),
+  };
+}
+
+function fleetHandlers(ports: CommandPorts, dispatch: Dispatch): Part<'amphora' | 'spares' | 'subnet'> {
+  const { reads, network, sparesView } = ports;
+  return {
+    'amphora.list': async (query) => pageOf(await reads.listAmphorae(query), query.limit),
+    'amphora.show': ({ id }) => found(reads.findAmphora(id), 'amphora', id),
+    'amphora.failover': async ({ id }, context) => {
+      const amphora = await reads.findAmphora(id);
+      if (amphora === undefined) {
+        await dispatch.answeredBefore(context, notFound('amphora', id));
+        return { amphora: null };
+      }
+      if (amphora.loadBalancerId === null) {
+        throw new RpcError('conflict', `Amphora ${id} is a spare: it serves no load balancer`, { field: 'id' });
+      }
+      const command = {
+        type: 'failoverAmphora',
+        amphoraId: id,
+        why: 'replaced',
+        reason: 'failover was asked for',
+      } as const;
+      await dispatch.toLoadBalancer(amphora.loadBalancerId, command, context);
+      return { amphora: (await reads.findAmphora(id)) ?? null };
+    },
+    'spares.show': async (_, { signal }) => {
+      const view = await sparesView(signal);
+      if (view === undefined) throw new RpcError('unavailable', 'This node does not run the pool of spares');
+      return view;
+    },
+    'subnet.list': async (_, { signal }) => ({ items: await network.subnets(signal), next: null }),
+  };
+}
+
+function statusHandlers({ feed }: CommandPorts): Part<'status'> {
+  const subscriptions = new WeakMap<Peer, () => void>();
+  const end = (peer: Peer) => {
+    subscriptions.get(peer)?.();
+    subscriptions.delete(peer);
+  };
+  return {
+    'status.subscribe': async ({ loadBalancerId }, { peer }) => {
+      end(peer);
+      const stop = feed.subscribe((change) => peer.notify('status.changed', change), loadBalancerId ?? undefined);
+      const forget = peer.onClose(stop);
+      subscriptions.set(peer, () => {
+        stop();
+        forget();
+      });
+      return { subscribed: true };
+    },
+    'status.unsubscribe': async (_, { peer }) => {
+      end(peer);
+      return { subscribed: false };
+    },
+  };
+}
+
+function newId<T extends string>({ command }: CallContext<CommandKey>, kind: ObjectKind): T {
+  return deriveId<T>(command.id, kind);
+}
+
+async function deletion(
+  dispatch: Dispatch,
+  kind: Exclude<ObjectKind, 'loadBalancer'>,
+  id: Extract<LoadBalancerCommand, { type: 'deleteObject' }>['id'],
+  context: ChangeContext,
+): Promise<Deleted> {
+  await dispatch.toOwnerOf(kind, id, () => ({ type: 'deleteObject', kind, id }), context);
+  return { id };
+}
+
+async function found<T>(reading: Promise<T | undefined>, kind: ObjectKind | 'amphora', id: string): Promise<T> {
+  const view = await reading;
+  if (view === undefined) throw notFound(kind, id);
+  return view;
+}
+
+async function listed<K extends ObjectKind>(
+  reads: Reads,
+  kind: K,
+  { limit, marker }: { readonly limit: number; readonly marker: string | null },
+  column: NonNullable<ListQuery['within']>['column'],
+  value: string | null,
+): Promise<Page<Views[K]>> {
+  const items = await reads.listObjects(kind, { within: value === null ? null : { column, value }, limit, marker });
+  return pageOf(items, limit);
+}
+
+/** A full page may have a next one, which may be empty. */
+function pageOf<T extends { readonly id: string }>(items: readonly T[], limit: number): Page<T> {
+  return { items, next: items.length === limit ? (items.at(-1)?.id ?? null) : null };
+}

@@ -1,0 +1,348 @@
+// The methods of the command channel: the single source for parsing, for the types of handlers and clients, and for
+// docs/command-channel.md.
+import type {
+  AmphoraView,
+  ExplanationView,
+  HealthMonitorView,
+  ListenerView,
+  LoadBalancerTreeView,
+  LoadBalancerView,
+  MemberView,
+  PoolView,
+  SparesPoolView,
+  StatusTreeView,
+  SubnetView,
+} from '../../domain/views.ts';
+import type { AmphoraId, HealthMonitorId, ListenerId, LoadBalancerId, MemberId, PoolId } from '../../domain/ids.ts';
+import type {
+  HealthMonitorAttributes,
+  ListenerAttributes,
+  LoadBalancerAttributes,
+  MemberAttributes,
+  PoolAttributes,
+} from '../../domain/load-balancer/attributes.ts';
+import { changes, type HandlersOf, type Problem, reads, result } from '../rpc/method.ts';
+import { maybe, needed, withDefault } from '../rpc/parameters.ts';
+import { flag, objectId, text, wholeNumber } from '../rpc/values.ts';
+import { change, creation } from './attributes.ts';
+import { healthMonitorShape, listenerShape, loadBalancerShape, memberShape, poolShape } from './shapes.ts';
+import { healthMonitorParams, httpOnlyProblem, memberParams, membersParam, poolParams, treeParams } from './trees.ts';
+import { ipAddress } from './values.ts';
+
+/** Objects on one page of a list. */
+const mostListed = 1_000;
+
+const loadBalancerId = needed(objectId<LoadBalancerId>(), 'The load balancer.');
+const page = {
+  limit: withDefault(wholeNumber({ min: 1, max: mostListed }), mostListed, 'Most objects in the answer.'),
+  marker: maybe(objectId<string>(), 'Id of the last object of the page before.'),
+};
+const listed = 'Oldest first. `next` is the marker of the next page, null when there is none.';
+
+export interface Page<T> {
+  readonly items: readonly T[];
+  readonly next: string | null;
+}
+
+export interface Deleted {
+  readonly id: string;
+}
+
+function isGiven(value: unknown): boolean {
+  return value !== undefined && value !== null;
+}
+
+/** Clients know these sentences of Octavia's. */
+function missingFromLoadBalancer(given: Readonly<Record<string, unknown>>): Problem | undefined {
+  const { projectId, vipPortId, vipNetworkId, vipSubnetId } = given;
+  if (!isGiven(projectId)) {
+    return { field: 'projectId', message: 'Validation failure: Missing project ID in request where one is required.' };
+  }
+  if ([vipPortId, vipNetworkId, vipSubnetId].some(isGiven)) return undefined;
+  const message = 'Validation failure: VIP must contain one of: vip_port_id, vip_network_id, vip_subnet_id.';
+  return { field: 'vipSubnetId', message };
+}
+
+const loadBalancerMethods = {
+  'loadBalancer.create': changes({
+    summary: 'Creates a load balancer, with everything in it if wished.',
+    params: {
+      projectId: needed(text({ min: 1, max: 36 }), 'Project that owns it.'),
+      vipSubnetId: maybe(text({ min: 1, max: 36 }), 'Subnet of the VIP. One of the three VIP ids is needed.'),
+      vipNetworkId: maybe(text({ min: 1, max: 36 }), 'Network of the VIP.'),
+      vipPortId: maybe(text({ min: 1, max: 36 }), 'A port that is there already.'),
+      vipAddress: maybe(ipAddress(), 'Address of the VIP; any free one when not given.'),
+      ...creation<LoadBalancerAttributes>(loadBalancerShape),
+      ...treeParams,
+    },
+    check: missingFromLoadBalancer,
+    result: result<{ readonly loadBalancer: LoadBalancerTreeView | null }>(
+      '`loadBalancer`: LoadBalancerTree; null when it was deleted since (a repeat of an old command).',
+    ),
+    errors: ['conflict'],
+  }),
+  'loadBalancer.update': changes({
+    summary: 'Changes attributes of a load balancer.',
+    params: { id: loadBalancerId, ...change<LoadBalancerAttributes>(loadBalancerShape) },
+    result: result<{ readonly loadBalancer: LoadBalancerView | null }>('`loadBalancer`: LoadBalancer.'),
+    errors: ['notFound', 'immutable'],
+  }),
+  'loadBalancer.delete': changes({
+    summary: 'Deletes a load balancer. In every state; it supersedes what is under way.',
+    params: { id: loadBalancerId, cascade: withDefault(flag(), false, 'With everything in it.') },
+    result: result<Deleted>('`id` of the load balancer. It is gone once `loadBalancer.show` answers notFound.'),
+    errors: ['notFound'],
+  }),
+  'loadBalancer.failover': changes({
+    summary: 'Replaces all amphorae of a load balancer. Replacements are there before the old ones go.',
+    params: { id: loadBalancerId },
+    result: result<{ readonly loadBalancer: LoadBalancerView | null }>('`loadBalancer`: LoadBalancer.'),
+    errors: ['notFound', 'immutable'],
+  }),
+  'loadBalancer.show': reads({
+    summary: 'A load balancer.',
+    params: { id: loadBalancerId },
+    result: result<LoadBalancerView>('LoadBalancer.'),
+    errors: ['notFound'],
+  }),
+  'loadBalancer.list': reads({
+    summary: 'Load balancers.',
+    params: { projectId: maybe(text({ min: 1, max: 36 }), 'Only those of this project.'), ...page },
+    result: result<Page<LoadBalancerView>>(`\`items\`: list of LoadBalancer. ${listed}`),
+  }),
+  'loadBalancer.status': reads({
+    summary: 'Statuses of a load balancer and everything in it.',
+    params: { id: loadBalancerId },
+    result: result<StatusTreeView>('StatusTree.'),
+    errors: ['notFound'],
+  }),
+  'loadBalancer.explain': reads({
+    summary: 'Why a load balancer is as it is: steps under way, failures and their next try, amphorae, owner, history.',
+    params: { id: loadBalancerId },
+    result: result<ExplanationView>('Explanation.'),
+    errors: ['notFound'],
+  }),
+} as const;
+
+const listenerId = needed(objectId<ListenerId>(), 'The listener.');
+const listenerMethods = {
+  'listener.create': changes({
+    summary: 'Adds a listener to a load balancer.',
+    params: { loadBalancerId, ...creation<ListenerAttributes>(listenerShape) },
+    result: result<{ readonly listener: ListenerView | null }>('`listener`: Listener.'),
+    errors: ['notFound', 'conflict', 'immutable'],
+  }),
+  'listener.update': changes({
+    summary: 'Changes attributes of a listener.',
+    params: { id: listenerId, ...change<ListenerAttributes>(listenerShape) },
+    result: result<{ readonly listener: ListenerView | null }>('`listener`: Listener.'),
+    errors: ['notFound', 'conflict', 'immutable'],
+  }),
+  'listener.delete': changes({
+    summary: 'Deletes a listener. Its pool stays.',
+    params: { id: listenerId },
+    result: result<Deleted>('`id` of the listener.'),
+    errors: ['notFound', 'immutable'],
+  }),
+  'listener.show': reads({
+    summary: 'A listener.',
+    params: { id: listenerId },
+    result: result<ListenerView>('Listener.'),
+    errors: ['notFound'],
+  }),
+  'listener.list': reads({
+    summary: 'Listeners.',
+    params: { loadBalancerId: maybe(objectId<LoadBalancerId>(), 'Only those of this load balancer.'), ...page },
+    result: result<Page<ListenerView>>(`\`items\`: list of Listener. ${listed}`),
+  }),
+} as const;
+
+const poolId = needed(objectId<PoolId>(), 'The pool.');
+const poolMethods = {
+  'pool.create': changes({
+    summary: 'Adds a pool to a load balancer, as the default of a listener if wished. May bring members and a monitor.',
+    params: {
+      loadBalancerId: maybe(objectId<LoadBalancerId>(), 'The load balancer. This or `listenerId` is needed.'),
+      listenerId: maybe(objectId<ListenerId>(), 'Listener that gets it as its default pool; it must have none.'),
+      ...poolParams,
+    },
+    check: ({ loadBalancerId: lb, listenerId: listener }) =>
+      isGiven(lb) || isGiven(listener)
+        ? undefined
+        : { field: 'loadBalancerId', message: 'Validation failure: one of loadBalancerId, listenerId is needed' },
+    result: result<{ readonly pool: PoolView | null }>('`pool`: Pool.'),
+    errors: ['notFound', 'conflict', 'immutable'],
+  }),
+  'pool.update': changes({
+    summary: 'Changes attributes of a pool.',
+    params: { id: poolId, ...change<PoolAttributes>(poolShape) },
+    result: result<{ readonly pool: PoolView | null }>('`pool`: Pool.'),
+    errors: ['notFound', 'immutable'],
+  }),
+  'pool.delete': changes({
+    summary: 'Deletes a pool with its members and its monitor. Listeners let go of it.',
+    params: { id: poolId },
+    result: result<Deleted>('`id` of the pool.'),
+    errors: ['notFound', 'immutable'],
+  }),
+  'pool.show': reads({
+    summary: 'A pool.',
+    params: { id: poolId },
+    result: result<PoolView>('Pool.'),
+    errors: ['notFound'],
+  }),
+  'pool.list': reads({
+    summary: 'Pools.',
+    params: { loadBalancerId: maybe(objectId<LoadBalancerId>(), 'Only those of this load balancer.'), ...page },
+    result: result<Page<PoolView>>(`\`items\`: list of Pool. ${listed}`),
+  }),
+} as const;
+
+const memberId = needed(objectId<MemberId>(), 'The member.');
+const memberMethods = {
+  'member.create': changes({
+    summary: 'Adds a member to a pool.',
+    params: { poolId, ...memberParams },
+    result: result<{ readonly member: MemberView | null }>('`member`: Member.'),
+    errors: ['notFound', 'conflict', 'immutable'],
+  }),
+  'member.update': changes({
+    summary: 'Changes attributes of a member.',
+    params: { id: memberId, ...change<MemberAttributes>(memberShape) },
+    result: result<{ readonly member: MemberView | null }>('`member`: Member.'),
+    errors: ['notFound', 'immutable'],
+  }),
+  'member.delete': changes({
+    summary: 'Removes a member from its pool.',
+    params: { id: memberId },
+    result: result<Deleted>('`id` of the member.'),
+    errors: ['notFound', 'immutable'],
+  }),
+  'member.replace': changes({
+    summary:
+      'Makes the members of a pool those given, known by address and port: new ones are added, known ones updated, the rest removed.',
+    params: {
+      poolId,
+      members: membersParam,
+      additiveOnly: withDefault(flag(), false, 'Leave members that are not named as they are.'),
+    },
+    result: result<{ readonly members: readonly MemberView[] }>('`members`: list of Member, all of the pool.'),
+    errors: ['notFound', 'immutable'],
+  }),
+  'member.show': reads({
+    summary: 'A member.',
+    params: { id: memberId },
+    result: result<MemberView>('Member.'),
+    errors: ['notFound'],
+  }),
+  'member.list': reads({
+    summary: 'Members of a pool.',
+    params: { poolId, ...page },
+    result: result<Page<MemberView>>(`\`items\`: list of Member. ${listed}`),
+  }),
+} as const;
+
+const healthMonitorId = needed(objectId<HealthMonitorId>(), 'The health monitor.');
+const healthMonitorMethods = {
+  'healthMonitor.create': changes({
+    summary: 'Gives a pool its health monitor. A pool has one at most.',
+    params: { poolId, ...healthMonitorParams },
+    check: httpOnlyProblem,
+    result: result<{ readonly healthMonitor: HealthMonitorView | null }>('`healthMonitor`: HealthMonitor.'),
+    errors: ['notFound', 'conflict', 'immutable'],
+  }),
+  'healthMonitor.update': changes({
+    summary: 'Changes attributes of a health monitor.',
+    params: { id: healthMonitorId, ...change<HealthMonitorAttributes>(healthMonitorShape) },
+    result: result<{ readonly healthMonitor: HealthMonitorView | null }>('`healthMonitor`: HealthMonitor.'),
+    errors: ['notFound', 'immutable'],
+  }),
+  'healthMonitor.delete': changes({
+    summary: 'Removes the health monitor of a pool.',
+    params: { id: healthMonitorId },
+    result: result<Deleted>('`id` of the health monitor.'),
+    errors: ['notFound', 'immutable'],
+  }),
+  'healthMonitor.show': reads({
+    summary: 'A health monitor.',
+    params: { id: healthMonitorId },
+    result: result<HealthMonitorView>('HealthMonitor.'),
+    errors: ['notFound'],
+  }),
+  'healthMonitor.list': reads({
+    summary: 'Health monitors.',
+    params: { loadBalancerId: maybe(objectId<LoadBalancerId>(), 'Only those of this load balancer.'), ...page },
+    result: result<Page<HealthMonitorView>>(`\`items\`: list of HealthMonitor. ${listed}`),
+  }),
+} as const;
+
+const amphoraId = needed(objectId<AmphoraId>(), 'The amphora.');
+const fleetMethods = {
+  'amphora.list': reads({
+    summary: 'Amphorae, spares included.',
+    params: { loadBalancerId: maybe(objectId<LoadBalancerId>(), 'Only those of this load balancer.'), ...page },
+    result: result<Page<AmphoraView>>(`\`items\`: list of Amphora. ${listed}`),
+  }),
+  'amphora.show': reads({
+    summary: 'An amphora.',
+    params: { id: amphoraId },
+    result: result<AmphoraView>('Amphora.'),
+    errors: ['notFound'],
+  }),
+  'amphora.failover': changes({
+    summary: 'Replaces an amphora of a load balancer. Its replacement is there before it goes.',
+    params: { id: amphoraId },
+    result: result<{ readonly amphora: AmphoraView | null }>('`amphora`: Amphora, the one that goes.'),
+    errors: ['notFound', 'conflict', 'immutable'],
+  }),
+  'spares.show': reads({
+    summary: 'The pool of spare amphorae.',
+    params: {},
+    result: result<SparesPoolView>('SparesPool.'),
+    errors: ['unavailable'],
+  }),
+  'subnet.list': reads({
+    summary: 'Subnets that VIPs can be on.',
+    params: {},
+    result: result<Page<SubnetView>>('`items`: list of Subnet; `next` is null.'),
+  }),
+} as const;
+
+const channelMethods = {
+  'status.subscribe': reads({
+    summary: 'Sends a `status.changed` notification for each change of a status from now on. Repeated calls replace.',
+    params: { loadBalancerId: maybe(objectId<LoadBalancerId>(), 'Only of this load balancer and what is in it.') },
+    result: result<{ readonly subscribed: true }>('`subscribed`: true.'),
+  }),
+  'status.unsubscribe': reads({
+    summary: 'Ends the notifications.',
+    params: {},
+    result: result<{ readonly subscribed: false }>('`subscribed`: false.'),
+  }),
+  'server.info': reads({
+    summary: 'What answers here.',
+    params: {},
+    result: result<ServerInfo>('ServerInfo.'),
+  }),
+} as const;
+
+export interface ServerInfo {
+  readonly name: 'amphitheatre';
+  readonly version: string;
+  readonly nodeId: string;
+  /** Name of the driver amphorae run with. */
+  readonly driver: string;
+}
+
+export const commandMethods = {
+  ...loadBalancerMethods,
+  ...listenerMethods,
+  ...poolMethods,
+  ...memberMethods,
+  ...healthMonitorMethods,
+  ...fleetMethods,
+  ...channelMethods,
+} as const;
+
+export type CommandMethods = typeof commandMethods;
+export type CommandHandlers = HandlersOf<CommandMethods>;

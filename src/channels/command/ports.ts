@@ -1,0 +1,80 @@
+// What the command channel needs of the rest: the actors that decide, the tables that are read, the network that VIPs
+// are on. The composition root gives it; nothing here knows who stands behind.
+import type { Refusal } from '../../domain/decision.ts';
+import type { CommandAnswer, LoadBalancerCommand } from '../../domain/load-balancer/commands.ts';
+import type { ObjectKind } from '../../domain/load-balancer/state.ts';
+import type {
+  AmphoraView,
+  ExplanationView,
+  LoadBalancerTreeView,
+  SparesPoolView,
+  StatusChange,
+  StatusTreeView,
+  SubnetView,
+  Views,
+} from '../../domain/views.ts';
+import type { CommandKey } from '../rpc/method.ts';
+import type { ServerInfo } from './methods.ts';
+
+/** What became of a command. */
+export type Reply =
+  | { readonly type: 'ok'; readonly answer: CommandAnswer }
+  | { readonly type: 'refused'; readonly refusal: Refusal }
+  | { readonly type: 'busy'; readonly retryAfterMs: number }
+  | { readonly type: 'faulted'; readonly reason: string };
+
+export interface VipWish {
+  readonly subnetId: string | null;
+  readonly networkId: string | null;
+  readonly portId: string | null;
+  readonly address: string | null;
+}
+
+export type VipPlace =
+  | { readonly ok: true; readonly subnetId: string; readonly networkId: string; readonly address: string | null }
+  | { readonly ok: false; readonly field: string; readonly reason: string };
+
+export interface ListQuery {
+  readonly within: { readonly column: 'project_id' | 'load_balancer_id' | 'pool_id'; readonly value: string } | null;
+  readonly limit: number;
+  readonly marker: string | null;
+}
+
+/** Queries on the tables for reading. They show every change that was answered before. */
+export interface Reads {
+  findObject<K extends ObjectKind>(kind: K, id: string): Promise<Views[K] | undefined>;
+  listObjects<K extends ObjectKind>(kind: K, query: ListQuery): Promise<readonly Views[K][]>;
+  loadBalancerOf(
+    kind: Exclude<ObjectKind, 'loadBalancer'>,
+    id: string,
+  ): Promise<{ readonly loadBalancerId: string; readonly poolId: string | null } | undefined>;
+  loadBalancerTree(id: string): Promise<LoadBalancerTreeView | undefined>;
+  statusTree(id: string): Promise<StatusTreeView | undefined>;
+  explainLoadBalancer(id: string): Promise<ExplanationView | undefined>;
+  findAmphora(id: string): Promise<AmphoraView | undefined>;
+  listAmphorae(query: {
+    readonly loadBalancerId: string | null;
+    readonly limit: number;
+    readonly marker: string | null;
+  }): Promise<readonly AmphoraView[]>;
+  /** What a command was answered before; undefined when it was not. */
+  findAnswer(commandId: string): Promise<{ readonly digest: string; readonly answer: unknown } | undefined>;
+}
+
+export interface CommandPorts {
+  readonly loadBalancers: {
+    /** Resolves once the command's effect is durable. @throws when the signal aborts first */
+    ask(id: string, command: LoadBalancerCommand, signal: AbortSignal, key: CommandKey): Promise<Reply>;
+  };
+  /** Undefined when no pool runs here. */
+  readonly sparesView: (signal: AbortSignal) => Promise<SparesPoolView | undefined>;
+  readonly network: {
+    subnets(signal: AbortSignal): Promise<readonly SubnetView[]>;
+    resolveVip(wish: VipWish, signal: AbortSignal): Promise<VipPlace>;
+  };
+  readonly reads: Reads;
+  readonly feed: {
+    subscribe(listener: (change: StatusChange) => void, loadBalancerId?: string): () => void;
+  };
+  readonly info: ServerInfo;
+}

@@ -1,0 +1,117 @@
+// The objects of a load balancer as the command channel takes them: defaults, limits and mutability of the Octavia v2
+// API (API reference, "Load Balancers" to "Health Monitors"), names in camel case.
+import { z } from 'zod';
+import type {
+  HealthMonitorAttributes,
+  InsertHeaders,
+  ListenerAttributes,
+  LoadBalancerAttributes,
+  MemberAttributes,
+  PoolAttributes,
+} from '../../domain/load-balancer/attributes.ts';
+import { flag, objectId, oneOf, orNull, port, text, textLike, value, wholeNumber } from '../rpc/values.ts';
+import { fixed, optional, required, resetsTo, shape } from './attributes.ts';
+import { ipAddress, memberAddress, tags } from './values.ts';
+
+/** 24 days, the most that Octavia takes. */
+const longestTimeoutMs = 2_073_600_000;
+/** The data plane's most; haproxy wants memory and file descriptors for each. */
+const mostConnections = 1_000_000;
+
+const named = {
+  name: optional(text({ max: 255 }), '', 'A name for people.'),
+  // The only attribute that null does not reset to its default.
+  adminStateUp: resetsTo(
+    false,
+    optional(flag(), true, 'Whether it takes part in serving. Null in an update means false.'),
+  ),
+  tags: optional(tags(), [], 'Words to find it by.'),
+};
+const described = { ...named, description: optional(text({ max: 255 }), '', 'A description for people.') };
+
+function milliseconds(initial: number, meaning: string) {
+  return optional(wholeNumber({ min: 0, max: longestTimeoutMs }), initial, `${meaning} Milliseconds.`);
+}
+
+/** Clients of the REST API send words, programs send booleans. */
+const headerSwitch = z
+  .union([z.boolean(), z.enum(['true', 'false'])])
+  .transform((given) => given === true || given === 'true');
+
+const insertHeaders = value<InsertHeaders>(
+  'An object with any of X-Forwarded-For, X-Forwarded-Port, X-Forwarded-Proto, each true or false.',
+  z.strictObject({
+    'X-Forwarded-For': headerSwitch.optional(),
+    'X-Forwarded-Port': headerSwitch.optional(),
+    'X-Forwarded-Proto': headerSwitch.optional(),
+  }),
+);
+
+export const loadBalancerShape = shape<LoadBalancerAttributes>({ ...described });
+
+export const listenerShape = shape<ListenerAttributes>({
+  ...described,
+  protocol: fixed(required(oneOf(['TCP', 'HTTP']), 'What it speaks to clients.')),
+  protocolPort: fixed(required(port(), 'Port of the VIP. Unique within the load balancer.')),
+  defaultPoolId: optional(orNull(objectId()), null, 'Pool that takes its connections.'),
+  connectionLimit: optional(
+    wholeNumber({ min: -1, max: mostConnections }),
+    -1,
+    'Connections at the same time; -1 for no limit of its own (the data plane then takes 50000).',
+  ),
+  timeoutClientData: milliseconds(50_000, 'Longest silence of a client.'),
+  timeoutMemberConnect: milliseconds(5_000, 'Longest wait for a connection to a member.'),
+  timeoutMemberData: milliseconds(50_000, 'Longest silence of a member.'),
+  timeoutTcpInspect: milliseconds(0, 'Wait for more data to inspect.'),
+  insertHeaders: optional(insertHeaders, {}, 'Headers added to requests on the way to members.'),
+});
+
+export const poolShape = shape<PoolAttributes>({
+  ...described,
+  protocol: fixed(required(oneOf(['TCP', 'HTTP', 'PROXY', 'PROXYV2']), 'What it speaks to members.')),
+  lbAlgorithm: required(oneOf(['ROUND_ROBIN', 'LEAST_CONNECTIONS', 'SOURCE_IP']), 'How a member is chosen.'),
+});
+
+export const memberShape = shape<MemberAttributes>({
+  ...named,
+  address: fixed(required(memberAddress(), 'Where it is. Address and port are unique within the pool.')),
+  protocolPort: fixed(required(port(), 'Port that it serves on.')),
+  subnetId: fixed(optional(orNull(text({ min: 1, max: 36 })), null, 'Subnet that it is reached through.')),
+  weight: optional(wholeNumber({ min: 0, max: 256 }), 1, 'Its share of requests; 0 drains it.'),
+  backup: optional(flag(), false, 'Serves only when all others are down.'),
+  monitorAddress: optional(orNull(ipAddress()), null, 'Address that is checked instead of its own.'),
+  monitorPort: optional(orNull(port()), null, 'Port that is checked instead of its own.'),
+});
+
+/** No white space, no control characters: it becomes part of a line of configuration. */
+const urlPath = textLike('A path of at most 255 characters that begins with "/", without blanks.', /^\/[\x21-\x7e]*$/);
+const expectedCodes = textLike(
+  'A status code, a list such as 200,202 or a range such as 200-204.',
+  /^\d{3}(\s*,\s*\d{3})*$|^\d{3}\s*-\s*\d{3}$/,
+  64,
+);
+const domainName = textLike(
+  'A host name of 1 to 255 characters.',
+  /^[A-Za-z0-9]([A-Za-z0-9_-]*[A-Za-z0-9])?(\.[A-Za-z0-9_-]+)*\.?$/,
+);
+
+export const healthMonitorShape = shape<HealthMonitorAttributes>({
+  ...named,
+  type: fixed(required(oneOf(['HTTP', 'TCP']), 'How members are checked.')),
+  delay: required(wholeNumber({ min: 1, max: 86_400 }), 'Seconds between two checks.'),
+  timeout: required(wholeNumber({ min: 0, max: 86_400 }), 'Seconds a check may take.'),
+  maxRetries: required(wholeNumber({ min: 1, max: 10 }), 'Successes before a member is ONLINE.'),
+  maxRetriesDown: optional(wholeNumber({ min: 1, max: 10 }), 3, 'Failures before a member is ERROR.'),
+  httpMethod: optional(
+    oneOf(['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'TRACE', 'OPTIONS', 'PATCH', 'CONNECT']),
+    'GET',
+    'Method of the request (HTTP).',
+  ),
+  urlPath: optional(urlPath, '/', 'Path of the request (HTTP).'),
+  expectedCodes: optional(expectedCodes, '200', 'Status codes of a healthy member (HTTP).'),
+  httpVersion: optional(oneOf([1.0, 1.1]), 1.0, 'HTTP version of the request (HTTP).'),
+  domainName: optional(orNull(domainName), null, 'Host header of the request; needs httpVersion 1.1 (HTTP).'),
+});
+
+/** Attributes that say how a request is made: without meaning for a monitor that makes none. */
+export const httpOnlyAttributes = ['httpMethod', 'urlPath', 'expectedCodes', 'httpVersion', 'domainName'] as const;

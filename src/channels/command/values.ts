@@ -1,0 +1,27 @@
+// Kinds of values that only objects of a load balancer have.
+import { isIP } from 'node:net';
+import { z } from 'zod';
+import { storable, value } from '../rpc/values.ts';
+
+export function tags(): z.ZodType<readonly string[]> {
+  return value(
+    'A list of at most 100 strings of at most 255 characters each.',
+    z.array(z.string().max(255).regex(storable)).max(100).readonly(),
+  );
+}
+
+/** An address that traffic may be sent to: the metadata service of clouds is nobody's member. */
+export function memberAddress(): z.ZodType<string> {
+  const denied = ['169.254.169.254', '::ffff:169.254.169.254'];
+  return value(
+    `An IPv4 or IPv6 address other than ${denied[0]}.`,
+    z.string().refine((given) => isIP(given) !== 0 && !given.includes('%') && !denied.includes(given.toLowerCase())),
+  );
+}
+
+export function ipAddress(): z.ZodType<string> {
+  return value(
+    'An IPv4 or IPv6 address.',
+    z.string().refine((given) => isIP(given) !== 0 && !given.includes('%')),
+  );
+}

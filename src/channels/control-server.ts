@@ -1,0 +1,124 @@
+// The HTTP server for programs and operators: the command channel, inspection, metrics and health on one port.
+import type { AddressInfo } from 'node:net';
+import { BlockList, isIP } from 'node:net';
+import { fastify, type FastifyInstance } from 'fastify';
+import type { Registry } from 'prom-client';
+import { type CommandHandlers, commandMethods } from './command/methods.ts';
+import { type InspectHandlers, inspectMethods } from './inspect/methods.ts';
+import { type Authenticate, byToken, everybody } from './rpc/authentication.ts';
+import { type EndpointLimits, refuse, rpcEndpoint } from './rpc/endpoint.ts';
+
+export interface ControlServerOptions {
+  /** Address to listen on. Beyond loopback, a token is needed. */
+  readonly host: string;
+  /** 0 takes a free one. */
+  readonly port: number;
+  /** What clients must show; undefined lets everybody on this machine in. */
+  readonly token: string | undefined;
+  readonly command: CommandHandlers;
+  readonly inspect: InspectHandlers;
+  readonly limits?: Partial<EndpointLimits> | undefined;
+  readonly metrics: Registry;
+  /** What keeps this node from serving, a sentence each; none when it serves. */
+  readonly unready: () => Promise<readonly string[]>;
+  readonly log: { error(data: object, message: string): void };
+}
+
+export interface ControlServer {
+  readonly port: number;
+  /** Stops listening and closes all connections. */
+  close(): Promise<void>;
+}
+
+/** The server cannot listen; the message says where and why. */
+export class ControlServerError extends Error {
+  constructor(message: string, cause?: unknown) {
+    super(message, { cause });
+    this.name = 'ControlServerError';
+  }
+}
+
+/** @throws ControlServerError when the address is beyond loopback without a token, or cannot be listened on */
+export async function startControlServer(options: ControlServerOptions): Promise<ControlServer> {
+  const { host, port, token, log } = options;
+  if (token === undefined && !isLoopback(host)) {
+    throw new ControlServerError(
+      `control.host is ${host}, which others can reach, and there is no token: set one, or listen on 127.0.0.1`,
+    );
+  }
+  const authenticate = token === undefined ? everybody : byToken(token);
+  const shared = {
+    authenticate,
+    limits: options.limits,
+    onMistake: (error: unknown, method: string) => log.error({ err: error, method }, 'a call failed by our mistake'),
+  };
+  const endpoints = {
+    '/command': rpcEndpoint({ ...shared, methods: commandMethods, handlers: options.command }),
+    '/inspect': rpcEndpoint({ ...shared, methods: inspectMethods, handlers: options.inspect }),
+  };
+  const app = fastify({ logger: false, bodyLimit: 1024 });
+  serveHealth(app, options);
+  serveMetrics(app, options.metrics, authenticate);
+  app.get('/', (_, reply) => reply.type('text/plain; charset=utf-8').send(welcome));
+  app.server.on('upgrade', (request, socket, head) => {
+    const { pathname } = new URL(request.url ?? '/', 'http://localhost');
+    const endpoint = endpoints[pathname as keyof typeof endpoints];
+    if (endpoint === undefined) return refuse(socket, 404, `expected /command or /inspect, given ${pathname}`);
+    endpoint.upgrade(request, socket, head);
+  });
+  try {
+    await app.listen({ host, port });
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    const why = code === 'EADDRINUSE' ? 'another process listens there already' : message;
+    throw new ControlServerError(`control.port: cannot listen on ${host} port ${port}: ${why}`, error);
+  }
+  return {
+    port: (app.server.address() as AddressInfo).port,
+    async close() {
+      await Promise.all(Object.values(endpoints).map((endpoint) => endpoint.close()));
+      app.server.closeAllConnections();
+      await app.close();
+    },
+  };
+}
+
+/** Only whoever may use the channels may read numbers of the fleet. */
+function serveMetrics(app: FastifyInstance, metrics: Registry, authenticate: Authenticate): void {
+  app.get('/metrics', async (request, reply) => {
+    const reason = authenticate(request.raw);
+    if (reason !== undefined) return reply.code(401).header('WWW-Authenticate', 'Bearer').send({ error: reason });
+    return reply.type(metrics.contentType).send(await metrics.metrics());
+  });
+}
+
+function serveHealth(app: FastifyInstance, { unready }: ControlServerOptions): void {
+  app.get('/healthz', () => ({ status: 'ok' }));
+  app.get('/readyz', async (_, reply) => {
+    const reasons = await unready().catch((error: unknown) => [(error as Error).message]);
+    if (reasons.length === 0) return { status: 'ok' };
+    return reply.code(503).send({ status: 'unready', reasons });
+  });
+}
+
+const loopback = new BlockList();
+loopback.addSubnet('127.0.0.0', 8, 'ipv4');
+loopback.addAddress('::1', 'ipv6');
+
+function isLoopback(host: string): boolean {
+  if (host === 'localhost') return true;
+  const family = isIP(host);
+  return family !== 0 && loopback.check(host, family === 6 ? 'ipv6' : 'ipv4');
+}
+
+const welcome = `Amphitheatre, a controller of load balancers.
+
+  /command   WebSocket, JSON-RPC 2.0: create and change load balancers
+  /inspect   WebSocket, JSON-RPC 2.0: actors, journals, nodes
+  /metrics   numbers for Prometheus
+  /healthz   whether this process answers
+  /readyz    whether this node serves: its database and its shards
+
+/command, /inspect and /metrics want a header "Authorization: Bearer <token>", unless the controller was told otherwise.
+The command line does all of it: amphi --help
+`;

@@ -1,0 +1,85 @@
+// The methods of the inspection channel, for operators and their tools.
+import type { ActorView, DeadLetterView, HistoryEntry, NodeView } from '../../domain/views.ts';
+import { type HandlersOf, reads, result } from '../rpc/method.ts';
+import { needed, withDefault } from '../rpc/parameters.ts';
+import { RpcError } from '../rpc/errors.ts';
+import { objectId, oneOf, text, wholeNumber } from '../rpc/values.ts';
+
+const path = needed(text({ min: 1, max: 500 }), 'Path of the actor, such as `load-balancers/lb-<id>`.');
+
+export const inspectMethods = {
+  'actors.tree': reads({
+    summary: 'Every live actor of this node.',
+    params: {},
+    result: result<{ readonly actors: readonly ActorView[] }>('`actors`: list of Actor, sorted by path.'),
+  }),
+  'actors.show': reads({
+    summary: 'A live actor with its state.',
+    params: { path },
+    result: result<ActorView & { readonly state: unknown }>('Actor, and `state` as the actor tells it.'),
+    errors: ['notFound'],
+  }),
+  'actors.history': reads({
+    summary: 'The newest entries of an entity’s journal.',
+    params: {
+      kind: needed(oneOf(['loadBalancer', 'amphora']), 'What it is.'),
+      id: needed(objectId<string>(), 'Its id.'),
+      limit: withDefault(wholeNumber({ min: 1, max: 1_000 }), 100, 'Most entries.'),
+    },
+    result: result<{ readonly entries: readonly HistoryEntry[] }>('`entries`: list of HistoryEntry, newest first.'),
+  }),
+  'actors.restart': reads({
+    summary: 'Stops a durable actor and recovers it from its journal. The way to go on after it was given up.',
+    params: { path },
+    result: result<{ readonly restarted: string }>('`restarted`: the path.'),
+    errors: ['notFound'],
+  }),
+  'deadLetters.list': reads({
+    summary: 'The newest messages that found no actor.',
+    params: {},
+    result: result<{ readonly deadLetters: readonly DeadLetterView[] }>(
+      '`deadLetters`: list of DeadLetter, oldest first.',
+    ),
+  }),
+  'nodes.list': reads({
+    summary: 'Nodes that run, and those that stopped within a day.',
+    params: {},
+    result: result<{ readonly nodes: readonly NodeView[] }>('`nodes`: list of Node.'),
+  }),
+} as const;
+
+export type InspectMethods = typeof inspectMethods;
+export type InspectHandlers = HandlersOf<InspectMethods>;
+
+/** What inspection needs of the rest. */
+export interface InspectPorts {
+  readonly actors: {
+    tree(): readonly ActorView[];
+    show(path: string): (ActorView & { readonly state: unknown }) | undefined;
+    /** False when there is no durable actor of that path. */
+    restart(path: string): Promise<boolean>;
+    deadLetters(): readonly DeadLetterView[];
+  };
+  readonly reads: {
+    listHistory(kind: 'loadBalancer' | 'amphora', id: string, limit: number): Promise<readonly HistoryEntry[]>;
+    listNodes(): Promise<readonly NodeView[]>;
+  };
+}
+
+export function inspectHandlers({ actors, reads: { listHistory, listNodes } }: InspectPorts): InspectHandlers {
+  return {
+    'actors.tree': async () => ({ actors: actors.tree() }),
+    'actors.show': async ({ path: wanted }) => {
+      const actor = actors.show(wanted);
+      if (actor === undefined) throw new RpcError('notFound', `There is no live actor ${wanted}`, { field: 'path' });
+      return actor;
+    },
+    'actors.history': async ({ kind, id, limit }) => ({ entries: await listHistory(kind, id, limit) }),
+    'actors.restart': async ({ path: wanted }) => {
+      if (await actors.restart(wanted)) return { restarted: wanted };
+      throw new RpcError('notFound', `${wanted} is not the path of a durable actor`, { field: 'path' });
+    },
+    'deadLetters.list': async () => ({ deadLetters: actors.deadLetters() }),
+    'nodes.list': async () => ({ nodes: await listNodes() }),
+  };
+}

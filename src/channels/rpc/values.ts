@@ -1,0 +1,79 @@
+// Kinds of values that attributes and parameters have: what is taken, and one sentence that says so. The sentence ends
+// the error message and stands in the documentation.
+import { z } from 'zod';
+import { isUuid } from '../../domain/ids.ts';
+
+export interface ValueTraits {
+  /** A full sentence without "expected": `A whole number from 1 to 65535.` */
+  readonly expects: string;
+}
+
+export const valueTraits = z.registry<ValueTraits>();
+
+/** @throws Error for a schema that was not made here, which is a mistake of ours. */
+export function traitsOfValue(value: z.ZodType): ValueTraits {
+  const traits = valueTraits.get(value);
+  if (traits === undefined) throw new Error('a value without traits: make it with a function of rpc/values.ts');
+  return traits;
+}
+
+/** A value that `schema` takes. Whatever is wrong with it, there is one problem, and its message is `expects`. */
+export function value<T>(expects: string, schema: z.ZodType<T>): z.ZodType<T> {
+  const checked = z.unknown().transform((given, context): T => {
+    const parsed = schema.safeParse(given);
+    if (parsed.success) return parsed.data;
+    const message = given === undefined ? 'Mandatory field missing.' : expects;
+    context.issues.push({ code: 'custom', input: given, message });
+    return z.NEVER;
+  });
+  return checked.register(valueTraits, { expects });
+}
+
+/** PostgreSQL takes neither NUL nor half a surrogate pair. */
+export const storable = /^[^\0\p{Cs}]*$/u;
+
+export function text({ min = 0, max }: { readonly min?: number; readonly max: number }): z.ZodType<string> {
+  const schema = z.string().min(min).max(max).regex(storable);
+  return value(
+    min === 0 ? `A string of at most ${max} characters.` : `A string of ${min} to ${max} characters.`,
+    schema,
+  );
+}
+
+/** Text that matches. */
+export function textLike(expects: string, pattern: RegExp, max = 255): z.ZodType<string> {
+  return value(expects, z.string().max(max).regex(pattern));
+}
+
+export function wholeNumber({ min, max }: { readonly min: number; readonly max: number }): z.ZodType<number> {
+  return value(`A whole number from ${min} to ${max}.`, z.number().int().min(min).max(max));
+}
+
+export function port(): z.ZodType<number> {
+  return wholeNumber({ min: 1, max: 65_535 });
+}
+
+export function flag(): z.ZodType<boolean> {
+  return value('true or false.', z.boolean());
+}
+
+export function oneOf<const T extends readonly [string | number, ...(string | number)[]]>(
+  choices: T,
+): z.ZodType<T[number]> {
+  return value<T[number]>(
+    `One of ${choices.join(', ')}.`,
+    z.custom<T[number]>((given) => choices.some((choice) => choice === given)),
+  );
+}
+
+/** The id of an object. */
+export function objectId<T extends string>(): z.ZodType<T> {
+  const schema = z.custom<T>((given) => typeof given === 'string' && isUuid(given));
+  return value('A UUID in lower case.', schema);
+}
+
+/** The same value, or null. */
+export function orNull<T>(schema: z.ZodType<T>): z.ZodType<T | null> {
+  const { expects } = traitsOfValue(schema);
+  return value(`${expects.slice(0, -1)}, or null.`, schema.nullable());
+}

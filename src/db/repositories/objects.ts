@@ -1,0 +1,183 @@
+// Views of a load balancer's objects, from the tables for reading. A row comes as JSON with what stands beside the
+// table: operating status, ids of neighbours. One query per answer, whatever the answer is made of.
+import { getTableName } from 'drizzle-orm';
+import type { Pool } from 'pg';
+import type { ObjectKind } from '../../domain/load-balancer/state.ts';
+import type {
+  HealthMonitorView,
+  ListenerView,
+  LoadBalancerTreeView,
+  LoadBalancerView,
+  MemberView,
+  PoolStatusView,
+  PoolTreeView,
+  PoolView,
+  StatusTreeView,
+  StatusView,
+  Views,
+} from '../../domain/views.ts';
+import { projections } from '../schema/projections.ts';
+import { type JsonRow, viewOf } from './view.ts';
+
+const tables: Readonly<Record<ObjectKind, string>> = {
+  loadBalancer: getTableName(projections.loadBalancers),
+  listener: getTableName(projections.listeners),
+  pool: getTableName(projections.pools),
+  member: getTableName(projections.members),
+  healthMonitor: getTableName(projections.healthMonitors),
+};
+
+const ids = (table: string, where: string) =>
+  `(select coalesce(jsonb_agg(c.id order by c.position), '[]') from ${table} c where ${where})`;
+
+/** Columns of a view that its own table does not have. */
+const besides: Readonly<Record<ObjectKind, string>> = {
+  loadBalancer: `'listeners', ${ids('listeners', 'c.load_balancer_id = t.id')}, 'pools', ${ids('pools', 'c.load_balancer_id = t.id')}`,
+  listener: '',
+  pool: `'listeners', ${ids('listeners', 'c.load_balancer_id = t.load_balancer_id and c.default_pool_id = t.id')},
+    'members', ${ids('members', 'c.pool_id = t.id')},
+    'health_monitor_id', (select c.id from health_monitors c where c.load_balancer_id = t.load_balancer_id and c.pool_id = t.id)`,
+  member: '',
+  healthMonitor: '',
+};
+
+/** What an object is as long as no heartbeat has told. */
+const untold: Readonly<Record<ObjectKind, string>> = {
+  loadBalancer: `'OFFLINE'`,
+  listener: `'OFFLINE'`,
+  pool: `'OFFLINE'`,
+  member: `case when exists (select 1 from health_monitors h where h.load_balancer_id = t.load_balancer_id and h.pool_id = t.pool_id)
+      then 'OFFLINE' else 'NO_MONITOR' end`,
+  healthMonitor: `'OFFLINE'`,
+};
+
+/** `t` is the object. */
+function select(kind: ObjectKind, where: string): string {
+  const more = besides[kind] === '' ? '' : `, ${besides[kind]}`;
+  return `select '${kind}' as kind,
+    to_jsonb(t) || jsonb_build_object('operating_status', coalesce(o.status, ${untold[kind]})${more}) as row
+    from ${tables[kind]} t left join operating_statuses o on o.object_id = t.id where ${where}`;
+}
+
+interface Selected {
+  readonly kind: ObjectKind;
+  readonly row: JsonRow;
+}
+
+/** An object; undefined when it is not there, or deleted. */
+export async function findObject<K extends ObjectKind>(pool: Pool, kind: K, id: string): Promise<Views[K] | undefined> {
+  const text = select(kind, 't.id = $1');
+  const { rows } = await pool.query<Selected>({ name: `find_${kind}`, text, values: [id] });
+  return rows[0] === undefined ? undefined : (viewOf(rows[0].row) as unknown as Views[K]);
+}
+
+/** The load balancer that an object belongs to; undefined when the object is not there. */
+export async function loadBalancerOf(
+  pool: Pool,
+  kind: Exclude<ObjectKind, 'loadBalancer'>,
+  id: string,
+): Promise<{ readonly loadBalancerId: string; readonly poolId: string | null } | undefined> {
+  const poolId = kind === 'member' || kind === 'healthMonitor' ? 'pool_id' : 'null::uuid';
+  const text = `select load_balancer_id, ${poolId} as pool_id from ${tables[kind]} where id = $1`;
+  const { rows } = await pool.query<{ load_balancer_id: string; pool_id: string | null }>(text, [id]);
+  return rows[0] && { loadBalancerId: rows[0].load_balancer_id, poolId: rows[0].pool_id };
+}
+
+export interface ListQuery {
+  /** Only objects with this value; null for all. */
+  readonly within: { readonly column: 'project_id' | 'load_balancer_id' | 'pool_id'; readonly value: string } | null;
+  readonly limit: number;
+  /** Id of the last object of the page before. One that is gone begins from the start. */
+  readonly marker: string | null;
+}
+
+/** A page, oldest first. */
+export async function listObjects<K extends ObjectKind>(
+  pool: Pool,
+  kind: K,
+  { within, limit, marker }: ListQuery,
+): Promise<readonly Views[K][]> {
+  const conditions = ['true'];
+  const values: unknown[] = [limit];
+  if (within !== null) conditions.push(`t.${within.column} = $${values.push(within.value)}`);
+  if (marker !== null) {
+    conditions.push(
+      `(t.created_at, t.id) > (select m.created_at, m.id from ${tables[kind]} m where m.id = $${values.push(marker)})`,
+    );
+  }
+  const text = `${select(kind, conditions.join(' and '))} order by t.created_at, t.id limit $1`;
+  const { rows } = await pool.query<Selected>(text, values);
+  return rows.map(({ row }) => viewOf(row) as unknown as Views[K]);
+}
+
+/** Every object of a load balancer; `loadBalancer` is undefined when there is none of that id. */
+interface Everything {
+  readonly loadBalancer: LoadBalancerView | undefined;
+  readonly listeners: readonly ListenerView[];
+  readonly pools: readonly PoolView[];
+  readonly members: readonly MemberView[];
+  readonly healthMonitors: readonly HealthMonitorView[];
+}
+
+const everythingSql = [
+  select('loadBalancer', 't.id = $1'),
+  ...(['listener', 'pool', 'member', 'healthMonitor'] as const).map((kind) => select(kind, 't.load_balancer_id = $1')),
+].join('\nunion all ');
+
+async function everythingOf(pool: Pool, loadBalancerId: string): Promise<Everything> {
+  const { rows } = await pool.query<Selected>({ name: 'everything', text: everythingSql, values: [loadBalancerId] });
+  const ordered = rows.toSorted((a, b) => Number(a.row['position'] ?? 0) - Number(b.row['position'] ?? 0));
+  const of = <K extends ObjectKind>(kind: K) =>
+    ordered.filter((row) => row.kind === kind).map(({ row }) => viewOf(row) as unknown as Views[K]);
+  return {
+    loadBalancer: of('loadBalancer')[0],
+    listeners: of('listener'),
+    pools: of('pool'),
+    members: of('member'),
+    healthMonitors: of('healthMonitor'),
+  };
+}
+
+/** A load balancer with everything in it; undefined when it is not there. */
+export async function loadBalancerTree(pool: Pool, id: string): Promise<LoadBalancerTreeView | undefined> {
+  const { loadBalancer, listeners, pools, members, healthMonitors } = await everythingOf(pool, id);
+  if (loadBalancer === undefined) return undefined;
+  const trees = pools.map(
+    ({ healthMonitorId, ...view }): PoolTreeView => ({
+      ...view,
+      members: members.filter((member) => member.poolId === view.id),
+      healthMonitor: healthMonitors.find((monitor) => monitor.id === healthMonitorId) ?? null,
+    }),
+  );
+  return { ...loadBalancer, listeners, pools: trees };
+}
+
+/** Statuses of a load balancer and what its listeners lead to; undefined when it is not there. */
+export async function statusTree(pool: Pool, id: string): Promise<StatusTreeView | undefined> {
+  const tree = await loadBalancerTree(pool, id);
+  if (tree === undefined) return undefined;
+  const pools = new Map(tree.pools.map((view) => [view.id as string, poolStatus(view)]));
+  return {
+    ...statusOf(tree),
+    listeners: tree.listeners.map((listener) => {
+      const status = listener.defaultPoolId === null ? undefined : pools.get(listener.defaultPoolId);
+      return { ...statusOf(listener), pools: status === undefined ? [] : [status] };
+    }),
+  };
+}
+
+function poolStatus(view: PoolTreeView): PoolStatusView {
+  const { healthMonitor } = view;
+  return {
+    ...statusOf(view),
+    healthMonitor: healthMonitor === null ? null : { ...statusOf(healthMonitor), type: healthMonitor.type },
+    members: view.members.map((member) => {
+      const { address, protocolPort } = member;
+      return { ...statusOf(member), address, protocolPort };
+    }),
+  };
+}
+
+function statusOf({ id, name, provisioningStatus, operatingStatus }: StatusView): StatusView {
+  return { id, name, provisioningStatus, operatingStatus };
+}

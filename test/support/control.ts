@@ -1,0 +1,71 @@
+// A control server on a test node, with a client on it: the command channel as programs see it.
+import { pino } from 'pino';
+import { Registry } from 'prom-client';
+import { channelPorts } from '../../src/actors/channels/ports.ts';
+import { StatusFeed } from '../../src/actors/channels/status-feed.ts';
+import { type CommandClient, connectCommandChannel } from '../../src/channels/command/client.ts';
+import { commandHandlers } from '../../src/channels/command/handlers.ts';
+import type { CommandHandlers } from '../../src/channels/command/methods.ts';
+import { startControlServer } from '../../src/channels/control-server.ts';
+import { inspectHandlers } from '../../src/channels/inspect/methods.ts';
+import type { EndpointLimits } from '../../src/channels/rpc/endpoint.ts';
+import { readsOf } from '../../src/db/repositories/reads.ts';
+import type { TestNode } from './tree.ts';
+import type { FakeWorld } from './fake-drivers.ts';
+
+export interface TestControl {
+  readonly port: number;
+  readonly url: string;
+  readonly inspectUrl: string;
+  readonly token: string;
+  readonly feed: StatusFeed;
+  connect(): Promise<CommandClient>;
+  close(): Promise<void>;
+}
+
+export interface TestControlOptions {
+  readonly limits?: Partial<EndpointLimits>;
+  /** Instead of the real ones. */
+  readonly handlers?: Partial<CommandHandlers>;
+  readonly token?: string | null;
+}
+
+export async function startTestControl(
+  node: TestNode,
+  world: FakeWorld,
+  { limits, handlers, token = 'secret-of-the-test' }: TestControlOptions = {},
+): Promise<TestControl> {
+  const { actors, ...ports } = channelPorts(node.tree);
+  const reads = readsOf(node.pool);
+  const feed = new StatusFeed(node.tree.loadBalancers);
+  const info = { name: 'amphitheatre', version: 'test', nodeId: 'node', driver: 'fake' } as const;
+  const server = await startControlServer({
+    host: '127.0.0.1',
+    port: 0,
+    token: token ?? undefined,
+    command: { ...commandHandlers({ ...ports, network: world.network, reads, feed, info }), ...handlers },
+    inspect: inspectHandlers({ actors, reads }),
+    limits,
+    metrics: new Registry(),
+    unready: async () => [],
+    log: pino({ level: process.env['AMPHI_TEST_LOG'] ?? 'silent' }),
+  });
+  const clients: CommandClient[] = [];
+  const url = `ws://127.0.0.1:${server.port}/command`;
+  return {
+    port: server.port,
+    url,
+    inspectUrl: `ws://127.0.0.1:${server.port}/inspect`,
+    token: token ?? '',
+    feed,
+    connect: async () => {
+      const client = await connectCommandChannel({ url, token: token ?? undefined });
+      clients.push(client);
+      return client;
+    },
+    close: async () => {
+      await Promise.all(clients.map((client) => client.close()));
+      await server.close();
+    },
+  };
+}
