@@ -42,6 +42,7 @@ import { localNetwork } from './drivers/network/local/driver.ts';
 import { noopNetwork } from './drivers/network/noop/driver.ts';
 import { WorldClient } from './drivers/noop-world/client.ts';
 import { startNoopWorld } from './drivers/noop-world/start.ts';
+import { serveControl } from './serve-control.ts';
 
 export const version = '0.1.0';
 
@@ -186,7 +187,22 @@ async function startParts(config: Config, log: Logger, started: Started): Promis
     });
     return purged.entries + purged.commands + purged.entities;
   }, purgeIntervalMs);
-  const ports = { api: null, control: 0, heartbeat: heartbeatPort };
+  const control = await serveControl({
+    host: config.control.host,
+    port: config.control.port,
+    token: secretIn(dataDir, 'control.token'),
+    limits: config.command,
+    tree,
+    pool,
+    journal,
+    ownership,
+    network: drivers.network,
+    info: { name: 'amphitheatre', version, nodeId: id, driver: config.driver },
+    heartbeats: () => outcomesOf(closeReceiver.counters),
+    log,
+  });
+  started.add(() => control.close());
+  const ports = { api: null, control: control.port, heartbeat: heartbeatPort };
   writeRunFile(dataDir, { pid: process.pid, apiPort: null, controlPort: ports.control, heartbeatPort, databaseUrl });
   started.add(() => removeRunFile(dataDir, process.pid));
   return { id, deploymentId, ports, databaseUrl, tree, stop: () => started.stop(log) };
@@ -270,6 +286,10 @@ async function openDrivers(
       }),
     };
   }
+}
+
+function outcomesOf({ received: _, ...outcomes }: HeartbeatReceiver['counters']): Readonly<Record<string, number>> {
+  return outcomes;
 }
 
 const heartbeatPortFile = 'heartbeat.port';

@@ -8,11 +8,11 @@ export interface Readings {
     readonly byKind: ReadonlyMap<string, number>;
     readonly deadLetters: number;
     readonly restarts: number;
+    /** Steps that failed since the start, by kind of entity. */
+    readonly stepFailures: Readonly<Record<string, number>>;
   };
   /** Heartbeats by what became of them: `accepted`, or why they were dropped. */
   readonly heartbeats: () => Readonly<Record<string, number>>;
-  /** Steps that failed, by kind of entity. */
-  readonly stepFailures: () => Readonly<Record<string, number>>;
 }
 
 export function metricsOf(readings: Readings): Registry {
@@ -40,7 +40,7 @@ export function metricsOf(readings: Readings): Registry {
   });
   now(registry, 'amphi_live_actor_restarts', 'Restarts of the actors in memory.', () => readings.actors().restarts);
   totals(registry, 'amphi_heartbeats_total', 'Heartbeats by what became of them.', 'outcome', readings.heartbeats);
-  totals(registry, 'amphi_step_failures_total', 'Steps that failed.', 'kind', readings.stepFailures);
+  totals(registry, 'amphi_step_failures_total', 'Steps that failed.', 'kind', () => readings.actors().stepFailures);
   return registry;
 }
 

@@ -37,7 +37,7 @@ export async function startTestControl(
 ): Promise<TestControl> {
   const { actors, ...ports } = channelPorts(node.tree);
   const reads = readsOf(node.pool);
-  const feed = new StatusFeed(node.tree.loadBalancers);
+  const feed = new StatusFeed(node.tree);
   const info = { name: 'amphitheatre', version: 'test', nodeId: 'node', driver: 'fake' } as const;
   const server = await startControlServer({
     host: '127.0.0.1',

@@ -1,5 +1,7 @@
 // What channels may see of the tree: load balancers to command, the pool of spares, and live actors.
+import type { EntityKind } from '../../domain/entity.ts';
 import type { LoadBalancerCommand } from '../../domain/load-balancer/commands.ts';
+import type { StepsState } from '../../domain/step.ts';
 import type { ActorView, DeadLetterView, SparesPoolView } from '../../domain/views.ts';
 import type { CommandIdentity } from '../runtime/entity.ts';
 import type { ActorRecord } from '../runtime/registry.ts';
@@ -13,6 +15,7 @@ export interface ActorDetails extends ActorView {
 }
 
 export function channelPorts(tree: Tree) {
+  const stepFailures = countStepFailures(tree);
   return {
     loadBalancers: {
       ask: (id: string, command: LoadBalancerCommand, signal: AbortSignal, key: CommandIdentity) =>
@@ -33,6 +36,7 @@ export function channelPorts(tree: Tree) {
         await (branch === 'amphorae/amphora' ? tree.amphorae : tree.loadBalancers).restart(id);
         return true;
       },
+      counts: () => ({ ...countsOf(tree), stepFailures }),
       deadLetters: (): readonly DeadLetterView[] =>
         tree.registry.deadLetters().map((letter) => ({ ...letter, at: isoTime(letter.at) })),
     },
@@ -44,6 +48,31 @@ async function sparesView(tree: Tree, signal: AbortSignal): Promise<SparesPoolVi
   if (spares === undefined) return undefined;
   const view = await ask<SparesView>((replyTo) => spares.tell({ type: 'view', replyTo }), signal);
   return { ...view, notBefore: view.notBefore === null ? null : isoTime(view.notBefore) };
+}
+
+/** Counts failures of steps from now on, by kind of entity. */
+function countStepFailures({ loadBalancers, amphorae }: Tree): Readonly<Record<EntityKind, number>> {
+  const counts = { loadBalancer: 0, amphora: 0 };
+  const count = (kind: EntityKind, before: StepsState | undefined, after: StepsState) => {
+    if (before?.retries === after.retries) return;
+    for (const [key, { failures }] of Object.entries(after.retries)) {
+      if (failures > (before?.retries[key]?.failures ?? 0)) counts[kind]++;
+    }
+  };
+  loadBalancers.onChange((_, before, after) => count('loadBalancer', before?.steps, after.steps));
+  amphorae.onChange((_, before, after) => count('amphora', before?.steps, after.steps));
+  return counts;
+}
+
+/** Numbers for metrics. */
+function countsOf({ registry }: Tree) {
+  const byKind = new Map<string, number>();
+  let restarts = 0;
+  for (const record of registry.all()) {
+    byKind.set(record.kind, (byKind.get(record.kind) ?? 0) + 1);
+    restarts += record.restarts;
+  }
+  return { byKind, restarts, deadLetters: registry.deadLetterCount };
 }
 
 function actorView({ path, kind, pending, processed, restarts, ...record }: ActorRecord): ActorView {

@@ -1,35 +1,38 @@
-// Changes of statuses, for those who want to hear of them. Provisioning statuses follow from the entities of this node;
-// operating statuses are told by whoever judges heartbeats.
-import type { ObjectId } from '../../domain/ids.ts';
+// Changes of statuses, for those who want to hear of them: provisioning statuses as entities of this node change,
+// operating statuses as heartbeats tell. While nobody listens it does nothing.
+import type { LoadBalancerId, ObjectId } from '../../domain/ids.ts';
 import type { LoadBalancerState, ObjectKind } from '../../domain/load-balancer/state.ts';
 import { provisioningStatuses } from '../../domain/load-balancer/statuses.ts';
 import type { OperatingStatus, ProvisioningStatus } from '../../domain/statuses.ts';
 import type { StatusChange } from '../../domain/views.ts';
-
-/** A new operating status of an object of a load balancer. */
-export interface OperatingStatusChange {
-  readonly objectId: ObjectId;
-  readonly status: OperatingStatus;
-}
+import type { OperatingChange } from '../health-watchdog/operating-statuses.ts';
 
 type Listener = (change: StatusChange) => void;
 
-interface LoadBalancersOfTree {
-  onChange(listener: (id: string, before: LoadBalancerState | undefined, after: LoadBalancerState) => void): () => void;
-  read<T>(id: string, read: (state: LoadBalancerState | undefined) => T): Promise<T>;
+/** The parts of the tree that know. */
+export interface StatusSources {
+  readonly loadBalancers: {
+    onChange(
+      listener: (id: string, before: LoadBalancerState | undefined, after: LoadBalancerState) => void,
+    ): () => void;
+    read<T>(id: string, read: (state: LoadBalancerState | undefined) => T): Promise<T>;
+  };
+  readonly operating: {
+    onChange(listener: (changes: readonly OperatingChange[]) => void): () => void;
+    get(loadBalancerId: LoadBalancerId): ReadonlyMap<ObjectId, OperatingStatus> | undefined;
+  };
 }
 
 export class StatusFeed {
   readonly #listeners = new Map<Listener, string | undefined>();
-  /** By object, as long as its load balancer is known. */
-  readonly #operating = new Map<string, OperatingStatus>();
-  readonly #loadBalancers: LoadBalancersOfTree;
+  readonly #sources: StatusSources;
   readonly #now: () => number;
 
-  constructor(loadBalancers: LoadBalancersOfTree, now: () => number = Date.now) {
-    this.#loadBalancers = loadBalancers;
+  constructor(sources: StatusSources, now: () => number = Date.now) {
+    this.#sources = sources;
     this.#now = now;
-    loadBalancers.onChange((id, before, after) => this.#onChange(id, before, after));
+    sources.loadBalancers.onChange((id, before, after) => this.#onChange(id as LoadBalancerId, before, after));
+    sources.operating.onChange((changes) => this.#onOperatingChanges(changes));
   }
 
   /** Calls back for each change from now on, of one load balancer or of all. Returns how to stop that. */
@@ -38,45 +41,44 @@ export class StatusFeed {
     return () => this.#listeners.delete(listener);
   }
 
-  /** What is known from before this process; tells nobody. */
-  learn(changes: readonly OperatingStatusChange[]): void {
-    for (const { objectId, status } of changes) this.#operating.set(objectId, status);
-  }
-
-  /** To be called after the new statuses are in the table. */
-  async operatingStatusesChanged(loadBalancerId: string, changes: readonly OperatingStatusChange[]): Promise<void> {
-    this.learn(changes);
-    if (!this.#isHeard(loadBalancerId)) return;
-    const objects = await this.#loadBalancers.read(loadBalancerId, (state) =>
-      state === undefined ? undefined : { kinds: kindsOf(state), statuses: provisioningStatuses(state) },
-    );
-    for (const { objectId } of changes) {
-      const kind = objects?.kinds.get(objectId);
-      const status = objects?.statuses.get(objectId);
-      if (kind !== undefined && status !== undefined) this.#tell(loadBalancerId, objectId, kind, status);
+  #onOperatingChanges(changes: readonly OperatingChange[]): void {
+    for (const id of new Set(changes.map((change) => change.loadBalancerId))) {
+      if (!this.#isHeard(id)) continue;
+      const ours = changes.filter((change) => change.loadBalancerId === id);
+      void this.#sources.loadBalancers.read(id, (state) => {
+        if (state === undefined) return;
+        const provisioning = provisioningStatuses(state);
+        for (const { objectId } of ours) {
+          const kind = state.objects[objectId]?.kind;
+          const status = provisioning.get(objectId);
+          if (kind !== undefined && status !== undefined) this.#tell(id, objectId, kind, status);
+        }
+      });
     }
   }
 
-  #onChange(id: string, before: LoadBalancerState | undefined, after: LoadBalancerState): void {
-    if (this.#isHeard(id)) {
-      const old = before === undefined ? new Map<ObjectId, ProvisioningStatus>() : provisioningStatuses(before);
-      const now = provisioningStatuses(after);
-      for (const [objectId, kind] of new Map([...(before === undefined ? [] : kindsOf(before)), ...kindsOf(after)])) {
-        const status = after.deletion === 'done' ? 'DELETED' : (now.get(objectId) ?? 'DELETED');
-        if (status !== old.get(objectId)) this.#tell(id, objectId, kind, status);
-      }
-    }
-    for (const objectId of Object.keys(before?.objects ?? {})) {
-      if (after.deletion === 'done' || !(objectId in after.objects)) this.#operating.delete(objectId);
+  #onChange(id: LoadBalancerId, before: LoadBalancerState | undefined, after: LoadBalancerState): void {
+    if (!this.#isHeard(id)) return;
+    const old = before === undefined ? undefined : provisioningStatuses(before);
+    const now = provisioningStatuses(after);
+    for (const [objectId, kind] of new Map([...kindsOf(before), ...kindsOf(after)])) {
+      const status = after.deletion === 'done' ? 'DELETED' : (now.get(objectId) ?? 'DELETED');
+      if (status !== old?.get(objectId)) this.#tell(id, objectId, kind, status);
     }
   }
 
   #isHeard(loadBalancerId: string): boolean {
-    return [...this.#listeners.values()].some((wanted) => wanted === undefined || wanted === loadBalancerId);
+    for (const wanted of this.#listeners.values()) if (wanted === undefined || wanted === loadBalancerId) return true;
+    return false;
   }
 
-  #tell(loadBalancerId: string, objectId: ObjectId, kind: ObjectKind, provisioningStatus: ProvisioningStatus): void {
-    const operatingStatus = this.#operating.get(objectId) ?? 'OFFLINE';
+  #tell(
+    loadBalancerId: LoadBalancerId,
+    objectId: ObjectId,
+    kind: ObjectKind,
+    provisioningStatus: ProvisioningStatus,
+  ): void {
+    const operatingStatus = this.#sources.operating.get(loadBalancerId)?.get(objectId) ?? 'OFFLINE';
     const at = new Date(this.#now()).toISOString();
     const change = { objectId, kind, loadBalancerId, provisioningStatus, operatingStatus, at };
     for (const [listener, wanted] of this.#listeners) {
@@ -85,6 +87,6 @@ export class StatusFeed {
   }
 }
 
-function kindsOf(state: LoadBalancerState): ReadonlyMap<ObjectId, ObjectKind> {
-  return new Map(Object.values(state.objects).map(({ id, kind }) => [id, kind]));
+function kindsOf(state: LoadBalancerState | undefined): ReadonlyMap<ObjectId, ObjectKind> {
+  return new Map(Object.values(state?.objects ?? {}).map(({ id, kind }) => [id, kind]));
 }

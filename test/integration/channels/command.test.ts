@@ -119,7 +119,8 @@ describe('a load balancer over the command channel', () => {
       describe: 'the news that it is ACTIVE',
     });
     expect(seen[0]).toMatchObject({ objectId: id, kind: 'loadBalancer', provisioningStatus: 'PENDING_CREATE' });
-    await control.feed.operatingStatusesChanged(id, [{ objectId: id as never, status: 'ONLINE' }]);
+    const [amphora] = (await client.call('amphora.list', { loadBalancerId: id })).items;
+    node.tree.onHeartbeat({ id: amphora?.id ?? '', seq: 1, listeners: {}, pools: {}, ver: 3 });
     await waitFor(() => seen.at(-1)?.operatingStatus === 'ONLINE', { describe: 'the news that it is ONLINE' });
     await client.call('status.unsubscribe');
     const count = seen.length;

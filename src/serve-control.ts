@@ -1,0 +1,64 @@
+// The part of the composition root that opens a node to programs and operators: channels on the tree and the tables.
+import type { Pool } from 'pg';
+import type { Logger } from 'pino';
+import { channelPorts } from './actors/channels/ports.ts';
+import { StatusFeed } from './actors/channels/status-feed.ts';
+import type { Ownership } from './actors/runtime/ownership.ts';
+import type { Tree } from './actors/tree.ts';
+import { commandHandlers } from './channels/command/handlers.ts';
+import type { ServerInfo } from './channels/command/methods.ts';
+import { type ControlServer, startControlServer } from './channels/control-server.ts';
+import { inspectHandlers } from './channels/inspect/methods.ts';
+import { metricsOf } from './channels/metrics.ts';
+import type { EndpointLimits } from './channels/rpc/endpoint.ts';
+import type { Journal } from './db/journal.ts';
+import { readsOf } from './db/repositories/reads.ts';
+import type { NetworkDriver } from './drivers/network/driver.ts';
+
+export interface ServeControl {
+  readonly host: string;
+  readonly port: number;
+  /** What clients must show; undefined lets everybody on this machine in. */
+  readonly token: string | undefined;
+  readonly limits?: Partial<EndpointLimits> | undefined;
+  readonly tree: Tree;
+  readonly pool: Pool;
+  readonly journal: Journal;
+  readonly ownership: Ownership;
+  readonly network: NetworkDriver;
+  readonly info: ServerInfo;
+  /** Heartbeats by what became of them: accepted, or why they were dropped. */
+  readonly heartbeats: () => Readonly<Record<string, number>>;
+  readonly log: Logger;
+}
+
+/** @throws ControlServerError when the address cannot be listened on, or must not without a token */
+export function serveControl(options: ServeControl): Promise<ControlServer> {
+  const { host, port, token, limits, tree, pool, ownership, network, info, log } = options;
+  const { actors, ...ports } = channelPorts(tree);
+  const reads = readsOf(pool);
+  const feed = new StatusFeed(tree);
+  return startControlServer({
+    host,
+    port,
+    token,
+    limits,
+    command: commandHandlers({ ...ports, network, reads, feed, info }),
+    inspect: inspectHandlers({ actors, reads }),
+    metrics: metricsOf({
+      journal: () => ({ ...options.journal.counters, backlog: options.journal.backlog }),
+      actors: actors.counts,
+      heartbeats: () => ({ ...options.heartbeats(), unknownAmphora: tree.unknownHeartbeats }),
+    }),
+    unready: async () => {
+      const reasons: string[] = [];
+      if (!ownership.isConnected) reasons.push('this node has no session with the database');
+      else if (ownership.ownedShards === 0) reasons.push('this node owns no shards');
+      await pool
+        .query('select 1')
+        .catch((error: Error) => reasons.push(`the database does not answer: ${error.message}`));
+      return reasons;
+    },
+    log,
+  });
+}
