@@ -25,6 +25,8 @@ export type LoadBalancerEvent =
     }
   | { readonly type: 'objectsChanged'; readonly at: number; readonly changes: readonly ObjectChange[] }
   | { readonly type: 'deletionRequested'; readonly at: number }
+  /** Whatever has failed is tried again at once. */
+  | { readonly type: 'failoverRequested'; readonly at: number }
   | { readonly type: 'vipAllocated'; readonly at: number; readonly portId: string; readonly address: string }
   | { readonly type: 'vipTaken'; readonly at: number; readonly address: string }
   | {

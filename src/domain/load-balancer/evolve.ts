@@ -35,6 +35,8 @@ function evolveExisting(state: LoadBalancerState, event: LoadBalancerEvent): Loa
       return changeObjects(state, event.changes, event.at);
     case 'deletionRequested':
       return { ...state, deletion: 'requested', steps: forgetFailures(state.steps, () => true) };
+    case 'failoverRequested':
+      return { ...state, steps: forgetFailures(state.steps, () => true) };
     case 'vipAllocated': {
       const port = { portId: event.portId, address: event.address };
       return { ...state, vip: { ...state.vip, port }, steps: endStep(state.steps, stepKeys.vip) };
@@ -92,7 +94,7 @@ function changeObjects(state: LoadBalancerState, changes: readonly ObjectChange[
       objects[change.id] = changedObject(before, change, generation, base, at);
     }
   }
-  return { ...base, objects, generation, nextOrder, steps: forgetFailures(base.steps, stepKeys.isDeploy) };
+  return { ...base, objects, generation, nextOrder, steps: forgetFailures(base.steps, () => true) };
 }
 
 function newObject(change: ObjectChange, generation: number, order: number, at: number): LbObject {
