@@ -106,7 +106,7 @@ async function startParts(config: Config, log: Logger, started: Started): Promis
       `another amphi (pid ${other.pid}) runs with dataDir ${dataDir}: stop it with \`amphi down\``,
     );
   }
-  const databaseUrl = await openDatabase(config, log, started);
+  const { url: databaseUrl, revive } = await openDatabase(config, log, started);
   const pool = new pg.Pool({
     connectionString: databaseUrl,
     max: config.database.poolSize,
@@ -122,7 +122,10 @@ async function startParts(config: Config, log: Logger, started: Started): Promis
     nodeId: id,
     leaseMs,
     log,
-    openSession: () => OwnershipSession.open(databaseUrl, { id, roles: config.roles, version, address: null, leaseMs }),
+    openSession: async () => {
+      await revive();
+      return OwnershipSession.open(databaseUrl, { id, roles: config.roles, version, address: null, leaseMs });
+    },
     onGained: (shards) => void resumeDue(shards),
     onLost: () => tree.dropForeign(),
   });
@@ -216,16 +219,40 @@ async function startParts(config: Config, log: Logger, started: Started): Promis
   }
 }
 
-async function openDatabase(config: Config, log: Logger, started: Started): Promise<string> {
-  const given = config.database.url;
-  const url = given ?? (await embedded());
-  await migrate(url);
-  return url;
+interface Database {
+  readonly url: string;
+  /** Starts the embedded server again when it has died; nothing to do for a server that others run. */
+  readonly revive: () => Promise<void>;
+}
 
-  async function embedded(): Promise<string> {
-    const server = await startEmbeddedPostgres({ dataDir: config.dataDir, log: (line) => log.debug(line) });
-    started.add(() => server.stop('fast'));
-    return server.url;
+async function openDatabase(config: Config, log: Logger, started: Started): Promise<Database> {
+  const given = config.database.url;
+  const database = given === undefined ? await openEmbedded(config.dataDir, log, started) : { url: given, revive };
+  await migrate(database.url);
+  return database;
+
+  async function revive(): Promise<void> {}
+}
+
+async function openEmbedded(dataDir: string, log: Logger, started: Started): Promise<Database> {
+  const start = (port: number) => startEmbeddedPostgres({ dataDir, port, log: (line) => log.debug(line) });
+  let server = await start(0);
+  started.add(() => server.stop('fast'));
+  const { url } = server;
+  const revive = async () => {
+    if (isAlive(server.pid)) return;
+    log.warn({ pid: server.pid }, 'the embedded PostgreSQL has died: it is started again');
+    server = await start(Number(new URL(url).port));
+  };
+  return { url, revive };
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
   }
 }
 
