@@ -1,5 +1,6 @@
 // A durable entity on nact's spawnPersistent. Glue: it receives, asks the domain what that means, has it written,
 // answers, and starts the steps that are due. There is no decision in it.
+import { setTimeout as wait } from 'node:timers/promises';
 import { dispatch, spawnPersistent, stop } from 'nact';
 import {
   AppendRejectedError,
@@ -88,6 +89,9 @@ interface Context {
   readonly persist: Persist;
 }
 
+const firstUnknownPauseMs = 20;
+const longestUnknownPauseMs = 2_000;
+
 export function spawnEntity<E extends Entity>(
   parent: NactRef,
   id: string,
@@ -104,6 +108,8 @@ class EntityActor<E extends Entity> implements LiveEntity<E> {
   readonly #ref: NactRef;
   readonly #with: EntitySurroundings<E>;
   readonly #crashes: number[] = [];
+  /** Writes in a row whose outcome is not known. */
+  #unknowns = 0;
   #current: Current<E> = nothing();
   #isStopped = false;
 
@@ -302,6 +308,7 @@ class EntityActor<E extends Entity> implements LiveEntity<E> {
     const writing: Writing = { entry, result: undefined };
     await persist({ seq: entry.seq, events: entry.events }, [], writing);
     if (writing.result === undefined) throw new Error('the journal gave no result');
+    this.#unknowns = 0;
     return writing.result;
   }
 
@@ -337,36 +344,40 @@ class EntityActor<E extends Entity> implements LiveEntity<E> {
     if (message !== undefined && !isReplay) end(this.record);
     this.steps.clear();
     if (fault instanceof StaleEpochError) {
+      this.#answerInstead(message, { type: 'busy', retryAfterMs: 500 });
       this.#with.onEnd(this.#id, 'stale');
       return ctx.stop;
     }
-    if (fault instanceof OutcomeUnknownError || fault instanceof SequenceConflictError) {
-      // Recover first, then take the message up again: a command is known by its id, a step's end by its run.
+    if (fault instanceof OutcomeUnknownError) {
+      // The database's fault: it costs no budget, but a database that can be read and not written must not be pestered.
       this.record.lastError = { message: fault.message, at: Date.now() };
-      const verdict =
-        fault instanceof OutcomeUnknownError
-          ? 'restart'
-          : await pause(this.record, this.#crashes, fault, undefined, this.#with.log, message);
-      if (verdict === 'restart') {
-        if (message !== undefined) this.tell(message as EntityMessage<E>);
-        this.tell({ type: 'wake' });
-        return ctx.reset;
-      }
+      await wait(Math.min(longestUnknownPauseMs, firstUnknownPauseMs * 2 ** Math.min(this.#unknowns++, 10)));
+      return this.#takeUpAgain(message, ctx);
     }
     // A journal that cannot be replayed today cannot be replayed in a second either.
     const verdict = isReplay
       ? 'giveUp'
       : await pause(this.record, this.#crashes, fault, undefined, this.#with.log, message);
-    if ((message as EntityMessage<E> | undefined)?.type === 'command') {
-      const { replyTo } = message as Extract<EntityMessage<E>, { type: 'command' }>;
-      replyTo.tell({ type: 'faulted', reason: fault.message });
-    }
+    if (verdict === 'restart' && fault instanceof SequenceConflictError) return this.#takeUpAgain(message, ctx);
+    this.#answerInstead(message, { type: 'faulted', reason: fault.message });
     if (verdict === 'restart') {
       this.tell({ type: 'wake' });
       return ctx.reset;
     }
     this.#with.onEnd(this.#id, { fault });
     return ctx.stop;
+  }
+
+  /** Recovers, then handles the message anew: a command is known by its id, a step's end by its run. */
+  #takeUpAgain(message: unknown, ctx: { readonly reset: NactVerdict }): NactVerdict {
+    if (message !== undefined) this.tell(message as EntityMessage<E>);
+    this.tell({ type: 'wake' });
+    return ctx.reset;
+  }
+
+  #answerInstead(message: unknown, reply: CommandReply<E['answer']>): void {
+    const command = message as EntityMessage<E> | undefined;
+    if (command?.type === 'command') command.replyTo.tell(reply);
   }
 }
 

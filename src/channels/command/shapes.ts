@@ -98,8 +98,8 @@ const domainName = textLike(
 export const healthMonitorShape = shape<HealthMonitorAttributes>({
   ...named,
   type: fixed(required(oneOf(['HTTP', 'TCP']), 'How members are checked.')),
-  delay: required(wholeNumber({ min: 1, max: 86_400 }), 'Seconds between two checks.'),
-  timeout: required(wholeNumber({ min: 0, max: 86_400 }), 'Seconds a check may take.'),
+  delay: required(wholeNumber({ min: 1, max: 2_147_483_647 }), 'Seconds between two checks.'),
+  timeout: required(wholeNumber({ min: 0, max: 2_147_483_647 }), 'Seconds a check may take.'),
   maxRetries: required(wholeNumber({ min: 1, max: 10 }), 'Successes before a member is ONLINE.'),
   maxRetriesDown: optional(wholeNumber({ min: 1, max: 10 }), 3, 'Failures before a member is ERROR.'),
   httpMethod: optional(

@@ -1,0 +1,5 @@
+// `npm run bench -- NAME …`: each benchmark prints one line of JSON.
+import { Command } from 'commander';
+import { createCommand } from './create.ts';
+
+await new Command('bench').addCommand(createCommand()).parseAsync();
