@@ -1,0 +1,33 @@
+// Finding objects for people: by id or by name, and all pages of a list.
+import type { CommandClient } from '../channels/command/client.ts';
+import type { Page } from '../channels/command/methods.ts';
+import { isUuid } from '../domain/ids.ts';
+import type { LoadBalancerView } from '../domain/views.ts';
+import { CliFailure } from './failure.ts';
+
+/** Every object of a list. */
+export async function allPages<T>(
+  page: (marker: { readonly marker?: string }) => Promise<Page<T>>,
+): Promise<readonly T[]> {
+  const all: T[] = [];
+  let marker: { readonly marker?: string } = {};
+  for (;;) {
+    const { items, next } = await page(marker);
+    all.push(...items);
+    if (next === null) return all;
+    marker = { marker: next };
+  }
+}
+
+/** The id, or the id of the one that has that name. @throws CliFailure when there is none or more than one */
+export async function loadBalancerIdOf(client: CommandClient, idOrName: string): Promise<string> {
+  if (isUuid(idOrName)) return idOrName;
+  const all = await allPages<LoadBalancerView>((marker) => client.call('loadBalancer.list', marker));
+  const named = all.filter((view) => view.name === idOrName);
+  const [found] = named;
+  if (found === undefined) throw new CliFailure(`there is no load balancer with the id or name ${idOrName}`);
+  if (named.length === 1) return found.id;
+  throw new CliFailure(
+    `${named.length} load balancers have the name ${idOrName}: ${named.map(({ id }) => id).join(', ')}`,
+  );
+}

@@ -1,0 +1,81 @@
+// From the short words of `lb create` to a request: `http:80`, `10.0.0.1:8080`, `http:/health`.
+import { readFileSync } from 'node:fs';
+import { InvalidArgumentError } from 'commander';
+import { parse } from 'yaml';
+import { CliFailure } from './failure.ts';
+
+export interface ListenerWish {
+  readonly protocol: 'HTTP' | 'TCP';
+  readonly protocolPort: number;
+}
+
+/** `http:80` or `tcp:5432`. */
+export function parseListener(text: string): ListenerWish {
+  const [, protocol = '', port = ''] = /^(http|tcp):(\d{1,5})$/i.exec(text) ?? [];
+  if (protocol === '') throw new InvalidArgumentError('expected http:<port> or tcp:<port>, such as http:80.');
+  return { protocol: protocol.toUpperCase() as 'HTTP' | 'TCP', protocolPort: Number(port) };
+}
+
+export interface MemberWish {
+  readonly address: string;
+  readonly protocolPort: number;
+  readonly weight?: number;
+}
+
+/** `10.0.0.1:8080`, `[2001:db8::1]:8080`, with `*5` behind for a weight. */
+export function parseMember(text: string): MemberWish {
+  const match = /^(?:\[([0-9a-f:.]+)\]|([\d.]+)):(\d{1,5})(?:\*(\d{1,3}))?$/i.exec(text);
+  if (match === null)
+    throw new InvalidArgumentError('expected <address>:<port>, such as 10.0.0.1:8080 or [2001:db8::1]:8080*5.');
+  const [, six, four, port, weight] = match;
+  const member = { address: six ?? four ?? '', protocolPort: Number(port) };
+  return weight === undefined ? member : { ...member, weight: Number(weight) };
+}
+
+export interface MonitorWish {
+  readonly type: 'HTTP' | 'TCP';
+  readonly urlPath?: string;
+}
+
+/** `http:/health`, `http` or `tcp`. */
+export function parseMonitor(text: string): MonitorWish {
+  const [, type = '', urlPath] = /^(http|tcp)(?::(\/.*))?$/i.exec(text) ?? [];
+  if (type === '' || (urlPath !== undefined && type.toLowerCase() === 'tcp')) {
+    throw new InvalidArgumentError('expected http:<path> such as http:/health, http, or tcp.');
+  }
+  const monitor = { type: type.toUpperCase() as 'HTTP' | 'TCP' };
+  return urlPath === undefined ? monitor : { ...monitor, urlPath };
+}
+
+export interface TreeWish {
+  readonly listener: readonly ListenerWish[];
+  readonly member: readonly MemberWish[];
+  readonly monitor: MonitorWish | undefined;
+  readonly algorithm: string;
+}
+
+/** One pool of all members, shared by all listeners. Nothing when there are neither. */
+export function treeOf({ listener, member, monitor, algorithm }: TreeWish): Readonly<Record<string, unknown>> {
+  const isPooled = member.length > 0 || monitor !== undefined;
+  if (!isPooled) return { listeners: listener };
+  const protocol = listener.every((wish) => wish.protocol === 'HTTP') ? 'HTTP' : 'TCP';
+  const healthMonitor = monitor && { delay: 5, timeout: 3, maxRetries: 2, ...monitor };
+  return {
+    listeners: listener.map((wish) => ({ ...wish, defaultPool: { name: 'members' } })),
+    pools: [{ name: 'members', protocol, lbAlgorithm: algorithm, members: member, healthMonitor }],
+  };
+}
+
+/** A request in YAML or JSON, as `loadBalancer.create` takes it. */
+export function readTreeFile(file: string): Readonly<Record<string, unknown>> {
+  let content: unknown;
+  try {
+    content = parse(readFileSync(file === '-' ? 0 : file, 'utf8'));
+  } catch (error) {
+    throw new CliFailure(`${file} cannot be read: ${(error as Error).message}`, error);
+  }
+  if (typeof content === 'object' && content !== null && !Array.isArray(content)) {
+    return content as Readonly<Record<string, unknown>>;
+  }
+  throw new CliFailure(`${file}: expected the attributes of a load balancer, such as "name: web"`);
+}

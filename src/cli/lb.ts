@@ -1,0 +1,301 @@
+// `amphi lb`: load balancers.
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Command, Option } from 'commander';
+import type { CommandClient } from '../channels/command/client.ts';
+import { RpcError } from '../channels/rpc/errors.ts';
+import type { ExplanationView, LoadBalancerView, StatusTreeView } from '../domain/views.ts';
+import type { Act } from './act.ts';
+import type { Context } from './context.ts';
+import { CliFailure } from './failure.ts';
+import { allPages, loadBalancerIdOf } from './find.ts';
+import { examples } from './help.ts';
+import {
+  type ListenerWish,
+  type MemberWish,
+  type MonitorWish,
+  parseListener,
+  parseMember,
+  parseMonitor,
+  readTreeFile,
+  treeOf,
+} from './lb-tree.ts';
+import type { Output } from './output.ts';
+
+type Options = Readonly<Record<string, unknown>>;
+
+export function lbCommand(program: Command, act: Act): void {
+  const lb = program.command('lb').description('Load balancers.');
+  examples(lb, 'amphi lb ls', 'amphi lb create --name web --project demo --listener http:80 --member 10.0.0.1:8080');
+  addList(lb, act);
+  addShow(lb, act);
+  addCreate(lb, act);
+  addDelete(lb, act);
+  addFailover(lb, act);
+  addExplain(lb, act);
+}
+
+const commandId = () => new Option('--command-id <id>', 'sent again with the same id, the command happens once');
+const wait = () => new Option('--wait', 'until it is done; fails when it ends in ERROR');
+const timeout = () => new Option('--timeout <seconds>', 'most time to wait').default(120).argParser(Number);
+
+function addList(lb: Command, act: Act): void {
+  const command = lb
+    .command('ls')
+    .description('List load balancers.')
+    .option('--project <id>', 'only those of this project')
+    .action(
+      act(({ withCommand, output }, _, { project }) =>
+        withCommand(async (client) => {
+          const list = (marker: object) => client.call('loadBalancer.list', { projectId: project, ...marker });
+          output.list(await allPages<LoadBalancerView>(list), [
+            { title: 'ID', of: (view) => view.id },
+            { title: 'NAME', of: (view) => view.name },
+            { title: 'PROJECT', of: (view) => view.projectId },
+            { title: 'VIP', of: (view) => view.vipAddress },
+            { title: 'PROVISIONING', of: (view) => view.provisioningStatus },
+            { title: 'OPERATING', of: (view) => view.operatingStatus },
+          ]);
+        }),
+      ),
+    );
+  examples(command, 'amphi lb ls', 'amphi lb ls --project demo -o json');
+}
+
+function addShow(lb: Command, act: Act): void {
+  const command = lb
+    .command('show <id-or-name>')
+    .description('Show a load balancer and the statuses of everything in it.')
+    .action(
+      act(({ withCommand, output }, [which = '']) =>
+        withCommand(async (client) => {
+          const id = await loadBalancerIdOf(client, which);
+          const view = await client.call('loadBalancer.show', { id });
+          const status = await client.call('loadBalancer.status', { id });
+          if (output.isJson) return output.show({ ...view, status });
+          output.show(view);
+          output.say('');
+          for (const line of statusLines(status)) output.say(line);
+        }),
+      ),
+    );
+  examples(command, 'amphi lb show web', 'amphi lb show 5c6f1d2e-… -o json');
+}
+
+function statusLines(status: StatusTreeView): readonly string[] {
+  const line = (depth: number, kind: string, view: Omit<StatusTreeView, 'listeners'>, more = '') =>
+    `${'  '.repeat(depth)}${kind} ${view.name === '' ? view.id : view.name}${more}: ${view.provisioningStatus}, ${view.operatingStatus}`;
+  return [
+    line(0, 'load balancer', status),
+    ...status.listeners.flatMap((listener) => [
+      line(1, 'listener', listener),
+      ...listener.pools.flatMap((pool) => [
+        line(2, 'pool', pool),
+        ...(pool.healthMonitor === null ? [] : [line(3, `${pool.healthMonitor.type} monitor`, pool.healthMonitor)]),
+        ...pool.members.map((member) => line(3, 'member', member, ` (${member.address} port ${member.protocolPort})`)),
+      ]),
+    ]),
+  ];
+}
+
+function addCreate(lb: Command, act: Act): void {
+  const several =
+    <T>(parse: (text: string) => T) =>
+    (text: string, before: readonly T[]) => [...before, parse(text)];
+  const command = lb
+    .command('create')
+    .description('Create a load balancer: of options, or of a file with everything in it.')
+    .option('--name <name>', 'a name for people')
+    .option('--project <id>', 'project that owns it')
+    .option('--listener <protocol:port>', 'http:80 or tcp:5432; may be repeated', several(parseListener), [])
+    .option('--member <address:port>', '10.0.0.1:8080; may be repeated', several(parseMember), [])
+    .option('--monitor <type:path>', 'http:/health, http, or tcp', parseMonitor)
+    .addOption(
+      new Option('--algorithm <name>', 'how a member is chosen')
+        .choices(['ROUND_ROBIN', 'LEAST_CONNECTIONS', 'SOURCE_IP'])
+        .default('ROUND_ROBIN'),
+    )
+    .option('--vip-address <address>', 'address of the VIP; any free one without it')
+    .option('--vip-subnet-id <id>', 'subnet of the VIP; the only one without it')
+    .option('--file <file>', 'YAML or JSON with the parameters of loadBalancer.create; - for standard input')
+    .addOption(commandId())
+    .addOption(wait())
+    .addOption(timeout())
+    .action(act((context, _, options) => create(context, options)));
+  examples(
+    command,
+    'amphi lb create --name web --project demo --listener http:80 --member 10.0.0.1:8080 --monitor http:/health --wait',
+    'amphi lb create --file tree.yaml --wait',
+  );
+}
+
+async function create({ withCommand, output }: Context, options: Options): Promise<void> {
+  await withCommand(async (client) => {
+    const fromFile = options['file'] === undefined ? {} : readTreeFile(String(options['file']));
+    const tree = treeOf({
+      listener: options['listener'] as readonly ListenerWish[],
+      member: options['member'] as readonly MemberWish[],
+      monitor: options['monitor'] as MonitorWish | undefined,
+      algorithm: String(options['algorithm']),
+    });
+    const given = {
+      ...fromFile,
+      ...('file' in options ? {} : tree),
+      ...defined({
+        name: options['name'],
+        projectId: options['project'],
+        vipAddress: options['vipAddress'],
+        vipSubnetId: options['vipSubnetId'],
+        commandId: options['commandId'],
+      }),
+    };
+    const isPlaced = ['vipSubnetId', 'vipNetworkId', 'vipPortId'].some((name) => name in given);
+    const params = isPlaced ? given : { ...given, vipSubnetId: await onlySubnet(client) };
+    const { loadBalancer } = await client.call('loadBalancer.create', params);
+    if (loadBalancer === null) throw new CliFailure('the load balancer of this command was deleted since');
+    if (options['wait'] === true) await untilSettled(client, loadBalancer.id, Number(options['timeout']));
+    const view = await client.call('loadBalancer.show', { id: loadBalancer.id });
+    output.show(view);
+  });
+}
+
+function defined(values: Options): Options {
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined));
+}
+
+async function onlySubnet(client: CommandClient): Promise<string> {
+  const { items } = await client.call('subnet.list');
+  const [only] = items;
+  if (only !== undefined && items.length === 1) return only.id;
+  const known = items.map(({ id, name, cidr }) => `${id} (${name}, ${cidr})`).join(', ');
+  throw new CliFailure(`--vip-subnet-id is needed: there are ${items.length} subnets: ${known}`);
+}
+
+const pollMs = 200;
+
+/** @throws CliFailure when it ends in ERROR, or takes longer */
+export async function untilSettled(client: CommandClient, id: string, seconds: number): Promise<void> {
+  for (const deadline = Date.now() + seconds * 1000; ; await sleep(pollMs)) {
+    const { provisioningStatus, errorReason } = await client.call('loadBalancer.show', { id });
+    if (provisioningStatus === 'ACTIVE') return;
+    if (provisioningStatus === 'ERROR')
+      throw new CliFailure(`load balancer ${id} is in ERROR: ${errorReason ?? 'no reason'}`);
+    if (Date.now() > deadline) {
+      throw new CliFailure(
+        `load balancer ${id} is ${provisioningStatus} after ${seconds} s; see \`amphi lb explain ${id}\``,
+      );
+    }
+  }
+}
+
+function addDelete(lb: Command, act: Act): void {
+  const command = lb
+    .command('delete <id-or-name>')
+    .description('Delete a load balancer.')
+    .option('--cascade', 'with everything in it', false)
+    .addOption(commandId())
+    .addOption(wait())
+    .addOption(timeout())
+    .action(
+      act(({ withCommand, output }, [which = ''], { cascade, commandId: key, wait: waits, timeout: seconds }) =>
+        withCommand(async (client) => {
+          const id = await loadBalancerIdOf(client, which);
+          const answer = await client.call('loadBalancer.delete', { id, cascade, ...defined({ commandId: key }) });
+          if (waits === true) await untilGone(client, id, Number(seconds));
+          if (output.isJson) output.show(answer);
+          else output.say(waits === true ? `load balancer ${id} is deleted` : `load balancer ${id} is being deleted`);
+        }),
+      ),
+    );
+  examples(command, 'amphi lb delete web --cascade --wait');
+}
+
+export async function untilGone(client: CommandClient, id: string, seconds: number): Promise<void> {
+  for (const deadline = Date.now() + seconds * 1000; ; await sleep(pollMs)) {
+    try {
+      await client.call('loadBalancer.show', { id });
+    } catch (error) {
+      if (error instanceof RpcError && error.code === 'notFound') return;
+      throw error;
+    }
+    if (Date.now() > deadline) throw new CliFailure(`load balancer ${id} is not gone after ${seconds} s`);
+  }
+}
+
+function addFailover(lb: Command, act: Act): void {
+  const command = lb
+    .command('failover <id-or-name>')
+    .description('Replace the amphorae of a load balancer.')
+    .addOption(commandId())
+    .addOption(wait())
+    .addOption(timeout())
+    .action(
+      act(({ withCommand, output }, [which = ''], { commandId: key, wait: waits, timeout: seconds }) =>
+        withCommand(async (client) => {
+          const id = await loadBalancerIdOf(client, which);
+          await client.call('loadBalancer.failover', { id, ...defined({ commandId: key }) });
+          if (waits === true) await untilSettled(client, id, Number(seconds));
+          output.show(await client.call('loadBalancer.show', { id }));
+        }),
+      ),
+    );
+  examples(command, 'amphi lb failover web --wait');
+}
+
+function addExplain(lb: Command, act: Act): void {
+  const command = lb
+    .command('explain <id-or-name>')
+    .description('Say why a load balancer is as it is: steps, failures, next tries, amphorae, owner, history.')
+    .action(
+      act(({ withCommand, output }, [which = '']) =>
+        withCommand(async (client) => {
+          const id = await loadBalancerIdOf(client, which);
+          const explanation = await client.call('loadBalancer.explain', { id });
+          if (output.isJson) output.show(explanation);
+          else explain(output, explanation);
+        }),
+      ),
+    );
+  examples(command, 'amphi lb explain web');
+}
+
+function explain(output: Output, explanation: ExplanationView): void {
+  const { owner, steps, unsettled, amphorae, history } = explanation;
+  const { provisioningStatus, operatingStatus, errorReason, fault, wakeAt } = explanation;
+  output.say(`${explanation.name || explanation.id}: ${provisioningStatus}, ${operatingStatus}`);
+  if (errorReason !== null) output.say(`reason: ${errorReason}`);
+  if (fault !== null) output.say(`its actor was given up: ${fault} (go on with \`amphi actors restart\`)`);
+  output.say(owner === null ? 'no node owns it' : `owned by node ${owner.nodeId}, epoch ${owner.epoch}`);
+  output.say(steps.length === 0 ? 'nothing is under way' : '\nSteps');
+  if (steps.length > 0) {
+    output.list(steps, [
+      { title: 'STEP', of: (step) => step.key },
+      { title: 'STATE', of: (step) => step.state },
+      { title: 'SINCE', of: (step) => step.startedAt },
+      { title: 'FAILURES', of: (step) => step.failures },
+      { title: 'NEXT TRY', of: (step) => step.retryAt },
+      { title: 'LAST ERROR', of: (step) => step.lastError },
+      { title: 'CALL', of: (step) => step.call },
+    ]);
+  }
+  if (wakeAt !== null) output.say(`looks again at ${wakeAt}`);
+  for (const { kind, name, id, provisioningStatus: status, errorReason: reason } of unsettled) {
+    output.say(`${kind} ${name || id}: ${status}${reason === null ? '' : `: ${reason}`}`);
+  }
+  output.say('\nAmphorae');
+  output.list(amphorae, [
+    { title: 'ID', of: (amphora) => amphora.id },
+    { title: 'STATUS', of: (amphora) => amphora.status },
+    { title: 'ROLE', of: (amphora) => amphora.role },
+    {
+      title: 'AGENT',
+      of: (amphora) => (amphora.agentHost === null ? null : `${amphora.agentHost}:${amphora.agentPort}`),
+    },
+    { title: 'REASON', of: (amphora) => amphora.errorReason },
+  ]);
+  output.say('\nLast events');
+  output.list(history, [
+    { title: 'SEQ', of: (entry) => entry.seq },
+    { title: 'AT', of: (entry) => entry.at },
+    { title: 'EVENTS', of: (entry) => entry.events.map((event) => event.type) },
+  ]);
+}

@@ -1,0 +1,8 @@
+// The program: the command line, given the one way to make a node. Started by bin/amphi.
+import { runCli } from './cli/program.ts';
+
+process.exitCode = await runCli(process.argv.slice(2), {
+  // Loaded when it is wanted: most commands only talk to a controller that runs.
+  startNode: async (options) => (await import('./node.ts')).startNode(options),
+  version: '0.1.0',
+});
