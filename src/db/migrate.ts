@@ -40,7 +40,7 @@ export async function migrate(url: string): Promise<void> {
 }
 
 /** `drizzle/` stands at the top of the project, above `src/` and above `dist/src/` alike. */
-function migrationsFolder(): string {
+export function migrationsFolder(): string {
   let folder = dirname(fileURLToPath(import.meta.url));
   while (!existsSync(join(folder, 'drizzle', 'meta', '_journal.json'))) {
     const parent = dirname(folder);
