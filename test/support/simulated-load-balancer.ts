@@ -11,6 +11,9 @@ import type { LoadBalancerStep, LoadBalancerStepResult, StepOutcome } from '../.
 import type { RetryPolicy } from '../../src/domain/step.ts';
 
 export type Fate = 'succeeds' | 'fails' | 'hangs' | 'succeedsUnheard';
+export type FateOf = (step: LoadBalancerStep) => Fate;
+
+export const fortunate: FateOf = () => 'succeeds';
 
 interface Running {
   readonly started: StartedStep<LoadBalancerStep>;
@@ -36,27 +39,38 @@ export class SimulatedLoadBalancer {
   /** What went wrong with the world: must stay empty. */
   readonly violations: string[] = [];
   #amphorae = 0;
+  #ghosts: Running[] = [];
 
-  command(command: LoadBalancerCommand): 'ok' | 'refused' {
+  command(command: LoadBalancerCommand, fate: FateOf = fortunate): 'ok' | 'refused' {
     const decision = loadBalancer.decide(this.state, command, this.now);
     if (decision.type === 'refuse') return 'refused';
-    this.#carryOut(decision.events, () => 'succeeds');
+    this.#carryOut(decision.events, fate);
     return 'ok';
   }
 
   /** The amphora that serves now stops without a word. */
-  loseAmphora(): void {
+  loseAmphora(fate: FateOf): void {
     const slot = this.state?.slots.find((candidate) => candidate.leaving === null);
     if (slot === undefined) return;
     const { amphoraId } = slot;
-    this.command({ type: 'failoverAmphora', amphoraId, why: 'lost', reason: 'silent' });
+    this.command({ type: 'failoverAmphora', amphoraId, why: 'lost', reason: 'silent' }, fate);
   }
 
   /** The oldest step under way ends, or is found to have hung. */
-  step(fate: (step: LoadBalancerStep) => Fate): boolean {
+  step(fate: FateOf): boolean {
     const next = this.running.shift();
     if (next === undefined) return this.#passTime(fate);
-    const { started, outcome } = next;
+    this.#end(next, fate);
+    return true;
+  }
+
+  /** The end of a step whose process died, or whose actor was restarted, arrives after all. */
+  lateEnd(fate: FateOf): void {
+    const late = this.#ghosts.shift();
+    if (late !== undefined) this.#end(late, fate);
+  }
+
+  #end({ started, outcome }: Running, fate: FateOf): void {
     const hung: StepOutcome<LoadBalancerStepResult> = {
       ok: false,
       failure: { message: 'no answer', call: null, requestId: null, permanent: false },
@@ -66,17 +80,17 @@ export class SimulatedLoadBalancer {
     const ended = { type: 'stepEnded', key, run: started.run, outcome: outcome ?? hung } as const;
     const decision = loadBalancer.decideStepEnded(this.state, ended, this.now, policy);
     if (decision.type === 'accept') this.#carryOut(decision.events, fate);
-    return true;
   }
 
   /** The process dies: what is not in the journal is gone. Another one replays it and goes on. */
-  crash(fate: (step: LoadBalancerStep) => Fate): void {
+  crash(fate: FateOf): void {
+    this.#ghosts.push(...this.running);
     this.running = [];
     this.state = replay(this.journal);
     this.#carryOut(loadBalancer.decideResumed(this.state, this.now), fate);
   }
 
-  #passTime(fate: (step: LoadBalancerStep) => Fate): boolean {
+  #passTime(fate: FateOf): boolean {
     if (this.state === undefined) return false;
     const { wakeAt } = loadBalancer.plan(this.state, this.now);
     if (wakeAt === undefined) return false;
@@ -85,7 +99,7 @@ export class SimulatedLoadBalancer {
     return true;
   }
 
-  #carryOut(events: readonly LoadBalancerEvent[], fate: (step: LoadBalancerStep) => Fate): void {
+  #carryOut(events: readonly LoadBalancerEvent[], fate: FateOf): void {
     const next = advance<LoadBalancerEntity>(loadBalancer, this.state, events, this.now, timeouts);
     this.journal.push(...(next.events as readonly LoadBalancerEvent[]));
     this.state = next.state;

@@ -101,14 +101,18 @@ function culprit(narrowing: Narrowing | null): ObjectId | undefined {
   return narrowing.suspects[narrowing.bad - 1];
 }
 
-/** Ends the search. An object that was changed again since is not to blame: its newer form gets its own push. */
+/**
+ * Ends the search. An object that was changed again since is not to blame: its newer form gets its own push. What
+ * amphorae serve is confirmed by one more push, because an acceptance may have gone unheard before the refusal.
+ */
 export function refuseChange(state: LoadBalancerState, objectId: ObjectId, reason: string): LoadBalancerState {
   const object = state.objects[objectId];
   const objects =
     object === undefined || object.pushed !== null
       ? state.objects
       : { ...state.objects, [objectId]: { ...object, refusal: reason } };
-  return { ...state, objects: forgetPushed(objects), narrowing: null };
+  const slots = state.slots.map((slot) => ({ ...slot, serves: false }));
+  return { ...state, objects: forgetPushed(objects), slots, narrowing: null };
 }
 
 function forgetPushed(objects: LoadBalancerState['objects']): LoadBalancerState['objects'] {

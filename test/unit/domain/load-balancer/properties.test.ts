@@ -5,8 +5,15 @@ import { desired, servedTree } from '../../../../src/domain/load-balancer/tree.t
 import type { LoadBalancerCommand } from '../../../../src/domain/load-balancer/commands.ts';
 import { provisioningStatuses } from '../../../../src/domain/load-balancer/statuses.ts';
 import { isPending } from '../../../../src/domain/load-balancer/push.ts';
+import type { LoadBalancerStep } from '../../../../src/domain/load-balancer/steps.ts';
 import { createLoadBalancer, listener, memberAttributes, pool } from '../../../support/load-balancer-commands.ts';
-import { type Fate, replay, SimulatedLoadBalancer } from '../../../support/simulated-load-balancer.ts';
+import {
+  type Fate,
+  type FateOf,
+  fortunate,
+  replay,
+  SimulatedLoadBalancer,
+} from '../../../support/simulated-load-balancer.ts';
 
 const webPool = pool('web', ['10.1.0.1', '10.1.0.2']);
 
@@ -33,19 +40,31 @@ const commands: readonly LoadBalancerCommand[] = [
 ];
 
 type Action =
-  | { readonly type: 'command'; readonly command: LoadBalancerCommand }
-  | { readonly type: 'step'; readonly fate: Fate }
-  | { readonly type: 'crash'; readonly fate: Fate }
-  | { readonly type: 'loseAmphora' }
+  | { readonly type: 'command'; readonly command: LoadBalancerCommand; readonly fate: FateOf }
+  | { readonly type: 'step'; readonly fate: FateOf }
+  | { readonly type: 'crash'; readonly fate: FateOf }
+  | { readonly type: 'lateEnd'; readonly fate: FateOf }
+  | { readonly type: 'loseAmphora'; readonly fate: FateOf }
   | { readonly type: 'refuse'; readonly text: string | undefined };
 
-const fates = fc.constantFrom<Fate>('succeeds', 'succeeds', 'fails', 'hangs', 'succeedsUnheard');
+const oneFate = fc.constantFrom<Fate>('succeeds', 'succeeds', 'fails', 'hangs', 'succeedsUnheard');
+
+/** Steps that start together need not fare alike. */
+const fates: fc.Arbitrary<FateOf> = fc.record({ retire: oneFate, other: oneFate }).map((fate) =>
+  Object.assign((step: LoadBalancerStep) => (step.type === 'retireAmphora' ? fate.retire : fate.other), {
+    [fc.toStringMethod]: () => JSON.stringify(fate),
+  }),
+);
 
 const actions: fc.Arbitrary<Action> = fc.oneof(
   { weight: 4, arbitrary: fc.record({ type: fc.constant('step' as const), fate: fates }) },
-  { weight: 3, arbitrary: fc.record({ type: fc.constant('command' as const), command: fc.constantFrom(...commands) }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({ type: fc.constant('command' as const), command: fc.constantFrom(...commands), fate: fates }),
+  },
   { weight: 1, arbitrary: fc.record({ type: fc.constant('crash' as const), fate: fates }) },
-  { weight: 1, arbitrary: fc.constant({ type: 'loseAmphora' as const }) },
+  { weight: 1, arbitrary: fc.record({ type: fc.constant('lateEnd' as const), fate: fates }) },
+  { weight: 1, arbitrary: fc.record({ type: fc.constant('loseAmphora' as const), fate: fates }) },
   {
     weight: 1,
     arbitrary: fc.record({
@@ -58,29 +77,33 @@ const actions: fc.Arbitrary<Action> = fc.oneof(
 function perform(simulated: SimulatedLoadBalancer, action: Action): void {
   switch (action.type) {
     case 'command':
-      simulated.command(action.command);
+      simulated.command(action.command, action.fate);
       return;
     case 'step':
-      simulated.step(() => action.fate);
+      simulated.step(action.fate);
       return;
     case 'crash':
-      return simulated.crash(() => action.fate);
+      return simulated.crash(action.fate);
     case 'loseAmphora':
-      return simulated.loseAmphora();
+      return simulated.loseAmphora(action.fate);
+    case 'lateEnd':
+      return simulated.lateEnd(action.fate);
     case 'refuse':
       simulated.refuses = action.text;
   }
 }
 
-function start(): SimulatedLoadBalancer {
+/** Just created, or serving already. */
+function start(isServing = false): SimulatedLoadBalancer {
   const simulated = new SimulatedLoadBalancer();
-  simulated.command(createLoadBalancer(simulated.id));
+  simulated.command(createLoadBalancer(simulated.id, { listeners: [listener(79)] }));
+  if (isServing) untilQuiet(simulated);
   return simulated;
 }
 
 /** Bounded, so that a plan that never ends fails rather than hangs. */
 function untilQuiet(simulated: SimulatedLoadBalancer): void {
-  for (let count = 0; simulated.step(() => 'succeeds'); count++) {
+  for (let count = 0; simulated.step(fortunate); count++) {
     if (count > 500) throw new Error(`it does not come to rest: ${JSON.stringify(simulated.state?.steps)}`);
   }
 }
@@ -90,8 +113,8 @@ const runs = { numRuns: 1_000 };
 describe('a load balancer, whatever is asked of it and whatever fails or crashes on the way,', () => {
   test('is never served by two amphorae at once, nor served on a VIP that is gone', () => {
     fc.assert(
-      fc.property(fc.array(actions, { maxLength: 60 }), (schedule) => {
-        const simulated = start();
+      fc.property(fc.boolean(), fc.array(actions, { maxLength: 60 }), (isServing, schedule) => {
+        const simulated = start(isServing);
         for (const action of schedule) {
           perform(simulated, action);
           expect(simulated.violations).toEqual([]);
@@ -103,10 +126,10 @@ describe('a load balancer, whatever is asked of it and whatever fails or crashes
 
   test('reaches what is desired once failures end, but for what amphorae refuse', () => {
     fc.assert(
-      fc.property(fc.array(actions, { maxLength: 60 }), (schedule) => {
-        const simulated = start();
+      fc.property(fc.boolean(), fc.array(actions, { maxLength: 60 }), (isServing, schedule) => {
+        const simulated = start(isServing);
         for (const action of schedule) perform(simulated, action);
-        simulated.crash(() => 'succeeds');
+        simulated.crash(fortunate);
         untilQuiet(simulated);
         const { state } = simulated;
         if (state === undefined) throw new Error('it is gone');
@@ -136,7 +159,7 @@ describe('a load balancer, whatever is asked of it and whatever fails or crashes
         for (const action of before) perform(simulated, action);
         simulated.command({ type: 'deleteLoadBalancer', cascade: true });
         for (const action of after) perform(simulated, action);
-        simulated.crash(() => 'succeeds');
+        simulated.crash(fortunate);
         untilQuiet(simulated);
         expect(simulated.state?.deletion).toBe('done');
         expect(simulated.state?.slots).toEqual([]);
