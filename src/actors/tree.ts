@@ -17,11 +17,13 @@ import type { WatchdogLimits } from '../domain/health/watchdog.ts';
 import { type OperatingChange, OperatingStatuses } from './health-watchdog/operating-statuses.ts';
 import { spawnHealthWatchdog, type WatchdogMessage } from './health-watchdog/health-watchdog.ts';
 import { amphoraRows } from '../domain/amphora/rows.ts';
-import type { AmphoraState } from '../domain/amphora/state.ts';
+import type { AmphoraAnswer, AmphoraState } from '../domain/amphora/state.ts';
 import type { EntityKind, StepTimeouts } from '../domain/entity.ts';
 import type { AmphoraId } from '../domain/ids.ts';
-import type { JournalPort } from '../domain/journal.ts';
+import type { Fence, JournalPort } from '../domain/journal.ts';
 import { claims } from '../domain/load-balancer/decide.ts';
+import type { LoadBalancerState } from '../domain/load-balancer/state.ts';
+import { roles, stepKeys } from '../domain/load-balancer/steps.ts';
 import { loadBalancer, type LoadBalancerEntity } from '../domain/load-balancer/load-balancer.ts';
 import { loadBalancerRows } from '../domain/load-balancer/rows.ts';
 import type { PoolLimits } from '../domain/spares/pool.ts';
@@ -30,6 +32,7 @@ import { type HousekeepingMessage, spawnHousekeeping } from './housekeeping/hous
 import { type AmphoraPorts, runAmphoraStep } from './amphorae/run-step.ts';
 import { type LoadBalancerPorts, runLoadBalancerStep } from './load-balancers/run-step.ts';
 import type { LiveActor, NactRef } from './runtime/actor.ts';
+import type { CommandReply } from './runtime/entity.ts';
 import { EntityManager } from './runtime/entity-manager.ts';
 import type { Ownership } from './runtime/ownership.ts';
 import { JournalPersistenceEngine } from './runtime/persistence-engine.ts';
@@ -50,7 +53,7 @@ export interface DueEntity {
 export interface TreeOptions {
   readonly log: Logger;
   readonly journal: JournalPort & {
-    recordFault(kind: 'loadBalancer' | 'amphora', id: string, fault: string | null): Promise<void>;
+    recordFault(kind: EntityKind, id: string, fault: string | null, fence: Fence): Promise<void>;
   };
   readonly ownership: Ownership;
   readonly policy: RetryPolicy;
@@ -97,6 +100,7 @@ export class Tree {
       journal,
       schemaVersions: { loadBalancer: loadBalancer.schemaVersion, amphora: amphora.schemaVersion },
       fenceOf: (id) => ownership.fenceOf(id),
+      onStale: (fence) => ownership.disown(fence),
       onSnapshotFailed: (key, error) => log.warn({ err: error, key }, 'snapshot was not written'),
       closing: this.#closing.signal,
     });
@@ -123,7 +127,7 @@ export class Tree {
       definition: loadBalancer,
       rowsOf: loadBalancerRows,
       notFound: (id) => ({ code: 'notFound', message: `Load Balancer ${id} not found.` }),
-      recordFault: (id, fault) => journal.recordFault('loadBalancer', id, fault),
+      recordFault: async (id, fault) => journal.recordFault('loadBalancer', id, fault, ownership.fenceOf(id)),
       runStep: (step, signal) => runLoadBalancerStep(step, ports, signal),
     });
     this.amphorae = new EntityManager<AmphoraEntity>({
@@ -133,7 +137,7 @@ export class Tree {
       definition: amphora,
       rowsOf: amphoraRows,
       notFound: (id) => ({ code: 'notFound', message: `Amphora ${id} not found.` }),
-      recordFault: (id, fault) => journal.recordFault('amphora', id, fault),
+      recordFault: async (id, fault) => journal.recordFault('amphora', id, fault, ownership.fenceOf(id)),
       runStep: (step, signal) => runAmphoraStep(step, amphoraPorts, signal),
     });
     const ports: LoadBalancerPorts = {
@@ -145,7 +149,7 @@ export class Tree {
     };
     const amphoraPorts: AmphoraPorts = {
       ...drivers,
-      isClaimed: (lbId, amphoraId) => this.loadBalancers.read(lbId, (state) => claims(state, amphoraId)),
+      isClaimed: (lbId, amphoraId) => this.loadBalancers.read(lbId, (state) => isClaimed(state, amphoraId)),
     };
     const { table, writeStatuses } = options.health;
     this.operating = new OperatingStatuses({ observation: (id) => table.observation(id), write: writeStatuses, log });
@@ -169,9 +173,14 @@ export class Tree {
     }
     const isNew = this.#options.health.table.fold(message, performance.now());
     if (!isNew || facts.loadBalancerId === null) return;
-    void this.loadBalancers.read(facts.loadBalancerId, (state) => {
-      if (state !== undefined) this.operating.update(state);
-    });
+    const { loadBalancerId } = facts;
+    this.loadBalancers
+      .read(loadBalancerId, (state) => {
+        if (state !== undefined) this.operating.update(state);
+      })
+      .catch((error: unknown) => {
+        this.#options.log.debug({ err: error, loadBalancerId }, 'a heartbeat changes no status');
+      });
   }
 
   startHousekeeping(purge: () => Promise<number>, intervalMs: number): void {
@@ -222,13 +231,23 @@ export class Tree {
     else manager.wakeAt(id, wakeAt);
   }
 
+  /** Lets go of what this node does not own any more. */
   dropForeign(): void {
+    const { ownership } = this.#options;
     this.loadBalancers.dropForeign();
     this.amphorae.dropForeign();
+    this.operating.forget((id) => !ownership.owns(id));
   }
 
   startSparesPool(): void {
     const { spares, log, mailboxLimit } = this.#options;
+    /** The pool has counted on it already: it learns what is true. */
+    const unlessAccepted = (id: AmphoraId) => (reply: CommandReply<AmphoraAnswer>) => {
+      if (reply.type === 'ok') return;
+      const bootFailure = reply.type === 'faulted' ? reply.reason : `amphora ${id} is ${reply.type}`;
+      const gone: AmphoraFacts = { status: 'DELETED', loadBalancerId: null, bootFailure };
+      this.#spares?.tell({ type: 'amphoraChanged', id, now: this.fleet.get(id) ?? gone });
+    };
     this.#spares = spawnSparesPool(
       this.#system,
       { registry: this.registry, log, mailboxLimit },
@@ -236,9 +255,11 @@ export class Tree {
         limits: spares.limits,
         known: () => this.fleet,
         newId: spares.newId,
-        boot: (amphoraId) => this.amphorae.command(amphoraId, { type: 'createAmphora', amphoraId }),
+        boot: (amphoraId) =>
+          this.amphorae.command(amphoraId, { type: 'createAmphora', amphoraId }, { tell: unlessAccepted(amphoraId) }),
         remove: (id) => {
-          this.amphorae.command(id, { type: 'deleteAmphora', reason: 'one spare too many', onBehalfOf: null });
+          const command = { type: 'deleteAmphora', reason: 'one spare too many', onBehalfOf: null } as const;
+          this.amphorae.command(id, command, { tell: unlessAccepted(id) });
         },
         now: Date.now,
         log,
@@ -260,6 +281,18 @@ export class Tree {
     this.amphorae.stop();
     stop(this.#system);
   }
+}
+
+/**
+ * Whether the load balancer counts the amphora as its own.
+ *
+ * @throws while it is about to claim one: this one may be granted already, and not in its journal yet
+ */
+function isClaimed(state: LoadBalancerState | undefined, amphoraId: AmphoraId): boolean {
+  if (claims(state, amphoraId)) return true;
+  const isClaiming = roles.some((role) => state?.steps.running[stepKeys.claim(role)] !== undefined);
+  if (isClaiming) throw new Error(`load balancer ${state?.id} is claiming an amphora just now`);
+  return false;
 }
 
 export function amphoraFacts(state: AmphoraState): AmphoraFacts {

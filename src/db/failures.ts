@@ -1,13 +1,18 @@
 // How the database fails, for callers that act on the difference.
 
 const lostConnectionCodes = new Set([
+  'EAI_AGAIN',
+  'ECONNABORTED',
   'ECONNREFUSED',
   'ECONNRESET',
+  'EHOSTUNREACH',
+  'EMFILE',
+  'ENETDOWN',
+  'ENETUNREACH',
+  'ENOENT',
+  'ENOTFOUND',
   'EPIPE',
   'ETIMEDOUT',
-  'ENOENT',
-  'EHOSTUNREACH',
-  'ENOTFOUND',
 ]);
 
 /**
@@ -20,4 +25,9 @@ export function isDatabaseAway(error: unknown): boolean {
   const code = 'code' in error && typeof error.code === 'string' ? error.code : '';
   if (lostConnectionCodes.has(code) || /^(08|53|57|58)|^25006$/.test(code)) return true;
   return code === '' && /terminated|connection|timeout/i.test(error.message);
+}
+
+/** Whether the server rolled a statement back for the sake of another one: written again, it may succeed. */
+export function isRolledBack(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' && error.code.startsWith('40');
 }

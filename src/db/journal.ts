@@ -8,6 +8,7 @@ import {
   AppendRejectedError,
   type AppendResult,
   type Entry,
+  type Fence,
   type JournalPort,
   type LoadedEntity,
   OutcomeUnknownError,
@@ -16,7 +17,7 @@ import {
   StaleEpochError,
 } from '../domain/journal.ts';
 import { appendFunction } from './append-function.ts';
-import { isDatabaseAway } from './failures.ts';
+import { isDatabaseAway, isRolledBack } from './failures.ts';
 import { columnNamed } from './projection-columns.ts';
 
 interface WaitingAppend {
@@ -44,14 +45,27 @@ const loadSql = `
   join entities e using (kind, id)
   left join snapshots s on s.kind = e.kind and s.entity_id = e.id`;
 
-/** Only under the current epoch, and only over an older one. */
+/** Only under the current epoch, only over an older one, and not of what is over: nobody would remove it. */
 const snapshotSql = `
   insert into snapshots (kind, entity_id, seq, schema_version, state)
   select $1, $2::uuid, $3, $4, $5::jsonb
-  from shards where family = $6 and shard = $7 and owner = $8::uuid and epoch = $9 for share
+  from shards where family = $6 and shard = $7 and owner = $8::uuid and epoch = $9
+    and exists (select 1 from entities e where e.kind = $1 and e.id = $2::uuid and not e.is_over)
+  for share
   on conflict (kind, entity_id) do update
     set seq = excluded.seq, schema_version = excluded.schema_version, state = excluded.state, at = now()
     where snapshots.seq < excluded.seq`;
+
+const faultSql = `
+  with fence as (
+    select 1 from shards where family = $4 and shard = $5 and owner = $6::uuid and epoch = $7 for share),
+  marked as (
+    update entities set fault = $3, updated_at = now() from fence where kind = $1 and id = $2::uuid returning id)
+  update load_balancers l set provisioning_status = 'ERROR', error_reason = $3
+    from marked where l.id = marked.id and $1 = 'loadBalancer' and $3 is not null`;
+
+/** How often an entry is written that the server rolls back for the sake of others. */
+const triesWhenRolledBack = 5;
 
 export class Journal implements JournalPort {
   readonly #pool: Pool;
@@ -97,7 +111,7 @@ export class Journal implements JournalPort {
     return this.#appends.splice(0, count);
   }
 
-  async #appendGroup(group: readonly WaitingAppend[]): Promise<void> {
+  async #appendGroup(group: readonly WaitingAppend[], tries = 1): Promise<void> {
     try {
       const outcomes = await this.#write(group);
       for (const [index, waiting] of group.entries()) settle(waiting, outcomes.get(index));
@@ -107,6 +121,8 @@ export class Journal implements JournalPort {
       } else if (group.length > 1) {
         // One of them is at fault; alone, it fails nobody else.
         for (const waiting of group) await this.#appendGroup([waiting]);
+      } else if (isRolledBack(error) && tries < triesWhenRolledBack) {
+        await this.#appendGroup(group, tries + 1);
       } else {
         for (const { entry, reject } of group) reject(new AppendRejectedError(entry.kind, entry.id, error));
       }
@@ -144,8 +160,14 @@ export class Journal implements JournalPort {
       const found = new Map(rows.map((row) => [`${row.kind}/${row.id}`, loadedEntity(row)]));
       for (const { kind, id, resolve } of group) resolve(found.get(`${kind}/${id}`));
     } catch (error) {
-      const failure = isDatabaseAway(error) ? new OutcomeUnknownError(error) : asError(error);
-      for (const { reject } of group) reject(failure);
+      const isAway = isDatabaseAway(error);
+      if (!isAway && group.length > 1) {
+        // One of them is at fault; alone, it fails nobody else.
+        for (const waiting of group) await this.#loadGroup([waiting]);
+      } else {
+        const failure = isAway ? new OutcomeUnknownError(error) : asError(error);
+        for (const { reject } of group) reject(failure);
+      }
     }
   }
 
@@ -164,16 +186,13 @@ export class Journal implements JournalPort {
     await this.#pool.query({ name: 'write_snapshot', text: snapshotSql, values });
   }
 
-  /** Writes down that an entity's actor was given up, and why; null when it is tried again. */
-  async recordFault(kind: EntityKind, id: string, fault: string | null): Promise<void> {
-    await this.#pool.query('update entities set fault = $3, updated_at = now() where kind = $1 and id = $2', [
-      kind,
-      id,
-      fault,
-    ]);
-    if (kind !== 'loadBalancer' || fault === null) return;
-    const text = `update load_balancers set provisioning_status = 'ERROR', error_reason = $2 where id = $1`;
-    await this.#pool.query(text, [id, fault]);
+  /**
+   * Writes down that an entity's actor was given up, and why; null when it is tried again, which leaves the row of a load
+   * balancer in ERROR until its actor writes it anew. Does nothing when the epoch has passed.
+   */
+  async recordFault(kind: EntityKind, id: string, fault: string | null, fence: Fence): Promise<void> {
+    const values = [kind, id, fault, fence.family, fence.shard, fence.node, fence.epoch];
+    await this.#pool.query({ name: 'record_fault', text: faultSql, values });
   }
 }
 

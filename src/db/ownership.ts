@@ -26,8 +26,9 @@ const deadNodesSql = `
 const claimSql = `
   with free as (
     select family, shard from shards s
-    where family = any($2) and (owner is null or owner = $1
-      or not exists (select 1 from nodes n where n.id = s.owner and n.stopped_at is null))
+    where family = any($2) and case when owner = $1
+      then (family, shard, epoch) not in (select * from unnest($3::text[], $4::smallint[], $5::bigint[]))
+      else owner is null or not exists (select 1 from nodes n where n.id = s.owner and n.stopped_at is null) end
     order by family, shard for update)
   update shards s set owner = $1, epoch = epoch + 1 from free
   where s.family = free.family and s.shard = free.shard
@@ -48,7 +49,7 @@ export class OwnershipSession implements OwnershipSessionPort {
    * Opens the session: a row in `nodes` with a lease, and the lock that says that this process lives. The same node may
    * open a new session after it lost one.
    *
-   * @throws Error when the database is away, or another process holds the lock of this node's number
+   * @throws Error when the database is away, or a session of this node that was lost still holds its lock
    */
   static async open(url: string, node: NodeRegistration): Promise<OwnershipSession> {
     const client = new pg.Client({
@@ -64,19 +65,18 @@ export class OwnershipSession implements OwnershipSessionPort {
     });
     await client.connect();
     try {
+      await client.query(`set lock_timeout = ${takeoverLockTimeoutMs}`);
+      // Other nodes see the row once the lock is held: without it they would take the newcomer for dead.
+      await client.query('begin');
       const { rows } = await client.query<{ number: number }>(
         `insert into nodes (id, roles, address, version, lease_until)
-         values ($1, $2, $3, $4, now() + $5 * interval '1 millisecond')
+         values ($1, $2, $3, $4, clock_timestamp() + $5 * interval '1 millisecond')
          on conflict (id) do update set lease_until = excluded.lease_until, stopped_at = null, address = excluded.address
          returning number`,
         [node.id, node.roles, node.address, node.version, node.leaseMs],
       );
-      const { rows: locks } = await client.query<{ locked: boolean }>('select pg_try_advisory_lock($1, $2) as locked', [
-        lockClasses.node,
-        rows[0]?.number,
-      ]);
-      if (locks[0]?.locked !== true) throw new Error(`another session holds the lock of node ${node.id}`);
-      await client.query(`set lock_timeout = ${takeoverLockTimeoutMs}`);
+      await client.query('select pg_advisory_lock($1, $2)', [lockClasses.node, rows[0]?.number]);
+      await client.query('commit');
     } catch (error) {
       await client.end().catch(() => undefined);
       throw error;
@@ -92,11 +92,14 @@ export class OwnershipSession implements OwnershipSessionPort {
     return rowCount === 1;
   }
 
-  async claimFree(): Promise<readonly OwnedShard[]> {
+  async claimFree(held: readonly OwnedShard[]): Promise<readonly OwnedShard[]> {
     await this.#client.query(deadNodesSql, [this.#node.id, lockClasses.node]);
     const { rows } = await this.#client.query<{ family: Family; shard: number; epoch: string }>(claimSql, [
       this.#node.id,
       Object.values(families),
+      held.map(({ family }) => family),
+      held.map(({ shard }) => shard),
+      held.map(({ epoch }) => epoch),
     ]);
     return rows.map(({ family, shard, epoch }) => ({ family, shard, epoch: Number(epoch) }));
   }

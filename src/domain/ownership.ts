@@ -17,10 +17,12 @@ export interface OwnershipSessionPort {
   /** Prolongs the lease by its full length from the database's now. False when this node was declared dead meanwhile. */
   renew(): Promise<boolean>;
   /**
-   * Takes every shard that nobody alive owns, and those that this node owned before, each under a new epoch. Appends
-   * under the epoch before fail from here on.
+   * Takes every shard that nobody alive owns, and those in this node's name that are not among `held`, each under a new
+   * epoch. Appends under the epoch before fail from here on. Gives what was taken.
+   *
+   * @throws when appends held a shard for too long; nothing is taken then
    */
-  claimFree(): Promise<readonly OwnedShard[]>;
+  claimFree(held: readonly OwnedShard[]): Promise<readonly OwnedShard[]>;
   /** Gives everything back, so that a successor need not wait. Idempotent; never fails. */
   close(): Promise<void>;
 }

@@ -45,7 +45,7 @@ export class StatusFeed {
     for (const id of new Set(changes.map((change) => change.loadBalancerId))) {
       if (!this.#isHeard(id)) continue;
       const ours = changes.filter((change) => change.loadBalancerId === id);
-      void this.#sources.loadBalancers.read(id, (state) => {
+      const tellAll = (state: LoadBalancerState | undefined) => {
         if (state === undefined) return;
         const provisioning = provisioningStatuses(state);
         for (const { objectId } of ours) {
@@ -53,7 +53,9 @@ export class StatusFeed {
           const status = provisioning.get(objectId);
           if (kind !== undefined && status !== undefined) this.#tell(id, objectId, kind, status);
         }
-      });
+      };
+      // One that can't be read here is another node's to speak of, or an operator's.
+      this.#sources.loadBalancers.read(id, tellAll).catch(() => undefined);
     }
   }
 

@@ -4,7 +4,7 @@ import type { Logger } from 'pino';
 import type { HeartbeatTable } from '../../domain/health/table.ts';
 import { judge, startWatching, type WatchdogLimits, type WatchdogState } from '../../domain/health/watchdog.ts';
 import type { AmphoraId } from '../../domain/ids.ts';
-import { type ActorSurroundings, type LiveActor, type NactRef, spawnActor } from '../runtime/actor.ts';
+import { type ActorSurroundings, type LiveActor, type NactRef, neverGivenUp, spawnActor } from '../runtime/actor.ts';
 import type { AmphoraFacts } from '../spares-pool/spares-pool.ts';
 
 export type WatchdogMessage =
@@ -53,12 +53,13 @@ export function spawnHealthWatchdog(
       tick(state, options);
       return state;
     },
+    limits: neverGivenUp,
     describe: ({ watch, holdReason }) => ({
       expected: watch.expected.size,
       failoversAskedFor: Object.fromEntries(watch.asked),
       holdReason: holdReason ?? null,
     }),
-    afterStop: (state) => clearInterval(state.timer),
+    release: (state) => clearInterval(state.timer),
   });
 
   function tick(state: State, { now, isBlind, fleet, failOver }: WatchdogOptions): void {

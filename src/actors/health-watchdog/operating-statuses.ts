@@ -66,6 +66,14 @@ export class OperatingStatuses {
     if (!this.#isWriting) void this.#writeAll();
   }
 
+  /** Another node speaks of them from now on. */
+  forget(isForeign: (loadBalancerId: LoadBalancerId) => boolean): void {
+    for (const id of this.#known.keys()) if (isForeign(id)) this.#known.delete(id);
+    for (const [objectId, change] of this.#unwritten) {
+      if (isForeign(change.loadBalancerId)) this.#unwritten.delete(objectId);
+    }
+  }
+
   async #writeAll(): Promise<void> {
     this.#isWriting = true;
     while (this.#unwritten.size > 0 && !this.#isStopped) {

@@ -1,7 +1,7 @@
 // Housekeeping: what has to be done every now and then whoever asks. Today: the purge of what is older than the
 // settings keep.
 import type { Logger } from 'pino';
-import { type ActorSurroundings, type LiveActor, type NactRef, spawnActor } from '../runtime/actor.ts';
+import { type ActorSurroundings, type LiveActor, type NactRef, neverGivenUp, spawnActor } from '../runtime/actor.ts';
 
 export type HousekeepingMessage =
   | { readonly type: 'purge' }
@@ -56,7 +56,8 @@ export function spawnHousekeeping(
           return state;
       }
     },
+    limits: neverGivenUp,
     describe: ({ isPurging, lastPurge, lastFailure }) => ({ isPurging, lastPurge, lastFailure }),
-    afterStop: (state) => clearInterval(state.timer),
+    release: (state) => clearInterval(state.timer),
   });
 }

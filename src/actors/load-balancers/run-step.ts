@@ -55,9 +55,10 @@ async function claimAmphora(
   ports: LoadBalancerPorts,
   signal: AbortSignal,
 ): Promise<LoadBalancerStepResult> {
-  const claimed = isRepeat ? await ports.claimedBy(loadBalancerId) : [];
+  /** Not to be suggested: what the load balancer has already, and what did not grant itself. */
+  const excluded = isRepeat ? [...(await ports.claimedBy(loadBalancerId))] : [];
   for (;;) {
-    const suggestion = await suggest(loadBalancerId, claimed, ports, signal);
+    const suggestion = await suggest(loadBalancerId, excluded, ports, signal);
     if (suggestion.type === 'none') throw new Error(suggestion.reason);
     const command = { type: 'allocateAmphora', loadBalancerId, role } as const;
     const reply = await ports.amphorae.ask(suggestion.amphoraId, command, signal);
@@ -65,19 +66,20 @@ async function claimAmphora(
       const { computeId, agent } = reply.answer.instance;
       return { type: 'amphoraGranted', role, amphoraId: suggestion.amphoraId, computeId, agent };
     }
+    excluded.push(suggestion.amphoraId);
   }
 }
 
 async function suggest(
   loadBalancerId: LoadBalancerId,
-  claimed: readonly AmphoraId[],
+  excluded: readonly AmphoraId[],
   { spares }: LoadBalancerPorts,
   signal: AbortSignal,
 ): Promise<Suggestion> {
   const request = ++requests;
   try {
     return await ask<Suggestion>(
-      (replyTo) => spares.tell({ type: 'suggest', request, loadBalancerId, claimed, replyTo }),
+      (replyTo) => spares.tell({ type: 'suggest', request, loadBalancerId, excluded: [...excluded], replyTo }),
       signal,
     );
   } catch (error) {

@@ -34,7 +34,8 @@ export interface ActorOptions<State, Message> {
   readonly limits?: RestartLimits | undefined;
   /** The budget is spent: the actor has been stopped for good. */
   readonly onGivenUp?: ((error: Error) => void) | undefined;
-  readonly afterStop?: ((state: State) => void) | undefined;
+  /** Lets go of what the state holds, such as timers: after a stop, and before a new start. */
+  readonly release?: ((state: State) => void) | undefined;
 }
 
 export interface LiveActor<Message> extends ActorRef<Message> {
@@ -78,7 +79,11 @@ export function spawnActor<State, Message extends { readonly type: string }>(
     if (isStopped) return;
     isStopped = true;
     surroundings.registry.remove(record);
-    if (current !== undefined) options.afterStop?.(current);
+    release();
+  };
+  const release = () => {
+    if (current !== undefined) options.release?.(current);
+    current = undefined;
   };
   nactRef = spawn(
     parent,
@@ -93,7 +98,9 @@ export function spawnActor<State, Message extends { readonly type: string }>(
       initialStateFunc: () => (current = options.start(actor)),
       onCrash: async (message, error, ctx) => {
         end(record);
+        release();
         const verdict = await pause(record, crashes, error, options.limits, surroundings.log, message);
+        if (isStopped) return ctx.stop;
         if (verdict === 'restart') return ctx.reset;
         markStopped();
         options.onGivenUp?.(error ?? new Error('unknown'));
@@ -119,6 +126,14 @@ export function end(record: ActorRecord): void {
   record.processed++;
 }
 
+/** For actors that the node cannot do without: after many crashes they start again every half minute or so, for ever. */
+export const neverGivenUp: RestartLimits = {
+  restarts: Number.POSITIVE_INFINITY,
+  windowMs: 300_000,
+  firstDelayMs: 50,
+  longestDelayMs: 30_000,
+};
+
 /** Judges a crash, logs it once, and waits for the time that the budget demands. */
 export async function pause(
   record: ActorRecord,
@@ -137,7 +152,7 @@ export async function pause(
   crashes.push(now);
   if (crashes.length > 100) crashes.shift();
   record.restarts++;
-  await new Promise((resolve) => setTimeout(resolve, verdict.delayMs));
+  await new Promise((resolve) => setTimeout(resolve, verdict.delayMs).unref());
   return 'restart';
 }
 

@@ -12,10 +12,10 @@ import {
   spawnEntity,
 } from './entity.ts';
 import { type JournalPersistenceEngine, keyOf } from './persistence-engine.ts';
-import { ask, nobody } from './reply.ts';
+import { ask, nobody, type ReplyTo } from './reply.ts';
 
 export interface EntityManagerOptions<E extends Entity>
-  extends Omit<EntitySurroundings<E>, 'onWakeAt' | 'onEnd' | 'onChange'> {
+  extends Omit<EntitySurroundings<E>, 'onWakeAt' | 'onEnd' | 'onLeft' | 'onChange'> {
   readonly parent: NactRef;
   /** Actors are called `<prefix>-<id>`. */
   readonly prefix: string;
@@ -29,16 +29,13 @@ export interface EntityManagerOptions<E extends Entity>
 
 type Change<E extends Entity> = (id: string, before: E['state'] | undefined, after: E['state']) => void;
 
-interface Waiting<E extends Entity> {
-  readonly messages: EntityMessage<E>[];
-}
-
 const maxTimeoutMs = 2_147_483_647;
 
 export class EntityManager<E extends Entity> {
   readonly #options: EntityManagerOptions<E>;
   readonly #live = new Map<string, LiveEntity<E>>();
-  readonly #loading = new Map<string, Waiting<E>>();
+  /** Messages for entities that are being loaded. */
+  readonly #loading = new Map<string, EntityMessage<E>[]>();
   readonly #timers = new Map<string, NodeJS.Timeout>();
   readonly #faults = new Map<string, string>();
   readonly #listeners = new Set<Change<E>>();
@@ -62,14 +59,14 @@ export class EntityManager<E extends Entity> {
     return () => this.#listeners.delete(listener);
   }
 
-  /** Sends a command. The reply comes once, unless this process stops first. */
+  /** Sends a command. The reply comes, and comes once. */
   command(
     id: string,
     command: E['command'],
     replyTo: { tell(reply: CommandReply<E['answer']>): void } = nobody,
     identity?: CommandIdentity,
   ): void {
-    this.#route(id, { type: 'command', command, identity, replyTo });
+    this.#route(id, { type: 'command', command, identity, replyTo: once(replyTo) });
   }
 
   /** Sends a command and waits for its reply. @throws when the signal aborts first */
@@ -82,10 +79,21 @@ export class EntityManager<E extends Entity> {
     return ask((replyTo) => this.command(id, command, replyTo, identity), signal);
   }
 
-  /** Reads from an entity's state after all messages before this one; undefined when there is no such entity. */
+  /**
+   * Reads from an entity's state after all messages before this one; undefined when there is no such entity.
+   *
+   * @throws when the state can't be told here and now, and what `read` throws
+   */
   read<T>(id: string, read: (state: E['state'] | undefined) => T): Promise<T> {
-    return new Promise((resolve) => {
-      this.#route(id, { type: 'read', read: (state) => resolve(read(state)) });
+    return new Promise((resolve, reject) => {
+      const tell = (state: E['state'] | undefined) => {
+        try {
+          resolve(read(state));
+        } catch (error) {
+          reject(error instanceof Error ? error : new Error(String(error)));
+        }
+      };
+      this.#route(id, { type: 'read', read: tell, fail: reject });
     });
   }
 
@@ -97,7 +105,7 @@ export class EntityManager<E extends Entity> {
   /** Sets, moves or removes the time at which an entity is woken. */
   wakeAt(id: string, at: number | undefined): void {
     clearTimeout(this.#timers.get(id));
-    if (at === undefined) {
+    if (at === undefined || this.#isStopped) {
       this.#timers.delete(id);
       return;
     }
@@ -118,72 +126,83 @@ export class EntityManager<E extends Entity> {
       const tell = () => replyTo.tell();
       listeners.add(tell);
       this.#goneListeners.set(id, listeners);
-      signal.addEventListener('abort', () => listeners.delete(tell), { once: true });
+      const giveUp = () => {
+        listeners.delete(tell);
+        if (listeners.size === 0 && this.#goneListeners.get(id) === listeners) this.#goneListeners.delete(id);
+      };
+      signal.addEventListener('abort', giveUp, { once: true });
     }, signal);
   }
 
-  /** Tries again what was given up. */
+  /** Tries again what was given up. A sound actor starts again too. */
   async restart(id: string): Promise<void> {
-    this.#faults.delete(id);
     await this.#options.recordFault(id, null);
-    this.#live.get(id)?.stop();
+    this.#faults.delete(id);
+    const live = this.#live.get(id);
     this.#live.delete(id);
-    this.wake(id);
+    live?.stop();
+    this.#route(id, { type: 'rewriteRows' });
   }
 
   #route(id: string, message: EntityMessage<E>): void {
-    if (this.#isStopped) return this.#turnAway(id, message);
+    if (this.#isStopped || !this.#options.isOwned(id)) return this.#turnAway(message, notHere);
     const live = this.#live.get(id);
     if (live !== undefined) {
       if (message.type === 'command' && live.record.pending >= this.#options.mailboxLimit) {
-        return message.replyTo.tell({ type: 'busy', retryAfterMs: 1_000 });
+        return this.#turnAway(message, busy);
       }
       return live.tell(message);
     }
     const fault = this.#faults.get(id);
-    if (fault !== undefined) return this.#turnAway(id, message, { type: 'faulted', reason: fault });
+    if (fault !== undefined) return this.#turnAway(message, { type: 'faulted', reason: fault });
     const waiting = this.#loading.get(id);
     if (waiting === undefined) {
-      this.#loading.set(id, { messages: [message] });
+      this.#loading.set(id, [message]);
       void this.#recover(id);
-    } else if (message.type === 'command' && waiting.messages.length >= this.#options.mailboxLimit) {
-      message.replyTo.tell({ type: 'busy', retryAfterMs: 1_000 });
+    } else if (message.type === 'command' && waiting.length >= this.#options.mailboxLimit) {
+      this.#turnAway(message, busy);
     } else {
-      waiting.messages.push(message);
+      waiting.push(message);
     }
   }
 
   async #recover(id: string): Promise<void> {
     const { engine, definition, log } = this.#options;
     const key = keyOf(definition.kind, id);
+    let messages: readonly EntityMessage<E>[] = [];
     try {
       const loaded = await engine.load(key);
-      const messages = this.#loading.get(id)?.messages ?? [];
-      this.#loading.delete(id);
-      if (this.#isStopped) return messages.forEach((message) => this.#turnAway(id, message));
-      if (loaded?.fault !== undefined && loaded.fault !== null) this.#faults.set(id, loaded.fault);
-      const reply: CommandReply<E['answer']> | undefined =
-        loaded?.fault === undefined || loaded.fault === null ? undefined : { type: 'faulted', reason: loaded.fault };
-      if (reply !== undefined || loaded?.isOver === true)
-        return messages.forEach((message) => this.#turnAway(id, message, reply));
-      // Only a create makes an entity: what comes before one finds nothing.
+      messages = this.#takeLoading(id);
+      // Lost meanwhile, or stopping: routed again, they are turned away.
+      if (this.#isStopped || !this.#options.isOwned(id)) return messages.forEach((message) => this.#route(id, message));
+      const fault = loaded?.fault ?? undefined;
+      if (fault !== undefined) {
+        this.#faults.set(id, fault);
+        return messages.forEach((message) => this.#turnAway(message, { type: 'faulted', reason: fault }));
+      }
       const isCreation = (message: EntityMessage<E>) =>
         message.type === 'command' && definition.isCreation(message.command);
-      const first = loaded === undefined ? messages.findIndex(isCreation) : 0;
+      // Only a create makes an entity: what comes before one finds nothing.
+      const first = loaded === undefined ? messages.findIndex(isCreation) : loaded.isOver ? -1 : 0;
       const early = first === -1 ? messages : messages.slice(0, first);
-      for (const message of early) this.#turnAway(id, message);
+      for (const message of early) this.#turnAway(message, this.#none(id));
       if (first === -1) return;
       engine.prime(key, loaded);
       const entity = this.#spawn(id);
       if (loaded !== undefined) entity.tell({ type: 'wake' });
       for (const message of messages.slice(first)) entity.tell(message);
     } catch (error) {
-      log.error({ err: error, kind: definition.kind, id }, 'entity could not be loaded');
-      const messages = this.#loading.get(id)?.messages ?? [];
-      this.#loading.delete(id);
+      if (!this.#isStopped) log.error({ err: error, kind: definition.kind, id }, 'entity could not be loaded');
       const reason = error instanceof Error ? error.message : String(error);
-      for (const message of messages) this.#turnAway(id, message, { type: 'faulted', reason });
+      const reply: CommandReply<never> = this.#isStopped ? notHere : { type: 'faulted', reason };
+      for (const message of [...messages, ...this.#takeLoading(id)]) this.#turnAway(message, reply);
     }
+  }
+
+  #takeLoading(id: string): readonly EntityMessage<E>[] {
+    const messages = this.#loading.get(id) ?? [];
+    this.#loading.delete(id);
+    return messages;
   }
 
   #spawn(id: string): LiveEntity<E> {
@@ -194,6 +213,7 @@ export class EntityManager<E extends Entity> {
       },
       onWakeAt: (entityId, at) => this.wakeAt(entityId, at),
       onEnd: (entityId, why) => this.#onEnd(entityId, why),
+      onLeft: (entityId, messages) => this.#onLeft(entityId, messages),
     });
     this.#live.set(id, entity);
     return entity;
@@ -217,18 +237,33 @@ export class EntityManager<E extends Entity> {
     setImmediate(() => entity?.stop());
   }
 
+  /** Its actor stopped before it came to them: the next one may, where there is one. */
+  #onLeft(id: string, messages: readonly EntityMessage<E>[]): void {
+    const { registry, prefix } = this.#options;
+    for (const message of messages) {
+      // The next actor starts the step anew.
+      if (message.type === 'stepEnded') registry.addDeadLetter(`${prefix}-${id}`, message.type);
+      else this.#route(id, message);
+    }
+  }
+
   /** Nobody is there for the message. */
-  #turnAway(id: string, message: EntityMessage<E>, reply?: CommandReply<E['answer']>): void {
+  #turnAway(message: EntityMessage<E>, reply: CommandReply<never>): void {
     switch (message.type) {
       case 'command':
-        return message.replyTo.tell(reply ?? { type: 'refused', refusal: this.#options.notFound(id) });
+        return message.replyTo.tell(reply);
       case 'read':
-        return message.read(undefined);
+        if (reply.type === 'refused') return message.read(undefined);
+        return message.fail(new Error(reply.type === 'faulted' ? reply.reason : 'it is not to be had here just now'));
       case 'wake':
-        return;
+      case 'rewriteRows':
       case 'stepEnded':
-        return this.#options.registry.addDeadLetter(`${this.#options.prefix}-${id}`, message.type);
+        return;
     }
+  }
+
+  #none(id: string): CommandReply<never> {
+    return { type: 'refused', refusal: this.#options.notFound(id) };
   }
 
   #passivateIdle(): void {
@@ -240,12 +275,13 @@ export class EntityManager<E extends Entity> {
     }
   }
 
-  /** Lets go of entities that this node does not own any more. */
+  /** Lets go of what this node does not own any more. */
   dropForeign(): void {
-    for (const [id, entity] of this.#live) {
-      if (this.#options.isOwned(id)) continue;
+    const isForeign = (id: string) => !this.#options.isOwned(id);
+    for (const id of [...this.#timers.keys()].filter(isForeign)) this.wakeAt(id, undefined);
+    for (const id of [...this.#faults.keys()].filter(isForeign)) this.#faults.delete(id);
+    for (const [id, entity] of [...this.#live].filter(([candidate]) => isForeign(candidate))) {
       this.#live.delete(id);
-      this.wakeAt(id, undefined);
       entity.stop();
     }
   }
@@ -255,7 +291,24 @@ export class EntityManager<E extends Entity> {
     clearInterval(this.#sweep);
     for (const timer of this.#timers.values()) clearTimeout(timer);
     this.#timers.clear();
-    for (const entity of this.#live.values()) entity.stop();
+    const live = [...this.#live.values()];
     this.#live.clear();
+    for (const entity of live) entity.stop();
   }
+}
+
+const busy = { type: 'busy', retryAfterMs: 1_000 } as const;
+/** Another node owns it, or will in a moment. */
+const notHere = { type: 'busy', retryAfterMs: 500 } as const;
+
+/** A command that is taken up again after a crash may have been answered before it. */
+function once<T>(replyTo: ReplyTo<T>): ReplyTo<T> {
+  let isAnswered = false;
+  return {
+    tell(answer) {
+      if (isAnswered) return;
+      isAnswered = true;
+      replyTo.tell(answer);
+    },
+  };
 }

@@ -12,8 +12,9 @@ import type { AppendResult, Entry, Fence } from '../../domain/journal.ts';
 import type { Decision, Refusal } from '../../domain/decision.ts';
 import { type Advance, advance, type Entity, type EntityDefinition, type StepTimeouts } from '../../domain/entity.ts';
 import type { StepEnded } from '../../domain/load-balancer/steps.ts';
-import { rowChanges, type Rows } from '../../domain/projection.ts';
+import { type RowChanges, rowChanges, type Rows } from '../../domain/projection.ts';
 import type { RetryPolicy } from '../../domain/step.ts';
+import { NewerVersionError } from '../../domain/upcast.ts';
 import { type ActorSurroundings, begin, childPath, end, type NactRef, pause } from './actor.ts';
 import { keyOf, type ReplayedEntry, type SnapshotData, type Writing } from './persistence-engine.ts';
 import type { ActorRecord } from './registry.ts';
@@ -44,7 +45,15 @@ export type EntityMessage<E extends Entity> =
   | StepEnded<E['result']>
   /** A time has come, or the entity has just been recovered. */
   | { readonly type: 'wake' }
-  | { readonly type: 'read'; readonly read: (state: E['state'] | undefined) => void };
+  /** The rows for reading may not show what the journal holds. */
+  | { readonly type: 'rewriteRows' }
+  | {
+      readonly type: 'read';
+      /** Does not throw. */
+      readonly read: (state: E['state'] | undefined) => void;
+      /** The state can't be told. */
+      readonly fail: (error: Error) => void;
+    };
 
 export interface EntitySurroundings<E extends Entity> extends ActorSurroundings {
   readonly definition: EntityDefinition<E>;
@@ -61,6 +70,8 @@ export interface EntitySurroundings<E extends Entity> extends ActorSurroundings 
   readonly onWakeAt: (id: string, at: number | undefined) => void;
   /** The actor has stopped, or must be stopped: it is over, another node owns it, or it was given up. */
   readonly onEnd: (id: string, why: 'over' | 'stale' | { readonly fault: Error }) => void;
+  /** Messages that a stopped actor has not handled, oldest first; nact would drop them in silence. */
+  readonly onLeft: (id: string, messages: readonly EntityMessage<E>[]) => void;
 }
 
 export interface LiveEntity<E extends Entity> {
@@ -108,6 +119,8 @@ class EntityActor<E extends Entity> implements LiveEntity<E> {
   readonly #ref: NactRef;
   readonly #with: EntitySurroundings<E>;
   readonly #crashes: number[] = [];
+  /** Told and not begun. */
+  readonly #waiting = new Set<EntityMessage<E>>();
   /** Writes in a row whose outcome is not known. */
   #unknowns = 0;
   #current: Current<E> = nothing();
@@ -136,21 +149,32 @@ class EntityActor<E extends Entity> implements LiveEntity<E> {
   }
 
   tell(message: EntityMessage<E>): void {
-    if (this.#isStopped) return this.#with.registry.addDeadLetter(this.record.path, message.type);
+    if (this.#isStopped) return this.#with.onLeft(this.#id, [message]);
     this.record.pending++;
+    this.#waiting.add(message);
     dispatch(this.#ref, message);
   }
 
   stop(): void {
+    // By its path, where another actor may live once this one is stopped.
     if (!this.#isStopped) stop(this.#ref);
     this.#afterStop();
   }
 
-  #afterStop(): void {
+  /** `inHand` is a message that was begun and not brought to an end. */
+  #afterStop(inHand: readonly EntityMessage<E>[] = []): void {
     if (this.#isStopped) return;
     this.#isStopped = true;
-    this.steps.clear();
+    this.#stopSteps();
     this.#with.registry.remove(this.record);
+    const left = [...inHand, ...this.#waiting];
+    this.#waiting.clear();
+    if (left.length > 0) this.#with.onLeft(this.#id, left);
+  }
+
+  #stopSteps(): void {
+    for (const worker of this.steps.values()) worker.stop();
+    this.steps.clear();
   }
 
   async #receive(current: Current<E>, message: unknown, ctx: Context): Promise<Current<E>> {
@@ -163,6 +187,7 @@ class EntityActor<E extends Entity> implements LiveEntity<E> {
       return this.#current;
     }
     const live = message as EntityMessage<E>;
+    this.#waiting.delete(live);
     begin(this.record, live);
     this.#current = current;
     this.#current = await this.#handle(current, live, ctx.persist);
@@ -176,11 +201,14 @@ class EntityActor<E extends Entity> implements LiveEntity<E> {
       case 'command':
         return this.#handleCommand(current, message, persist);
       case 'stepEnded': {
-        this.steps.delete(message.key);
+        if (this.steps.get(message.key)?.run === message.run) this.steps.delete(message.key);
         const decision = definition.decideStepEnded(current.state, message, now(), policy);
         return this.#carryOut(current, decision, persist);
       }
       case 'wake':
+        return this.#carryOut(current, { type: 'accept', events: [], answer: null }, persist);
+      case 'rewriteRows':
+        await this.#write(this.#entryWithoutEvents(rowChanges({}, this.#with.rowsOf(current.state))), persist);
         return this.#carryOut(current, { type: 'accept', events: [], answer: null }, persist);
       case 'read':
         message.read(current.state);
@@ -194,11 +222,8 @@ class EntityActor<E extends Entity> implements LiveEntity<E> {
     persist: Persist,
   ): Promise<Current<E>> {
     const decision = this.#with.definition.decide(current.state, command, this.#with.now());
-    let reply: CommandReply<E['answer']> | undefined;
     try {
-      const next = await this.#carryOut(current, decision, persist, identity, (given) => (reply = given));
-      if (reply !== undefined) replyTo.tell(reply);
-      return next;
+      return await this.#carryOut(current, decision, persist, identity, (reply) => replyTo.tell(reply));
     } catch (error) {
       if (!(error instanceof AppendRejectedError)) throw error;
       // The command's fault, not the actor's: it must not cost the restart budget.
@@ -227,7 +252,7 @@ class EntityActor<E extends Entity> implements LiveEntity<E> {
     const next = advance(definition, current.state, given, at, timeouts);
     if (next.events.length === 0) {
       answer(await this.#keepAnswer(reply, identity, persist));
-      this.#with.onWakeAt(this.#id, next.wakeAt);
+      if (!this.#isStopped) this.#with.onWakeAt(this.#id, next.wakeAt);
       return { ...current, isFresh: false };
     }
     const rows = this.#with.rowsOf(next.state);
@@ -257,23 +282,16 @@ class EntityActor<E extends Entity> implements LiveEntity<E> {
     persist: Persist,
   ): Promise<CommandReply<E['answer']>> {
     if (identity === undefined) return reply;
-    const { definition, fenceOf } = this.#with;
-    const result = await this.#write(
-      {
-        kind: definition.kind,
-        id: this.#id,
-        fence: fenceOf(this.#id),
-        schemaVersion: definition.schemaVersion,
-        events: [],
-        command: { ...identity, answer: reply },
-        rows: { upserts: {}, deletes: {} },
-        isOver: false,
-        hasWork: false,
-        work: null,
-      },
-      persist,
-    );
+    const entry = this.#entryWithoutEvents({ upserts: {}, deletes: {} });
+    const result = await this.#write({ ...entry, command: { ...identity, answer: reply } }, persist);
     return result.type === 'duplicate' ? storedReply(result, identity) : reply;
+  }
+
+  #entryWithoutEvents(rows: RowChanges): Entry {
+    const { definition, fenceOf } = this.#with;
+    const { kind, schemaVersion } = definition;
+    const nothingNew = { events: [], isOver: false, hasWork: false, work: null };
+    return { kind, id: this.#id, fence: fenceOf(this.#id), schemaVersion, rows, ...nothingNew };
   }
 
   #entry(
@@ -315,7 +333,8 @@ class EntityActor<E extends Entity> implements LiveEntity<E> {
   #takeEffect(current: Current<E>, next: Advance<E>, at: number): void {
     const { registry, leaseLost, runStep, definition, onChange, onWakeAt, onEnd } = this.#with;
     for (const key of next.cancel) this.steps.get(key)?.cancel();
-    for (const started of next.start) {
+    // Stopped while it wrote: whoever has it next finds the steps in the journal.
+    for (const started of this.#isStopped ? [] : next.start) {
       const worker = startStep<E['step'], E['result']>({
         parent: this.#ref,
         registry,
@@ -327,58 +346,80 @@ class EntityActor<E extends Entity> implements LiveEntity<E> {
       });
       this.steps.set(worker.key, worker);
     }
-    onWakeAt(this.#id, next.wakeAt);
+    if (!this.#isStopped) onWakeAt(this.#id, next.wakeAt);
     if (next.state === undefined) return;
     onChange(this.#id, current.state, next.state);
-    if (definition.isOver(next.state)) onEnd(this.#id, 'over');
+    if (definition.isOver(next.state) && !this.#isStopped) onEnd(this.#id, 'over');
   }
 
   /** nact asks here what to do after a throw; symbols of its context are the possible answers. */
   async #onCrash(
-    message: unknown,
+    given: unknown,
     error: Error | undefined,
     ctx: { readonly stop: NactVerdict; readonly reset: NactVerdict },
   ): Promise<NactVerdict> {
     const fault = error ?? new Error('unknown');
-    const isReplay = message !== undefined && (message as { readonly type?: string }).type === undefined;
-    if (message !== undefined && !isReplay) end(this.record);
-    this.steps.clear();
-    if (fault instanceof StaleEpochError) {
-      this.#answerInstead(message, { type: 'busy', retryAfterMs: 500 });
-      this.#with.onEnd(this.#id, 'stale');
+    const message = isLive<E>(given) ? given : undefined;
+    if (message !== undefined) end(this.record);
+    this.#stopSteps();
+    const inHand = message === undefined ? [] : [message];
+    if (this.#isStopped) {
+      this.#with.onLeft(this.#id, inHand);
       return ctx.stop;
     }
-    if (fault instanceof OutcomeUnknownError) {
-      // The database's fault: it costs no budget, but a database that can be read and not written must not be pestered.
-      this.record.lastError = { message: fault.message, at: Date.now() };
-      await wait(Math.min(longestUnknownPauseMs, firstUnknownPauseMs * 2 ** Math.min(this.#unknowns++, 10)));
-      return this.#takeUpAgain(message, ctx);
+    if (fault instanceof StaleEpochError) {
+      this.#with.onEnd(this.#id, 'stale');
+      this.#afterStop(inHand);
+      return ctx.stop;
     }
-    // A journal that cannot be replayed today cannot be replayed in a second either.
-    const verdict = isReplay
-      ? 'giveUp'
-      : await pause(this.record, this.#crashes, fault, undefined, this.#with.log, message);
-    if (verdict === 'restart' && fault instanceof SequenceConflictError) return this.#takeUpAgain(message, ctx);
-    this.#answerInstead(message, { type: 'faulted', reason: fault.message });
-    if (verdict === 'restart') {
-      this.tell({ type: 'wake' });
-      return ctx.reset;
-    }
+    const isReplay = (given !== undefined && message === undefined) || fault instanceof NewerVersionError;
+    const canRecover = await this.#canRecover(fault, message, isReplay);
+    if (this.#isStopped) return ctx.stop;
+    if (canRecover) return ctx.reset;
     this.#with.onEnd(this.#id, { fault });
+    this.#afterStop();
     return ctx.stop;
   }
 
-  /** Recovers, then handles the message anew: a command is known by its id, a step's end by its run. */
-  #takeUpAgain(message: unknown, ctx: { readonly reset: NactVerdict }): NactVerdict {
-    if (message !== undefined) this.tell(message as EntityMessage<E>);
-    this.tell({ type: 'wake' });
-    return ctx.reset;
+  /** Settles what becomes of the message, and waits for as long as the next start has to wait. */
+  async #canRecover(fault: Error, message: EntityMessage<E> | undefined, isReplay: boolean): Promise<boolean> {
+    const { log } = this.#with;
+    if (fault instanceof OutcomeUnknownError) {
+      // Recover first, then take the message up again: a command is known by its id, a step's end by its run.
+      this.record.lastError = { message: fault.message, at: Date.now() };
+      this.#tellAgain(message);
+      // The database's fault: it costs no budget, but a database that can be read and not written must not be pestered.
+      const pauseMs = Math.min(longestUnknownPauseMs, firstUnknownPauseMs * 2 ** Math.min(this.#unknowns++, 10));
+      await wait(pauseMs, undefined, { ref: false });
+      return true;
+    }
+    const isConflict = fault instanceof SequenceConflictError;
+    if (isConflict) this.#tellAgain(message);
+    else giveBack(message, fault);
+    // A journal that cannot be replayed today cannot be replayed in a second either.
+    const verdict = isReplay ? 'giveUp' : await pause(this.record, this.#crashes, fault, undefined, log, message);
+    if (isReplay) log.error({ err: fault, actor: this.record.path }, 'journal cannot be replayed');
+    if (verdict === 'restart' && !isConflict) this.#tellAgain(undefined);
+    return verdict === 'restart';
   }
 
-  #answerInstead(message: unknown, reply: CommandReply<E['answer']>): void {
-    const command = message as EntityMessage<E> | undefined;
-    if (command?.type === 'command') command.replyTo.tell(reply);
+  /** To itself, with a wake behind it: whatever the message is, what has work left goes on. */
+  #tellAgain(message: EntityMessage<E> | undefined): void {
+    if (message !== undefined) this.tell(message);
+    for (const waiting of this.#waiting) if (waiting.type === 'wake') return;
+    this.tell({ type: 'wake' });
   }
+}
+
+/** Journal entries, which nact passes through the same function, have no type. */
+function isLive<E extends Entity>(message: unknown): message is EntityMessage<E> {
+  return typeof (message as { readonly type?: unknown } | undefined)?.type === 'string';
+}
+
+/** Nobody will carry it out. */
+function giveBack<E extends Entity>(message: EntityMessage<E> | undefined, fault: Error): void {
+  if (message?.type === 'command') message.replyTo.tell({ type: 'faulted', reason: fault.message });
+  if (message?.type === 'read') message.fail(fault);
 }
 
 function nothing<E extends Entity>(): Current<E> {

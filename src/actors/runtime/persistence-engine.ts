@@ -2,7 +2,7 @@
 // for writes that are refused; so the numbers that count are the ones that travel in our data, and nact's are ignored.
 import type { PersistedEvent, PersistedSnapshot, PersistenceEngine } from 'nact';
 import type { Entry, JournalPort, LoadedEntity, AppendResult, Fence } from '../../domain/journal.ts';
-import { OutcomeUnknownError } from '../../domain/journal.ts';
+import { OutcomeUnknownError, StaleEpochError } from '../../domain/journal.ts';
 import type { EntityKind } from '../../domain/entity.ts';
 import { upcastEvents, upcastSnapshot } from '../../domain/upcast.ts';
 
@@ -27,6 +27,8 @@ export interface EngineOptions {
   readonly journal: JournalPort;
   readonly schemaVersions: Readonly<Record<EntityKind, number>>;
   readonly fenceOf: (id: string) => Fence;
+  /** An append was refused because of its fence. */
+  readonly onStale: (fence: Fence) => void;
   readonly onSnapshotFailed: (key: string, error: unknown) => void;
   /** Ends waiting for a database that is away. */
   readonly closing: AbortSignal;
@@ -105,7 +107,12 @@ export class JournalPersistenceEngine implements PersistenceEngine {
   /** nact passes what was given to `ctx.persist` after its tags. */
   async persist(_event: PersistedEvent, writing?: Writing): Promise<void> {
     if (writing === undefined) throw new Error('persist needs the entry to write');
-    writing.result = await this.#options.journal.append(writing.entry);
+    try {
+      writing.result = await this.#options.journal.append(writing.entry);
+    } catch (error) {
+      if (error instanceof StaleEpochError) this.#options.onStale(writing.entry.fence);
+      throw error;
+    }
   }
 
   async takeSnapshot(snapshot: PersistedSnapshot): Promise<void> {

@@ -22,8 +22,11 @@ export interface StepWorkerOptions<Step extends { readonly key: string; readonly
 
 export interface StepWorker {
   readonly key: string;
+  readonly run: number;
   /** The end still comes: as a failure. */
   cancel(): void;
+  /** Nobody wants to hear of its end. nact does not stop children with their parent, so the parent does. */
+  stop(): void;
 }
 
 class StepAbortedError extends Error {}
@@ -47,6 +50,10 @@ export function startStep<Step extends { readonly key: string; readonly type: st
   const name = `step-${run}`;
   const record = registry.add(childPath(parent, name), `step ${step.type}`);
   record.describe = () => ({ step, deadlineAt });
+  let isStopped = false;
+  const tellEnd = (outcome: StepOutcome<Result>) => {
+    if (!isStopped) options.onEnd({ type: 'stepEnded', key: step.key, run, outcome });
+  };
   const cleanUp = () => {
     clearTimeout(timer);
     leaseLost.removeEventListener('abort', onLeaseLost);
@@ -58,17 +65,17 @@ export function startStep<Step extends { readonly key: string; readonly type: st
       begin(record, { type: step.type });
       if (leaseLost.aborted) onLeaseLost();
       const outcome = await outcomeOf(() => options.run(step, controller.signal), controller.signal);
-      if (!outcome.ok && outcome.isInterrupted === true) await wait(interruptionPauseMs);
+      if (!outcome.ok && outcome.isInterrupted === true) await wait(interruptionPauseMs, undefined, { ref: false });
       end(record);
       cleanUp();
       stop(worker);
-      options.onEnd({ type: 'stepEnded', key: step.key, run, outcome });
+      tellEnd(outcome);
     },
     name,
     {
       onCrash: (_message, error, ctx) => {
         cleanUp();
-        options.onEnd({ type: 'stepEnded', key: step.key, run, outcome: { ok: false, failure: failureOf(error) } });
+        tellEnd({ ok: false, failure: failureOf(error) });
         return ctx.stop;
       },
       afterStop: () => {
@@ -78,7 +85,18 @@ export function startStep<Step extends { readonly key: string; readonly type: st
     },
   ) as NactRef;
   dispatch(worker, {});
-  return { key: step.key, cancel: () => abort('it is not wanted any more') };
+  return {
+    key: step.key,
+    run,
+    cancel: () => abort('it is not wanted any more'),
+    stop: () => {
+      if (isStopped) return;
+      isStopped = true;
+      cleanUp();
+      abort('its entity stopped');
+      stop(worker);
+    },
+  };
 }
 
 /** Does not wait for a driver that ignores its signal. */
@@ -88,7 +106,9 @@ async function outcomeOf<Result>(start: () => Promise<Result>, signal: AbortSign
     const aborted = new Promise<never>((_, reject) => {
       signal.addEventListener('abort', () => reject(asError(signal.reason)), { once: true });
     });
-    return { ok: true, result: await Promise.race([start(), aborted]) };
+    // What starts and throws at once must not leave `aborted` without anybody who handles it.
+    const started = (async () => start())();
+    return { ok: true, result: storable(await Promise.race([started, aborted])) };
   } catch (error) {
     const cause: unknown = signal.aborted ? signal.reason : error;
     return { ok: false, failure: failureOf(cause), isInterrupted: cause instanceof StepInterruptedError };
@@ -103,9 +123,17 @@ function asError(error: unknown): Error {
 function failureOf(error: unknown): StepFailure {
   const fields = (error ?? {}) as { readonly call?: unknown; readonly requestId?: unknown; readonly name?: unknown };
   return {
-    message: error instanceof Error ? error.message : String(error),
+    message: storable(error instanceof Error ? error.message : String(error)),
     call: typeof fields.call === 'string' ? fields.call : null,
-    requestId: typeof fields.requestId === 'string' ? fields.requestId : null,
+    requestId: typeof fields.requestId === 'string' ? storable(fields.requestId) : null,
     permanent: fields.name === 'PermanentFailure',
   };
+}
+
+/** The same without what PostgreSQL cannot keep in JSON: the other side may have answered any bytes. */
+function storable<T>(value: T): T {
+  if (typeof value === 'string') return Buffer.from(value, 'utf8').toString('utf8').replaceAll('\0', '\u{fffd}') as T;
+  if (typeof value !== 'object' || value === null) return value;
+  if (Array.isArray(value)) return value.map(storable) as T;
+  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, storable(inner)])) as T;
 }

@@ -13,7 +13,7 @@ import {
   planPool,
 } from '../../domain/spares/pool.ts';
 import type { AmphoraStatus } from '../../domain/statuses.ts';
-import { type ActorSurroundings, type LiveActor, type NactRef, spawnActor } from '../runtime/actor.ts';
+import { type ActorSurroundings, type LiveActor, type NactRef, neverGivenUp, spawnActor } from '../runtime/actor.ts';
 import type { ReplyTo } from '../runtime/reply.ts';
 
 export type Suggestion =
@@ -35,8 +35,8 @@ export type SparesPoolMessage =
       readonly type: 'suggest';
       readonly request: number;
       readonly loadBalancerId: LoadBalancerId;
-      /** Amphorae the load balancer counts as its own already. */
-      readonly claimed: readonly AmphoraId[];
+      /** Amphorae the load balancer counts as its own already, or that did not grant themselves. */
+      readonly excluded: readonly AmphoraId[];
       readonly replyTo: ReplyTo<Suggestion>;
     }
   | { readonly type: 'withdraw'; readonly request: number }
@@ -54,6 +54,7 @@ export interface AmphoraFacts {
 export interface SparesPoolOptions {
   readonly limits: PoolLimits;
   readonly known: () => ReadonlyMap<AmphoraId, AmphoraFacts>;
+  /** Both come back as `amphoraChanged`, also when nothing comes of them. */
   readonly boot: (id: AmphoraId) => void;
   readonly remove: (id: AmphoraId) => void;
   readonly newId: () => AmphoraId;
@@ -90,8 +91,12 @@ export function spawnSparesPool(
       carryOut(state, options, () => self.tell({ type: 'plan' }));
       return state;
     },
+    limits: neverGivenUp,
     describe: (state) => view(state, options.limits),
-    afterStop: (state) => clearTimeout(state.timer),
+    release: (state) => {
+      clearTimeout(state.timer);
+      refuseWaiting(state, 'the spares pool starts anew');
+    },
   });
 }
 
@@ -99,8 +104,8 @@ function receive(state: State, message: SparesPoolMessage, options: SparesPoolOp
   const { pool, waiters } = state;
   switch (message.type) {
     case 'suggest': {
-      const { request, loadBalancerId, claimed, replyTo } = message;
-      const granted = findGranted(pool, loadBalancerId, claimed);
+      const { request, loadBalancerId, excluded, replyTo } = message;
+      const granted = findGranted(pool, loadBalancerId, excluded);
       if (granted !== undefined) return replyTo.tell({ type: 'amphora', amphoraId: granted });
       pool.waiting.set(request, { id: request, loadBalancerId });
       waiters.set(request, { replyTo });
