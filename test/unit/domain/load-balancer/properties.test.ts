@@ -45,7 +45,7 @@ type Action =
   | { readonly type: 'crash'; readonly fate: FateOf }
   | { readonly type: 'lateEnd'; readonly fate: FateOf }
   | { readonly type: 'loseAmphora'; readonly fate: FateOf }
-  | { readonly type: 'refuse'; readonly text: string | undefined };
+  | { readonly type: 'relent' };
 
 const oneFate = fc.constantFrom<Fate>('succeeds', 'succeeds', 'fails', 'hangs', 'succeedsUnheard');
 
@@ -65,13 +65,7 @@ const actions: fc.Arbitrary<Action> = fc.oneof(
   { weight: 1, arbitrary: fc.record({ type: fc.constant('crash' as const), fate: fates }) },
   { weight: 1, arbitrary: fc.record({ type: fc.constant('lateEnd' as const), fate: fates }) },
   { weight: 1, arbitrary: fc.record({ type: fc.constant('loseAmphora' as const), fate: fates }) },
-  {
-    weight: 1,
-    arbitrary: fc.record({
-      type: fc.constant('refuse' as const),
-      text: fc.constantFrom(':81', 'maxconn 20', undefined),
-    }),
-  },
+  { weight: 1, arbitrary: fc.constant({ type: 'relent' as const }) },
 );
 
 function perform(simulated: SimulatedLoadBalancer, action: Action): void {
@@ -88,14 +82,18 @@ function perform(simulated: SimulatedLoadBalancer, action: Action): void {
       return simulated.loseAmphora(action.fate);
     case 'lateEnd':
       return simulated.lateEnd(action.fate);
-    case 'refuse':
-      simulated.refuses = action.text;
+    case 'relent':
+      simulated.refuses = undefined;
   }
 }
 
+/** What amphorae refuse from the beginning. */
+const refusals = fc.constantFrom(':81', 'maxconn 20', undefined);
+
 /** Just created, or serving already. */
-function start(isServing = false): SimulatedLoadBalancer {
+function start(isServing = false, refuses?: string): SimulatedLoadBalancer {
   const simulated = new SimulatedLoadBalancer();
+  simulated.refuses = refuses;
   simulated.command(createLoadBalancer(simulated.id, { listeners: [listener(79)] }));
   if (isServing) untilQuiet(simulated);
   return simulated;
@@ -113,8 +111,8 @@ const runs = { numRuns: 1_000 };
 describe('a load balancer, whatever is asked of it and whatever fails or crashes on the way,', () => {
   test('is never served by two amphorae at once, nor served on a VIP that is gone', () => {
     fc.assert(
-      fc.property(fc.boolean(), fc.array(actions, { maxLength: 60 }), (isServing, schedule) => {
-        const simulated = start(isServing);
+      fc.property(fc.boolean(), refusals, fc.array(actions, { maxLength: 60 }), (isServing, refuses, schedule) => {
+        const simulated = start(isServing, refuses);
         for (const action of schedule) {
           perform(simulated, action);
           expect(simulated.violations).toEqual([]);
@@ -126,8 +124,8 @@ describe('a load balancer, whatever is asked of it and whatever fails or crashes
 
   test('reaches what is desired once failures end, but for what amphorae refuse', () => {
     fc.assert(
-      fc.property(fc.boolean(), fc.array(actions, { maxLength: 60 }), (isServing, schedule) => {
-        const simulated = start(isServing);
+      fc.property(fc.boolean(), refusals, fc.array(actions, { maxLength: 60 }), (isServing, refuses, schedule) => {
+        const simulated = start(isServing, refuses);
         for (const action of schedule) perform(simulated, action);
         simulated.crash(fortunate);
         untilQuiet(simulated);
