@@ -1,6 +1,7 @@
-// All queries for views, on one pool of connections.
+// All queries for views, on one pool of connections. They wait for a database that is away.
 import type { Pool } from 'pg';
 import type { ObjectKind } from '../../domain/load-balancer/state.ts';
+import { patiently } from '../patience.ts';
 import { type AmphoraQuery, findAmphora, listAmphorae, listNodes } from './amphorae.ts';
 import { findAnswer } from './commands.ts';
 import { explainLoadBalancer, listHistory } from './explain.ts';
@@ -8,16 +9,18 @@ import { findObject, type ListQuery, listObjects, loadBalancerOf, loadBalancerTr
 
 export function readsOf(pool: Pool) {
   return {
-    findObject: <K extends ObjectKind>(kind: K, id: string) => findObject(pool, kind, id),
-    listObjects: <K extends ObjectKind>(kind: K, query: ListQuery) => listObjects(pool, kind, query),
-    loadBalancerOf: (kind: Exclude<ObjectKind, 'loadBalancer'>, id: string) => loadBalancerOf(pool, kind, id),
-    loadBalancerTree: (id: string) => loadBalancerTree(pool, id),
-    statusTree: (id: string) => statusTree(pool, id),
-    explainLoadBalancer: (id: string) => explainLoadBalancer(pool, id),
-    findAmphora: (id: string) => findAmphora(pool, id),
-    listAmphorae: (query: AmphoraQuery) => listAmphorae(pool, query),
-    listNodes: () => listNodes(pool),
-    listHistory: (kind: 'loadBalancer' | 'amphora', id: string, limit: number) => listHistory(pool, kind, id, limit),
-    findAnswer: (commandId: string) => findAnswer(pool, commandId),
+    findObject: <K extends ObjectKind>(kind: K, id: string) => patiently(() => findObject(pool, kind, id)),
+    listObjects: <K extends ObjectKind>(kind: K, query: ListQuery) => patiently(() => listObjects(pool, kind, query)),
+    loadBalancerOf: (kind: Exclude<ObjectKind, 'loadBalancer'>, id: string) =>
+      patiently(() => loadBalancerOf(pool, kind, id)),
+    loadBalancerTree: (id: string) => patiently(() => loadBalancerTree(pool, id)),
+    statusTree: (id: string) => patiently(() => statusTree(pool, id)),
+    explainLoadBalancer: (id: string) => patiently(() => explainLoadBalancer(pool, id)),
+    findAmphora: (id: string) => patiently(() => findAmphora(pool, id)),
+    listAmphorae: (query: AmphoraQuery) => patiently(() => listAmphorae(pool, query)),
+    listNodes: () => patiently(() => listNodes(pool)),
+    listHistory: (kind: 'loadBalancer' | 'amphora', id: string, limit: number) =>
+      patiently(() => listHistory(pool, kind, id, limit)),
+    findAnswer: (commandId: string) => patiently(() => findAnswer(pool, commandId)),
   };
 }
