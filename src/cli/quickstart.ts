@@ -1,6 +1,5 @@
 // `amphi quickstart`: the whole service on this machine, shown to a newcomer. bin/quickstart installs what it needs.
 import { spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -194,8 +193,7 @@ async function showTree({ output, withInspect }: Context): Promise<void> {
 
 function showNext({ output, settings }: Context): void {
   const { dataDir } = settings().config;
-  const amphi = existsSync('bin/amphi') ? './bin/amphi' : 'amphi';
-  const run = `${amphi} --data-dir ${dataDir}`;
+  const run = `${process.argv[1]} --data-dir ${dataDir}`;
   output.say(`
 Try in another terminal
   ${run} lb show ${name}

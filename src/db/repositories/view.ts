@@ -6,12 +6,24 @@ export type JsonRow = Readonly<Record<string, unknown>>;
 const internal = new Set(['position', 'generation']);
 
 export function viewOf(row: JsonRow): Readonly<Record<string, unknown>> {
-  const view: Record<string, unknown> = {};
-  for (const [column, value] of Object.entries(row)) {
-    if (internal.has(column)) continue;
-    view[camelCase(column)] = column.endsWith('_at') && typeof value === 'string' ? isoTime(value) : value;
-  }
-  return view;
+  const columns = Object.keys(row).filter((column) => !internal.has(column));
+  const named = columns
+    .toSorted((a, b) => rank(a) - rank(b) || (a < b ? -1 : 1))
+    .map((column) => {
+      const value = row[column];
+      return [camelCase(column), column.endsWith('_at') && typeof value === 'string' ? isoTime(value) : value];
+    });
+  return Object.fromEntries(named) as Readonly<Record<string, unknown>>;
+}
+
+/** jsonb has an order of its own; people look for these first, and for times last. */
+const first = ['id', 'name', 'description', 'provisioning_status', 'operating_status', 'error_reason', 'status'];
+const last = ['created_at', 'updated_at'];
+
+function rank(column: string): number {
+  const place = first.indexOf(column);
+  if (place !== -1) return place;
+  return last.includes(column) ? first.length + 1 : first.length;
 }
 
 /** `protocol_port` → `protocolPort`. */

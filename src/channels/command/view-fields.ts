@@ -1,0 +1,154 @@
+// What the fields of views mean, for the documentation. Attributes are described in shapes.ts; the compiler sees to it
+// that everything else is described here.
+import type {
+  AmphoraView,
+  ExplanationView,
+  HealthMonitorView,
+  ListenerView,
+  LoadBalancerView,
+  MemberView,
+  ObjectView,
+  PoolView,
+  SparesPoolView,
+  StatusChange,
+  SubnetView,
+} from '../../domain/views.ts';
+import type {
+  HealthMonitorAttributes,
+  ListenerAttributes,
+  LoadBalancerAttributes,
+  MemberAttributes,
+  PoolAttributes,
+} from '../../domain/load-balancer/attributes.ts';
+import { healthMonitorShape, listenerShape, loadBalancerShape, memberShape, poolShape } from './shapes.ts';
+
+type Fields<View, Known = never> = Readonly<Record<Exclude<keyof View, Known>, string>>;
+
+const object: Fields<ObjectView> = {
+  id: 'Its id.',
+  provisioningStatus: 'PENDING_CREATE, PENDING_UPDATE, PENDING_DELETE, ACTIVE or ERROR.',
+  operatingStatus: 'ONLINE, OFFLINE, DEGRADED, ERROR, DRAINING or NO_MONITOR, as heartbeats tell.',
+  errorReason: 'Why it is in ERROR, or why amphorae refused its newest change; null otherwise.',
+  createdAt: 'When it was created.',
+  updatedAt: 'When it was changed last.',
+};
+
+const loadBalancer: Fields<LoadBalancerView, keyof ObjectView | keyof LoadBalancerAttributes> = {
+  projectId: 'Project that owns it.',
+  vipAddress: 'Address of the VIP; null until there is one.',
+  vipPortId: 'Port of the VIP; null until there is one.',
+  vipSubnetId: 'Subnet of the VIP.',
+  vipNetworkId: 'Network of the VIP.',
+  listeners: 'Ids of its listeners.',
+  pools: 'Ids of its pools.',
+};
+
+const listener: Fields<ListenerView, keyof ObjectView | keyof ListenerAttributes> = {
+  loadBalancerId: 'Load balancer that it is in.',
+};
+
+const pool: Fields<PoolView, keyof ObjectView | keyof PoolAttributes> = {
+  loadBalancerId: 'Load balancer that it is in.',
+  listeners: 'Ids of listeners that have it as their default.',
+  members: 'Ids of its members.',
+  healthMonitorId: 'Id of its health monitor; null when it has none.',
+};
+
+const member: Fields<MemberView, keyof ObjectView | keyof MemberAttributes> = {
+  loadBalancerId: 'Load balancer that it is in.',
+  poolId: 'Pool that it is in.',
+};
+
+const healthMonitor: Fields<HealthMonitorView, keyof ObjectView | keyof HealthMonitorAttributes> = {
+  loadBalancerId: 'Load balancer that it is in.',
+  poolId: 'Pool that it checks.',
+};
+
+const amphora: Fields<AmphoraView> = {
+  id: 'Its id.',
+  loadBalancerId: 'Load balancer that it serves; null for a spare.',
+  status: 'BOOTING, READY (a spare), ALLOCATED, PENDING_DELETE or ERROR.',
+  role: 'STANDALONE, MASTER or BACKUP; null for a spare.',
+  computeId: 'What the compute driver calls it.',
+  agentHost: 'Where its agent listens.',
+  agentPort: 'Where its agent listens.',
+  haproxyVersion: 'As its agent told.',
+  certificateFingerprint: 'SHA-256 of its certificate.',
+  certificateExpiresAt: 'When its certificate ends.',
+  errorReason: 'Why it is in ERROR; null otherwise.',
+  createdAt: 'When it was asked for.',
+  updatedAt: 'When it was changed last.',
+};
+
+const spares: Fields<SparesPoolView> = {
+  size: 'Spares that shall be there.',
+  ready: 'Spares that are there.',
+  booting: 'Amphorae that boot.',
+  waiting: 'Load balancers that wait for one.',
+  failedBoots: 'Boots that failed in a row.',
+  notBefore: 'When the next boot is tried; null when at once.',
+};
+
+const subnet: Fields<SubnetView> = {
+  id: 'Its id.',
+  name: 'Its name.',
+  networkId: 'Network that it is in.',
+  cidr: 'Its addresses.',
+  gateway: 'Its gateway; null when there is none.',
+};
+
+const explanation: Fields<ExplanationView> = {
+  id: 'The load balancer.',
+  name: 'Its name.',
+  provisioningStatus: 'Its status.',
+  operatingStatus: 'Its status.',
+  errorReason: 'Why it is in ERROR; null otherwise.',
+  fault: 'Why its actor was given up; null while it is sound.',
+  owner: '`{ nodeId, epoch }` of the node that owns it; null when nobody does.',
+  steps:
+    'Steps under way or waiting: `{ key, state, startedAt, deadlineAt, failures, retryAt, lastError, call, requestId }`; state is running, waiting or givenUp.',
+  wakeAt: 'When it looks again though nothing has happened; null when at no time.',
+  unsettled: 'Objects that are not ACTIVE: `{ kind, id, name, provisioningStatus, errorReason }`.',
+  amphorae: 'List of Amphora.',
+  history: 'Newest entries of its journal, newest first: `{ seq, at, node, epoch, commandId, events }`.',
+};
+
+export const statusChange: Fields<StatusChange> = {
+  objectId: 'The object.',
+  kind: 'loadBalancer, listener, pool, member or healthMonitor.',
+  loadBalancerId: 'Load balancer that it is in.',
+  provisioningStatus: 'Its status now; DELETED is the last that is heard of it.',
+  operatingStatus: 'Its status now.',
+  at: 'When it changed.',
+};
+
+function meanings(
+  description: Readonly<Record<string, { readonly meaning: string }>>,
+): Readonly<Record<string, string>> {
+  return Object.fromEntries(Object.entries(description).map(([name, { meaning }]) => [name, meaning]));
+}
+
+/** View → field → meaning. */
+export const viewFields: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  LoadBalancer: { ...object, ...loadBalancer, ...meanings(loadBalancerShape) },
+  LoadBalancerTree: {
+    '…': 'As LoadBalancer, but `listeners` is a list of Listener, and `pools` a list of Pool in which `members` is a list of Member and `healthMonitor` (a HealthMonitor or null) stands for `healthMonitorId`.',
+  },
+  Listener: { ...object, ...listener, ...meanings(listenerShape) },
+  Pool: { ...object, ...pool, ...meanings(poolShape) },
+  Member: { ...object, ...member, ...meanings(memberShape) },
+  HealthMonitor: { ...object, ...healthMonitor, ...meanings(healthMonitorShape) },
+  StatusTree: {
+    '…': '`id`, `name`, `provisioningStatus`, `operatingStatus` of the load balancer; `listeners` with the same and `pools`; these with the same, `healthMonitor` (with `type`, or null) and `members` (with `address` and `protocolPort`).',
+  },
+  Amphora: amphora,
+  SparesPool: spares,
+  Subnet: subnet,
+  Explanation: explanation,
+  ServerInfo: {
+    name: 'amphitheatre.',
+    version: 'Of the program.',
+    nodeId: 'Of the process that answers.',
+    driver: 'What amphorae run with.',
+  },
+};
