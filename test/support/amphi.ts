@@ -37,14 +37,14 @@ export const quick = { timeoutMs: 30_000 };
 /** Call it at the top level of a test file. */
 export function useAmphi(name: string): Amphi {
   const clean: (() => Promise<unknown> | void)[] = [];
-  const start = processes();
-  // Hooks run in the order they are written: processes end before their folder goes.
+  // Hooks run in the order they are written: what a test left running ends first, its folder goes last.
   afterAll(async () => {
     for (const action of clean.toReversed()) await action();
     for (const { pid } of amphoraProcesses(dataDir)) killQuietly(pid);
     await waitFor(() => amphoraProcesses(dataDir).length === 0, { describe: 'amphorae to end' });
     await removeEmbeddedPostgres(dataDir);
   });
+  const start = processes();
   const dataDir = tempFolder(name);
   return {
     dataDir,
