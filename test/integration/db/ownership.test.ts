@@ -1,0 +1,307 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import pg from 'pg';
+import { pino } from 'pino';
+import { Ownership } from '../../../src/actors/runtime/ownership.ts';
+import { Journal } from '../../../src/db/journal.ts';
+import { OwnershipSession } from '../../../src/db/ownership.ts';
+import { shardCount, shardOf } from '../../../src/domain/ids.ts';
+import { StaleEpochError } from '../../../src/domain/journal.ts';
+import type { OwnedShard } from '../../../src/domain/ownership.ts';
+import { type DatabaseProxy, startDatabaseProxy } from '../../support/database-proxy.ts';
+import { entry } from '../../support/entries.ts';
+import { useTestDatabase } from '../../support/postgres.ts';
+import { waitFor } from '../../support/wait-for.ts';
+
+let pool: pg.Pool;
+const undo: (() => Promise<unknown>)[] = [];
+afterEach(async () => {
+  for (const step of undo.splice(0).reverse()) await step();
+});
+afterAll(() => pool.end());
+const database = useTestDatabase();
+beforeAll(() => {
+  pool = new pg.Pool({ connectionString: database.url, max: 3 });
+  pool.on('error', () => undefined);
+});
+beforeEach(() => pool.query('update shards set owner = null'));
+
+const everything = shardCount * 2;
+
+async function open(options: { url?: string; id?: string; leaseMs?: number } = {}): Promise<OwnershipSession> {
+  const { url = database.url, id = randomUUID(), leaseMs = 60_000 } = options;
+  const session = await OwnershipSession.open(url, { id, roles: ['worker'], version: 'test', address: null, leaseMs });
+  undo.push(() => session.close());
+  return session;
+}
+
+async function wire(): Promise<DatabaseProxy> {
+  const proxy = await startDatabaseProxy(database.url);
+  undo.push(() => proxy.close());
+  return proxy;
+}
+
+function epochOf(shards: readonly OwnedShard[], shard = 0): number {
+  return shards.find((one) => one.family === 'entities' && one.shard === shard)?.epoch ?? Number.NaN;
+}
+
+const untilAllTaken = (session: OwnershipSession) =>
+  waitFor(
+    async () => {
+      const taken = await session.claimFree([]);
+      return taken.length === everything ? taken : undefined;
+    },
+    { describe: 'all shards to be taken' },
+  );
+
+describe('a session', () => {
+  test('takes everything that is free, once, each under a higher epoch', async () => {
+    const session = await open();
+    const first = await session.claimFree([]);
+    expect(first).toHaveLength(everything);
+    expect(await session.claimFree(first)).toEqual([]);
+    const again = await session.claimFree([]);
+    expect(again).toHaveLength(everything);
+    expect(epochOf(again)).toBe(epochOf(first) + 1);
+  });
+
+  test('takes anew what it does not know to hold: the answer to an earlier claim may have been lost', async () => {
+    const session = await open();
+    const [unheard, ...heard] = await session.claimFree([]);
+    const again = await session.claimFree(heard);
+    expect(again).toEqual([{ ...unheard, epoch: (unheard?.epoch ?? 0) + 1 }]);
+  });
+
+  test('takes nothing while another one lives, and everything that one gives back', async () => {
+    const first = await open();
+    const second = await open();
+    const held = await first.claimFree([]);
+    expect(await second.claimFree([])).toEqual([]);
+    expect(await first.renew()).toBe(true);
+    await first.close();
+    const taken = await second.claimFree([]);
+    expect(taken).toHaveLength(everything);
+    expect(epochOf(taken)).toBe(epochOf(held) + 1);
+  });
+
+  test('takes everything from one whose connection was cut', async () => {
+    const proxy = await wire();
+    const first = await open({ url: proxy.url });
+    const second = await open();
+    await first.claimFree([]);
+    proxy.cut();
+    expect(await first.ended).toBeDefined();
+    await untilAllTaken(second);
+  });
+
+  test('takes everything from one that is frozen once its lease has passed, and that one learns of it', async () => {
+    const proxy = await wire();
+    const first = await open({ url: proxy.url, leaseMs: 300 });
+    const second = await open();
+    await first.claimFree([]);
+    proxy.freeze();
+    await untilAllTaken(second);
+    proxy.thaw();
+    expect(await first.renew()).toBe(false);
+  });
+
+  test('of a node that comes back takes what nobody took meanwhile, under a new epoch', async () => {
+    const proxy = await wire();
+    const id = randomUUID();
+    const first = await open({ url: proxy.url, id });
+    const before = await first.claimFree([]);
+    proxy.cut();
+    const again = await open({ id });
+    const after = await again.claimFree([]);
+    expect(after).toHaveLength(everything);
+    expect(epochOf(after)).toBe(epochOf(before) + 1);
+    expect(await again.renew()).toBe(true);
+  });
+
+  test('that opens while others look for dead nodes is never taken for one', async () => {
+    const other = await open();
+    let isLooking = true;
+    const looking = (async () => {
+      while (isLooking) await other.claimFree([]);
+    })();
+    const born: OwnershipSession[] = [];
+    for (let count = 0; count < 15; count++) born.push(await open());
+    isLooking = false;
+    await looking;
+    expect(await Promise.all(born.map((session) => session.renew()))).toEqual(Array(15).fill(true));
+  });
+});
+
+describe('an append and a takeover', () => {
+  /** A transaction that has read the shards as an append does, and is not over. */
+  async function appendUnderWay(): Promise<pg.PoolClient> {
+    const client = await pool.connect();
+    undo.push(async () => {
+      await client.query('rollback');
+      client.release();
+    });
+    await client.query('begin');
+    await client.query('select 1 from shards where shard = 3 for share');
+    return client;
+  }
+
+  test('exclude each other: the takeover waits for a bounded time, takes nothing, and succeeds later', async () => {
+    const session = await open();
+    const append = await appendUnderWay();
+    const startedAt = Date.now();
+    await expect(session.claimFree([])).rejects.toThrow(/lock timeout/);
+    expect(Date.now() - startedAt).toBeLessThan(4_000);
+    const owned = await pool.query('select 1 from shards where owner is not null');
+    expect(owned.rowCount).toBe(0);
+    await append.query('rollback');
+    expect(await session.claimFree([])).toHaveLength(everything);
+  });
+
+  test('exclude each other: an append waits for the takeover and then is stale', async () => {
+    const session = await open();
+    const id = randomUUID();
+    const before = await session.claimFree([]);
+    const rows = await pool.query<{ owner: string }>('select owner from shards limit 1');
+    const node = rows.rows[0]?.owner ?? '';
+    const takeover = await appendUnderWay();
+    await takeover.query('update shards set owner = $1, epoch = epoch + 1', [randomUUID()]);
+    const journal = new Journal(pool);
+    const late = journal.append(entry(id, { node, epoch: epochOf(before, shardOf(id)) }));
+    const refused = expect(late).rejects.toThrow(StaleEpochError);
+    await waitFor(
+      async () =>
+        (
+          await pool.query(
+            `select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`,
+          )
+        ).rowCount,
+      { describe: 'the append to wait' },
+    );
+    await takeover.query('commit');
+    await refused;
+    expect(await journal.load('loadBalancer', id)).toBeUndefined();
+  });
+});
+
+describe('a node', () => {
+  interface Watched {
+    readonly ownership: Ownership;
+    readonly gained: number[][];
+    lost: number;
+  }
+
+  function node(url: string, leaseMs = 3_000): Watched {
+    const id = randomUUID();
+    const watched: Watched = {
+      gained: [],
+      lost: 0,
+      ownership: new Ownership({
+        nodeId: id,
+        leaseMs,
+        log: pino({ level: 'silent' }),
+        openSession: () =>
+          OwnershipSession.open(url, { id, roles: ['worker'], version: 'test', address: null, leaseMs }),
+        onGained: (shards) => watched.gained.push([...shards]),
+        onLost: () => watched.lost++,
+      }),
+    };
+    undo.push(() => watched.ownership.stop());
+    return watched;
+  }
+
+  const id = randomUUID();
+
+  test('that lost its session loses its lease at once, and comes back with a new epoch for everything', async () => {
+    const proxy = await wire();
+    const { ownership, gained, lost } = node(proxy.url);
+    await ownership.start();
+    const { epoch } = ownership.fenceOf(id);
+    const lease = ownership.leaseLost;
+    proxy.goAway();
+    await waitFor(() => lease.aborted, { describe: 'the lease to be lost' });
+    expect(ownership.isConnected).toBe(false);
+    proxy.comeBack();
+    await waitFor(() => ownership.isConnected && gained.length === 2, { describe: 'shards to be held again' });
+    expect(gained[1]).toHaveLength(shardCount);
+    expect(ownership.fenceOf(id).epoch).toBe(epoch + 1);
+    expect(ownership.leaseLost.aborted).toBe(false);
+    expect(lost).toBe(0);
+  });
+
+  test('keeps looking for free shards after a claim that had to give up', async () => {
+    const blocker = await pool.connect();
+    await blocker.query('begin');
+    await blocker.query('select 1 from shards for share');
+    const { ownership } = node(database.url, 60_000);
+    await ownership.start();
+    expect(ownership.ownedShards).toBe(0);
+    await blocker.query('rollback');
+    blocker.release();
+    await waitFor(() => ownership.ownedShards === shardCount, { describe: 'shards to be claimed' });
+  });
+
+  test('takes over from one that was cut off while it was away, which finds that it owns nothing any more', async () => {
+    const proxy = await wire();
+    const one = node(proxy.url);
+    const two = node(database.url);
+    await one.ownership.start();
+    await two.ownership.start();
+    expect([one.ownership.ownedShards, two.ownership.ownedShards]).toEqual([shardCount, 0]);
+    proxy.goAway();
+    await waitFor(() => two.ownership.ownedShards === shardCount, { describe: 'the takeover' });
+    proxy.comeBack();
+    await waitFor(() => one.lost > 0 && one.ownership.isConnected, { describe: 'the first to come back' });
+    expect(one.ownership.owns(id)).toBe(false);
+    expect(() => one.ownership.fenceOf(id)).toThrow(StaleEpochError);
+    expect(two.ownership.owns(id)).toBe(true);
+  });
+
+  test('that was frozen for longer than its lease loses it, and claims anew when it was declared dead', async () => {
+    const proxy = await wire();
+    const one = node(proxy.url, 600);
+    await one.ownership.start();
+    const lease = one.ownership.leaseLost;
+    proxy.freeze();
+    await waitFor(() => lease.aborted, { describe: 'the lease to run out' });
+    const two = node(database.url);
+    await two.ownership.start();
+    await waitFor(() => two.ownership.ownedShards === shardCount, { describe: 'the takeover' });
+    proxy.thaw();
+    await waitFor(() => one.lost > 0 && one.ownership.ownedShards === 0, { describe: 'the first to learn of it' });
+    await two.ownership.stop();
+    await waitFor(() => one.ownership.ownedShards === shardCount, { describe: 'the first to claim anew' });
+  });
+
+  test('shares with another one without disturbing its epochs', async () => {
+    const proxy = await wire();
+    const one = node(database.url);
+    await one.ownership.start();
+    await pool.query('update shards set owner = null where shard < 100');
+    const two = node(proxy.url);
+    await two.ownership.start();
+    expect(two.ownership.ownedShards).toBe(100);
+    const epochs = async () => (await pool.query('select family, shard, epoch from shards order by 1, 2')).rows;
+    const before = await epochs();
+    const nobody = randomUUID();
+    await pool.query('update shards set owner = $1 where shard = 200', [nobody]);
+    await waitFor(async () => (await pool.query('select 1 from shards where owner = $1', [nobody])).rowCount === 0, {
+      describe: 'another round of claims',
+    });
+    const after = await epochs();
+    expect(after.filter((row: { shard: number }) => row.shard !== 200)).toEqual(
+      before.filter((row: { shard: number }) => row.shard !== 200),
+    );
+  });
+
+  test('lets go of a shard whose fence was refused, and not of one that it has claimed anew since', async () => {
+    const one = node(database.url);
+    await one.ownership.start();
+    const fence = one.ownership.fenceOf(id);
+    one.ownership.disown({ ...fence, epoch: fence.epoch - 1 });
+    expect(one.ownership.owns(id)).toBe(true);
+    one.ownership.disown(fence);
+    expect(one.ownership.owns(id)).toBe(false);
+    await waitFor(() => one.ownership.owns(id), { describe: 'the shard to be claimed again' });
+    expect(one.ownership.fenceOf(id).epoch).toBe(fence.epoch + 1);
+  });
+});

@@ -1,0 +1,72 @@
+// A wire to the database that a test can cut, freeze, or take away, while the database itself serves everybody else.
+import { createServer, type AddressInfo, type Socket, connect } from 'node:net';
+
+export interface DatabaseProxy {
+  /** Leads to the same database, over the wire. */
+  readonly url: string;
+  /** Breaks every connection without a word; new ones are made as before. */
+  cut(): void;
+  /** While away, connections break and new ones are refused. */
+  goAway(): void;
+  comeBack(): void;
+  /** Nothing travels in either direction, and nobody is told. */
+  freeze(): void;
+  thaw(): void;
+  close(): Promise<void>;
+}
+
+export async function startDatabaseProxy(database: string): Promise<DatabaseProxy> {
+  const target = new URL(database);
+  const pairs = new Set<readonly [Socket, Socket]>();
+  let isAway = false;
+  let isFrozen = false;
+  const server = createServer((inner) => {
+    if (isAway) return void inner.destroy();
+    const outer = connect(Number(target.port), target.hostname);
+    const pair = [inner, outer] as const;
+    pairs.add(pair);
+    inner.on('data', (bytes) => outer.write(bytes));
+    outer.on('data', (bytes) => inner.write(bytes));
+    for (const socket of pair) {
+      socket.setNoDelay(true);
+      socket.on('error', () => undefined);
+      socket.on('close', () => {
+        pairs.delete(pair);
+        for (const end of pair) end.destroy();
+      });
+      if (isFrozen) socket.pause();
+    }
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const url = new URL(database);
+  url.hostname = '127.0.0.1';
+  url.port = String((server.address() as AddressInfo).port);
+  const each = (act: (socket: Socket) => void) => {
+    for (const pair of pairs) pair.forEach(act);
+  };
+  const cut = () => each((socket) => socket.destroy());
+  return {
+    url: url.href,
+    cut,
+    goAway() {
+      isAway = true;
+      cut();
+    },
+    comeBack() {
+      isAway = false;
+    },
+    freeze() {
+      isFrozen = true;
+      each((socket) => socket.pause());
+    },
+    thaw() {
+      isFrozen = false;
+      each((socket) => socket.resume());
+    },
+    close: () => {
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      cut();
+      return closed;
+    },
+  };
+}
