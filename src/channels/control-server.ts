@@ -61,9 +61,10 @@ export async function startControlServer(options: ControlServerOptions): Promise
   serveMetrics(app, options.metrics, authenticate);
   app.get('/', (_, reply) => reply.type('text/plain; charset=utf-8').send(welcome));
   app.server.on('upgrade', (request, socket, head) => {
-    const { pathname } = new URL(request.url ?? '/', 'http://localhost');
-    const endpoint = endpoints[pathname as keyof typeof endpoints];
-    if (endpoint === undefined) return refuse(socket, 404, `expected /command or /inspect, given ${pathname}`);
+    // Whatever stands there: it need not be a URL.
+    const [path = ''] = (request.url ?? '').split('?');
+    const endpoint = Object.hasOwn(endpoints, path) ? endpoints[path as keyof typeof endpoints] : undefined;
+    if (endpoint === undefined) return refuse(socket, 404, 'expected /command or /inspect');
     endpoint.upgrade(request, socket, head);
   });
   try {

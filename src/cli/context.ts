@@ -22,10 +22,10 @@ export interface Context {
   readonly output: Output;
   readonly ports: CliPorts;
   /** @throws ConfigError */
-  settings(overrides?: Readonly<Record<string, unknown>>): LoadedConfig;
+  readonly settings: (overrides?: Readonly<Record<string, unknown>>) => LoadedConfig;
   /** Connects, works, and closes. @throws CliFailure when no controller is found */
-  withCommand<T>(work: (client: CommandClient) => Promise<T>): Promise<T>;
-  withInspect<T>(work: (client: RpcClient<InspectMethods>) => Promise<T>): Promise<T>;
+  readonly withCommand: <T>(work: (client: CommandClient) => Promise<T>) => Promise<T>;
+  readonly withInspect: <T>(work: (client: RpcClient<InspectMethods>) => Promise<T>) => Promise<T>;
 }
 
 /** The context of a command that was just called. */

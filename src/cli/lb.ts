@@ -130,7 +130,8 @@ function addCreate(lb: Command, act: Act): void {
 
 async function create({ withCommand, output }: Context, options: Options): Promise<void> {
   await withCommand(async (client) => {
-    const fromFile = options['file'] === undefined ? {} : readTreeFile(String(options['file']));
+    const { file } = options;
+    const fromFile = typeof file === 'string' ? readTreeFile(file) : {};
     const tree = treeOf({
       listener: options['listener'] as readonly ListenerWish[],
       member: options['member'] as readonly MemberWish[],
@@ -139,7 +140,7 @@ async function create({ withCommand, output }: Context, options: Options): Promi
     });
     const given = {
       ...fromFile,
-      ...('file' in options ? {} : tree),
+      ...(file === undefined ? tree : {}),
       ...defined({
         name: options['name'],
         projectId: options['project'],

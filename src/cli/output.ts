@@ -55,7 +55,7 @@ function plainTable(head: string[] = []) {
 function cell(value: unknown): string {
   if (value === null || value === undefined) return '-';
   if (Array.isArray(value) && value.every((item) => typeof item !== 'object')) return value.join(', ') || '-';
-  const words = typeof value === 'object' ? JSON.stringify(value) : String(value);
+  const words = typeof value === 'string' ? value : JSON.stringify(value);
   // Names are anything users like: no control characters on a terminal.
   return words.replace(/\p{Cc}/gu, '\uFFFD');
 }

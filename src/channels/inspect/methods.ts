@@ -66,7 +66,7 @@ export interface InspectPorts {
   };
 }
 
-export function inspectHandlers({ actors, reads: { listHistory, listNodes } }: InspectPorts): InspectHandlers {
+export function inspectHandlers({ actors, reads: tables }: InspectPorts): InspectHandlers {
   return {
     'actors.tree': async () => ({ actors: actors.tree() }),
     'actors.show': async ({ path: wanted }) => {
@@ -74,12 +74,12 @@ export function inspectHandlers({ actors, reads: { listHistory, listNodes } }: I
       if (actor === undefined) throw new RpcError('notFound', `There is no live actor ${wanted}`, { field: 'path' });
       return actor;
     },
-    'actors.history': async ({ kind, id, limit }) => ({ entries: await listHistory(kind, id, limit) }),
+    'actors.history': async ({ kind, id, limit }) => ({ entries: await tables.listHistory(kind, id, limit) }),
     'actors.restart': async ({ path: wanted }) => {
       if (await actors.restart(wanted)) return { restarted: wanted };
       throw new RpcError('notFound', `${wanted} is not the path of a durable actor`, { field: 'path' });
     },
     'deadLetters.list': async () => ({ deadLetters: actors.deadLetters() }),
-    'nodes.list': async () => ({ nodes: await listNodes() }),
+    'nodes.list': async () => ({ nodes: await tables.listNodes() }),
   };
 }
