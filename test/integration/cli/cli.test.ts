@@ -1,0 +1,164 @@
+import { readFileSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, test } from '@jest/globals';
+import type { LoadBalancerView } from '../../../src/domain/views.ts';
+import { type RunningAmphi, useAmphi } from '../../support/amphi.ts';
+import { packageRoot } from '../../support/built.ts';
+import { processes } from '../../support/processes.ts';
+
+const amphi = useAmphi('cli');
+const start = processes();
+let running: RunningAmphi;
+
+beforeAll(async () => {
+  running = await amphi.up({ AMPHI_DRIVER: 'noop' });
+});
+
+interface Ran {
+  readonly status: number | NodeJS.Signals;
+  readonly output: string;
+}
+
+async function run(args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Ran> {
+  const settings = { AMPHI_DATA_DIR: amphi.dataDir, DATABASE_URL: '', ...env };
+  const process = start(join(packageRoot, 'bin/amphi'), args, { env: settings });
+  return { status: await process.ended, output: process.output() };
+}
+
+async function json<T>(...args: readonly string[]): Promise<T> {
+  const { status, output } = await run([...args, '-o', 'json']);
+  expect({ status, output }).toMatchObject({ status: 0 });
+  return JSON.parse(output) as T;
+}
+
+describe('amphi', () => {
+  test('creates, lists, shows, explains and deletes a load balancer', async () => {
+    const create = [
+      'lb',
+      'create',
+      '--name',
+      'web',
+      '--project',
+      'demo',
+      '--listener',
+      'http:80',
+      '--listener',
+      'tcp:81',
+    ];
+    const pool = ['--member', '10.0.0.1:8080', '--member', '[2001:db8::1]:8080*5', '--monitor', 'tcp'];
+    const mistaken = await run([...create, '--member', '10.0.0.1:0']);
+    expect(mistaken).toMatchObject({ status: 1, output: expect.stringContaining('pools[0].members[0].protocolPort') });
+    // An HTTP listener cannot hand connections to a pool that speaks TCP.
+    expect(await run([...create, ...pool])).toMatchObject({
+      status: 1,
+      output: expect.stringContaining("pool protocol 'TCP'"),
+    });
+
+    const onlyHttp = create.slice(0, -2);
+    const made = await json<LoadBalancerView>(...onlyHttp, ...pool, '--wait', '--command-id', 'first');
+    expect(made).toMatchObject({ name: 'web', projectId: 'demo', provisioningStatus: 'ACTIVE' });
+    const again = await json<LoadBalancerView>(...onlyHttp, ...pool, '--wait', '--command-id', 'first');
+    expect(again.id).toBe(made.id);
+
+    expect(await json<LoadBalancerView[]>('lb', 'ls', '--project', 'demo')).toHaveLength(1);
+    expect(await json('lb', 'ls', '--project', 'other')).toEqual([]);
+    const shown = await run(['lb', 'show', 'web']);
+    expect(shown.output).toMatch(/listener .*: ACTIVE/);
+    expect(shown.output).toContain('2001:db8::1 port 8080');
+    expect((await run(['lb', 'explain', made.id])).output).toContain('loadBalancerCreated');
+    const amphorae = await json<{ loadBalancerId: string }[]>('amphora', 'ls', '--lb', 'web');
+    expect(amphorae.map((amphora) => amphora.loadBalancerId)).toEqual([made.id]);
+
+    expect(await run(['lb', 'delete', 'web'])).toMatchObject({
+      status: 1,
+      output: expect.stringContaining('it has children'),
+    });
+    expect((await run(['lb', 'delete', 'web', '--cascade', '--wait'])).status).toBe(0);
+    expect(await run(['lb', 'show', 'web'])).toEqual({
+      status: 1,
+      output: 'amphi: there is no load balancer with the id or name web\n',
+    });
+  });
+
+  test('creates what a file says', async () => {
+    const file = join(amphi.dataDir, 'tree.yaml');
+    const listeners = '[{protocol: HTTP, protocolPort: 80, defaultPool: {protocol: HTTP, lbAlgorithm: SOURCE_IP}}]';
+    writeFileSync(file, `name: filed\nprojectId: demo\nlisteners: ${listeners}\n`);
+    const made = await json<LoadBalancerView>('lb', 'create', '--file', file, '--name', 'renamed', '--wait');
+    expect(made).toMatchObject({ name: 'renamed', listeners: [expect.any(String)], pools: [expect.any(String)] });
+    expect((await run(['lb', 'create', '--file', '/nowhere'])).output).toContain('/nowhere cannot be read');
+  });
+
+  test('shows actors, spares, nodes, dead letters, settings and the database', async () => {
+    const tree = await run(['actors', 'tree']);
+    expect(tree.output).toMatch(/^system\n├── amphorae\n/);
+    expect(await json('actors', 'show', 'spares-pool')).toMatchObject({ path: 'spares-pool', state: { size: 1 } });
+    expect(await run(['actors', 'show', 'nobody'])).toMatchObject({ status: 1 });
+    expect(await json('spares')).toMatchObject({ size: 1 });
+    expect(await json<unknown[]>('nodes')).toHaveLength(1);
+    expect(await json('dead-letters')).toEqual([]);
+    expect(await json('db', 'status')).toMatchObject({ migrationsMissing: 0, synchronousCommit: 'on', warnings: [] });
+    expect((await run(['config', 'check'])).output).toBe('the settings are in order\n');
+    expect(await run(['config', 'check'], { AMPHI_CONTROL_PORT: 'x' })).toMatchObject({
+      status: 1,
+      output: expect.stringContaining('control.port (AMPHI_CONTROL_PORT): expected a port'),
+    });
+  });
+
+  test('a command line that makes no sense ends with 2 and names what is wrong', async () => {
+    for (const args of [
+      ['bogus'],
+      ['lb', 'ls', '--bogus'],
+      ['lb', 'show'],
+      ['lb', 'ls', '-o', 'xml'],
+      ['up', '--driver', 'x'],
+    ]) {
+      expect(await run(args)).toMatchObject({ status: 2, output: expect.stringContaining('error: ') });
+    }
+    expect(await run(['lb', 'create', '--listener', 'http'])).toMatchObject({
+      status: 2,
+      output: expect.stringContaining('such as http:80'),
+    });
+  });
+
+  test('the token is needed, and nothing of it is in what other users can read', async () => {
+    const { output } = await run(['lb', 'ls'], { AMPHI_TOKEN: 'wrong' });
+    expect(output).toContain('the token was not accepted');
+    for (const name of ['control.token', 'run.json', 'heartbeat.key']) {
+      expect(statSync(join(amphi.dataDir, name)).mode & 0o777).toBe(0o600);
+    }
+    const token = readFileSync(join(amphi.dataDir, 'control.token'), 'utf8').trim();
+    expect(running.process.output()).not.toContain(token);
+  });
+
+  test('/metrics counts what happens', async () => {
+    const token = readFileSync(join(amphi.dataDir, 'control.token'), 'utf8').trim();
+    const response = await fetch(`http://127.0.0.1:${running.controlPort}/metrics`, {
+      headers: { authorization: `Bearer ${token}` },
+    });
+    const text = await response.text();
+    expect(Number(/^amphi_journal_entries_total (\d+)/m.exec(text)?.[1])).toBeGreaterThan(0);
+    expect(text).toMatch(/^amphi_live_actors\{kind="sparesPool"\} 1$/m);
+    expect(text).toMatch(/^amphi_heartbeats_total\{outcome="badSignature"\} 0$/m);
+    expect((await fetch(`http://127.0.0.1:${running.controlPort}/readyz`)).status).toBe(200);
+  });
+
+  test('a second controller on the same data folder is refused', async () => {
+    const second = await run(['up', '--driver', 'noop'], { AMPHI_CONTROL_PORT: '0', AMPHI_HEARTBEAT_PORT: '0' });
+    expect(second).toMatchObject({ status: 1, output: expect.stringContaining(`pid ${running.process.pid}`) });
+  });
+
+  // Last: it ends what the others use.
+  test('down stops the controller and PostgreSQL, also when the controller was killed, and commands say so', async () => {
+    running.process.kill('SIGKILL');
+    await running.process.ended;
+    const lost = await run(['lb', 'ls']);
+    expect(lost).toMatchObject({
+      status: 1,
+      output: expect.stringMatching(/no controller runs .*run\.json names process \d+, which has ended/),
+    });
+    expect(await json('down')).toEqual({ controller: null, amphorae: 0, postgres: true });
+    expect(await json('down')).toEqual({ controller: null, amphorae: 0, postgres: false });
+    expect((await run(['lb', 'ls'])).output).toContain('there is no ');
+  });
+});
