@@ -153,7 +153,7 @@ export class Tree {
     };
     const { table, writeStatuses } = options.health;
     this.operating = new OperatingStatuses({ observation: (id) => table.observation(id), write: writeStatuses, log });
-    this.loadBalancers.onChange((_id, _before, after) => this.operating.update(after));
+    this.loadBalancers.onChange((_id, _before, after) => this.operating.update(after, 'change'));
     this.amphorae.onChange((id, _before, after) => this.#onAmphoraChange(id as AmphoraId, amphoraFacts(after)));
   }
 
@@ -176,7 +176,7 @@ export class Tree {
     const { loadBalancerId } = facts;
     this.loadBalancers
       .read(loadBalancerId, (state) => {
-        if (state !== undefined) this.operating.update(state);
+        if (state !== undefined) this.operating.update(state, 'heartbeat');
       })
       .catch((error: unknown) => {
         this.#options.log.debug({ err: error, loadBalancerId }, 'a heartbeat changes no status');

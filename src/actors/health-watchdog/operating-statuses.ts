@@ -45,16 +45,16 @@ export class OperatingStatuses {
     return this.#known.get(loadBalancerId);
   }
 
-  /** Looks at a load balancer again. */
-  update(state: LoadBalancerState): void {
+  /** Looks at a load balancer again, because a heartbeat has brought something new or because its tree has changed. */
+  update(state: LoadBalancerState, why: 'heartbeat' | 'change'): void {
     if (state.deletion === 'done') {
       this.#known.delete(state.id);
       return;
     }
     const serving = state.slots.find((slot) => slot.leaving === null);
     const observation = serving === undefined ? undefined : this.#options.observation(serving.amphoraId);
-    const now = operatingStatuses(state, observation);
     const before = this.#known.get(state.id);
+    const now = operatingStatuses(state, observation, why === 'change' ? (before ?? new Map()) : undefined);
     this.#known.set(state.id, now);
     const changes: OperatingChange[] = [];
     for (const [objectId, status] of now) {

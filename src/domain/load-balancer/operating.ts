@@ -5,17 +5,27 @@ import type { OperatingStatus } from '../statuses.ts';
 import type { LoadBalancerState } from './state.ts';
 import { desired } from './tree.ts';
 
-/** The status of every object; without an observation nothing is known to serve. */
+type Statuses = ReadonlyMap<ObjectId, OperatingStatus>;
+
+/**
+ * The status of every object; without an observation nothing is known to serve. `before` is given when no heartbeat has
+ * come since the tree changed: what the old heartbeat does not mention then keeps its status instead of being missed.
+ */
 export function operatingStatuses(
   state: LoadBalancerState,
   observation: Observation | undefined,
-): ReadonlyMap<ObjectId, OperatingStatus> {
+  before?: Statuses,
+): Statuses {
   const statuses = new Map<ObjectId, OperatingStatus>();
   const self = desired(state, 'loadBalancer')[0];
   const isUp = self?.form.adminStateUp ?? true;
   for (const listener of desired(state, 'listener')) {
-    const word = observation?.listeners[listener.id]?.status;
-    statuses.set(listener.id, isUp && listener.form.adminStateUp ? listenerStatus(word, observation) : 'OFFLINE');
+    const report = observation?.listeners[listener.id];
+    const missing =
+      before === undefined && listener.accepted !== null ? 'ERROR' : (before?.get(listener.id) ?? 'OFFLINE');
+    const seen = report === undefined ? missing : report.status === 'FULL' ? 'DEGRADED' : 'ONLINE';
+    const isServing = isUp && listener.form.adminStateUp && observation !== undefined;
+    statuses.set(listener.id, isServing ? seen : 'OFFLINE');
   }
   const monitored = new Set(desired(state, 'healthMonitor').map((monitor) => monitor.parentId));
   for (const monitor of desired(state, 'healthMonitor')) {
@@ -38,12 +48,6 @@ export function operatingStatuses(
   return statuses;
 }
 
-function listenerStatus(word: string | undefined, observation: Observation | undefined): OperatingStatus {
-  if (observation === undefined) return 'OFFLINE';
-  if (word === undefined) return 'ERROR';
-  return word === 'FULL' ? 'DEGRADED' : 'ONLINE';
-}
-
 function memberStatus(word: string | undefined, isMonitored: boolean): OperatingStatus {
   if (word === undefined) return isMonitored ? 'OFFLINE' : 'NO_MONITOR';
   if (word.startsWith('UP')) return 'ONLINE';
@@ -57,13 +61,14 @@ function poolStatus(word: string, members: readonly (OperatingStatus | undefined
   return members.includes('ERROR') ? 'DEGRADED' : 'ONLINE';
 }
 
-/** A pool in ERROR makes the load balancer so; anything less than ONLINE degrades it. */
-function worst(state: LoadBalancerState, statuses: ReadonlyMap<ObjectId, OperatingStatus>): OperatingStatus {
+/** A pool in ERROR makes the load balancer so; anything less than ONLINE degrades it; nothing that serves is OFFLINE. */
+function worst(state: LoadBalancerState, statuses: Statuses): OperatingStatus {
   const listeners = desired(state, 'listener').filter((listener) => listener.form.adminStateUp);
   const used = new Set(listeners.map((listener) => listener.form.defaultPoolId));
   const pools = desired(state, 'pool').filter((pool) => used.has(pool.id) && pool.form.adminStateUp);
   const all = [...listeners, ...pools].map(({ id }) => statuses.get(id));
   if (all.includes('ERROR')) return 'ERROR';
+  if (listeners.length > 0 && listeners.every(({ id }) => statuses.get(id) === 'OFFLINE')) return 'OFFLINE';
   return all.includes('DEGRADED') ? 'DEGRADED' : 'ONLINE';
 }
 
