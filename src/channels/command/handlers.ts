@@ -197,7 +197,11 @@ function healthMonitorHandlers({ reads }: CommandPorts, dispatch: Dispatch): Par
 function fleetHandlers(ports: CommandPorts, dispatch: Dispatch): Part<'amphora' | 'spares' | 'subnet'> {
   const { reads, network, sparesView } = ports;
   return {
-    'amphora.list': async (query) => pageOf(await reads.listAmphorae(query), query.limit),
+    'amphora.list': async (query) => {
+      const items = await reads.listAmphorae(query);
+      if (items.length === 0) await refuseLostMarker(query.marker, (id) => reads.findAmphora(id));
+      return pageOf(items, query.limit);
+    },
     'amphora.show': ({ id }) => found(reads.findAmphora(id), 'amphora', id),
     'amphora.failover': async ({ id }, context) => {
       const amphora = await reads.findAmphora(id);
@@ -278,7 +282,14 @@ async function listed<K extends ObjectKind>(
   value: string | null,
 ): Promise<Page<Views[K]>> {
   const items = await reads.listObjects(kind, { within: value === null ? null : { column, value }, limit, marker });
+  if (items.length === 0) await refuseLostMarker(marker, (id) => reads.findObject(kind, id));
   return pageOf(items, limit);
+}
+
+/** The list did not end: the object that it was to go on after has been deleted. */
+async function refuseLostMarker(marker: string | null, find: (id: string) => Promise<unknown>): Promise<void> {
+  if (marker === null || (await find(marker)) !== undefined) return;
+  throw new RpcError('notFound', `Marker ${marker} not found: list again from the start`, { field: 'marker' });
 }
 
 /** A full page may have a next one, which may be empty. */

@@ -37,7 +37,8 @@ const page = {
   limit: withDefault(wholeNumber({ min: 1, max: mostListed }), mostListed, 'Most objects in the answer.'),
   marker: maybe(objectId<string>(), 'Id of the last object of the page before.'),
 };
-const listed = 'Oldest first. `next` is the marker of the next page, null when there is none.';
+const listed =
+  'Oldest first. `next` is the marker of the next page, null when there is none. A marker that was deleted is notFound.';
 
 export interface Page<T> {
   readonly items: readonly T[];

@@ -87,11 +87,11 @@ export interface ListQuery {
   /** Only objects with this value; null for all. */
   readonly within: { readonly column: 'project_id' | 'load_balancer_id' | 'pool_id'; readonly value: string } | null;
   readonly limit: number;
-  /** Id of the last object of the page before. One that is gone begins from the start. */
+  /** Id of the last object of the page before. After one that is gone comes nothing. */
   readonly marker: string | null;
 }
 
-/** A page, oldest first. */
+/** A page, oldest first; what was created together comes in the order of the request. */
 export async function listObjects<K extends ObjectKind>(
   pool: Pool,
   kind: K,
@@ -100,12 +100,15 @@ export async function listObjects<K extends ObjectKind>(
   const conditions = ['true'];
   const values: unknown[] = [limit];
   if (within !== null) conditions.push(`t.${within.column} = $${values.push(within.value)}`);
+  const order = (table: string) =>
+    (kind === 'loadBalancer' ? ['created_at', 'id'] : ['created_at', 'position', 'id'])
+      .map((column) => `${table}.${column}`)
+      .join();
   if (marker !== null) {
-    conditions.push(
-      `(t.created_at, t.id) > (select m.created_at, m.id from ${tables[kind]} m where m.id = $${values.push(marker)})`,
-    );
+    const place = `select ${order('m')} from ${tables[kind]} m where m.id = $${values.push(marker)}`;
+    conditions.push(`(${order('t')}) > (${place})`);
   }
-  const text = `${select(kind, conditions.join(' and '))} order by t.created_at, t.id limit $1`;
+  const text = `${select(kind, conditions.join(' and '))} order by ${order('t')} limit $1`;
   const { rows } = await pool.query<Selected>(text, values);
   return rows.map(({ row }) => viewOf(row) as unknown as Views[K]);
 }
