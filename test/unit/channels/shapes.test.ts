@@ -38,14 +38,22 @@ interface Row {
   readonly isImmutable?: true;
 }
 
-const text: Row = { valid: ['', 'a'.repeat(255), 'ü'], invalid: [1, 'a'.repeat(256), 'a\0', '\ud800', {}], initial: '' };
+const text: Row = {
+  valid: ['', 'a'.repeat(255), 'ü'],
+  invalid: [1, 'a'.repeat(256), 'a\0', '\ud800', {}],
+  initial: '',
+};
 const flag: Row = { valid: [true, false], invalid: ['true', 0, []], initial: true, reset: false };
 const tags: Row = {
   valid: [[], ['a', 'b']],
   invalid: ['a', [1], ['a'.repeat(256)], Array.from({ length: 101 }, () => 'a')],
   initial: [],
 };
-const timeout = (initial: number): Row => ({ valid: [0, 2_073_600_000], invalid: [-1, 2_073_600_001, 1.5, '5'], initial });
+const timeout = (initial: number): Row => ({
+  valid: [0, 2_073_600_000],
+  invalid: [-1, 2_073_600_001, 1.5, '5'],
+  initial,
+});
 const port: Row = { valid: [1, 65_535], invalid: [0, 65_536, '80', 80.5, null], isImmutable: true };
 
 const table: Readonly<Record<string, Readonly<Record<string, Row>>>> = {
@@ -123,7 +131,9 @@ for (const [kind, attributes] of Object.entries(table)) {
         for (const value of row.invalid) {
           const { code, message, data } = refusal(`${kind}.create`, { ...given, [name]: value });
           expect({ code, field: data.field }).toEqual({ code: 'invalid', field: name });
-          expect(message).toMatch(new RegExp(`^Invalid input for field/attribute ${name}\\. Value: '.*'\\. [A-Zt].*\\.$`, 's'));
+          expect(message).toMatch(
+            new RegExp(`^Invalid input for field/attribute ${name}\\. Value: '.*'\\. [A-Zt].*\\.$`, 's'),
+          );
         }
       });
 
@@ -173,7 +183,9 @@ describe('a tree', () => {
   const { loadBalancer } = least;
 
   test('a mistake deep inside is named with its path', () => {
-    const pools = [{ name: 'a', protocol: 'HTTP', lbAlgorithm: 'ROUND_ROBIN', members: [{ address: 'x', protocolPort: 1 }] }];
+    const pools = [
+      { name: 'a', protocol: 'HTTP', lbAlgorithm: 'ROUND_ROBIN', members: [{ address: 'x', protocolPort: 1 }] },
+    ];
     const listeners = [{ protocol: 'HTTP', protocolPort: 80, defaultPool: { ...pools[0], extra: 1 } }];
     expect(refusal('loadBalancer.create', { ...loadBalancer, pools }).data.field).toBe('pools[0].members[0].address');
     expect(refusal('loadBalancer.create', { ...loadBalancer, listeners }).data.field).toBe(
@@ -189,7 +201,9 @@ describe('a tree', () => {
 });
 
 test('a load balancer without project, or without a place for its VIP, is refused in the words that clients know', () => {
-  expect(refusal('loadBalancer.create', { vipSubnetId: 's' }).message).toMatch(/^Validation failure: Missing project ID/);
+  expect(refusal('loadBalancer.create', { vipSubnetId: 's' }).message).toMatch(
+    /^Validation failure: Missing project ID/,
+  );
   expect(refusal('loadBalancer.create', { projectId: 'p' }).message).toBe(
     'Validation failure: VIP must contain one of: vip_port_id, vip_network_id, vip_subnet_id.',
   );
@@ -199,8 +213,17 @@ test('a TCP monitor takes no attributes of requests', () => {
   const { httpMethod: _, ...tcp } = { ...least['healthMonitor'], type: 'TCP', httpMethod: 'GET' };
   expect(read('healthMonitor.create', tcp).params).toMatchObject({ type: 'TCP' });
   expect(refusal('healthMonitor.create', { ...tcp, urlPath: '/x' }).data.field).toBe('urlPath');
-  const pools = [{ name: 'a', protocol: 'TCP', lbAlgorithm: 'SOURCE_IP', healthMonitor: { ...tcp, poolId: undefined, urlPath: '/x' } }];
-  expect(refusal('loadBalancer.create', { ...least['loadBalancer'], pools }).data.field).toBe('pools[0].healthMonitor.urlPath');
+  const pools = [
+    {
+      name: 'a',
+      protocol: 'TCP',
+      lbAlgorithm: 'SOURCE_IP',
+      healthMonitor: { ...tcp, poolId: undefined, urlPath: '/x' },
+    },
+  ];
+  expect(refusal('loadBalancer.create', { ...least['loadBalancer'], pools }).data.field).toBe(
+    'pools[0].healthMonitor.urlPath',
+  );
 });
 
 describe('the digest of a command', () => {
