@@ -51,7 +51,7 @@ async function measure(options: Options): Promise<Record<string, unknown>> {
     try {
       return await measureOn(controller, client, database, options, spares);
     } finally {
-      client.close();
+      await client.close();
     }
   } finally {
     await database.end();

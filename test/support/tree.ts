@@ -12,7 +12,7 @@ import { dueEntities } from '../../src/db/repositories/due.ts';
 import type { AmphoraId, DeploymentId, LoadBalancerId } from '../../src/domain/ids.ts';
 import type { LoadBalancerCommand } from '../../src/domain/load-balancer/commands.ts';
 import type { LoadBalancerState } from '../../src/domain/load-balancer/state.ts';
-import { FakeWorld } from './fake-drivers.ts';
+import type { FakeWorld } from './fake-drivers.ts';
 import { waitFor } from './wait-for.ts';
 
 export interface TestNode {

@@ -115,12 +115,17 @@ function changedObject(
   return { ...before, desired: change.form, pushed, changedIn, refusal: null, updatedAt: at } as LbObject;
 }
 
-/** What was pushed and not answered is pending again. */
+/**
+ * What was pushed and not answered is pending again. Whether an amphora has taken it is not known, so what it serves is
+ * to be confirmed by another push, even when nothing is left to change.
+ */
 function abandonPush(state: LoadBalancerState): LoadBalancerState {
-  if (state.push === null && state.narrowing === null) return state;
+  const { push } = state;
+  if (push === null && state.narrowing === null) return state;
   const objects: Record<ObjectId, LbObject> = { ...state.objects };
   for (const object of Object.values(state.objects)) {
     if (object.pushed !== null) objects[object.id] = { ...object, pushed: null };
   }
-  return { ...state, objects, push: null, narrowing: null };
+  const slots = state.slots.map((slot) => (push?.awaits.includes(slot.amphoraId) ? { ...slot, serves: false } : slot));
+  return { ...state, objects, slots, push: null, narrowing: null };
 }

@@ -50,7 +50,7 @@ export interface Slot {
   readonly role: AmphoraRole;
   readonly computeId: string;
   readonly agent: { readonly host: string; readonly port: number };
-  /** Whether it has accepted a configuration yet. */
+  /** Whether it is known what it serves: it has accepted a configuration, and none has gone unanswered since. */
   readonly serves: boolean;
   /** Set when it shall go: `lost` is replaced after it has gone, `replaced` goes once its replacement is there. */
   readonly leaving: { readonly why: 'lost' | 'replaced'; readonly reason: string } | null;

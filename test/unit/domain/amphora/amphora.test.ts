@@ -164,7 +164,7 @@ describe('an amphora', () => {
           if (act.type === 'end') simulated.end(act.succeeds, act.isClaimed);
           if (act.type === 'crash') simulated.crash();
           if (act.type === 'delete') simulated.command({ type: 'deleteAmphora', reason: 'asked', onBehalfOf: null });
-          if (simulated.state?.allocation == null) owner = undefined;
+          if ((simulated.state?.allocation ?? null) === null) owner = undefined;
           if (act.type === 'allocate') {
             const isGranted = simulated.command({
               type: 'allocateAmphora',

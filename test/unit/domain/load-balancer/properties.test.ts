@@ -106,7 +106,7 @@ function untilQuiet(simulated: SimulatedLoadBalancer): void {
   }
 }
 
-const runs = { numRuns: 1_000 };
+const runs = { numRuns: 2_000 };
 
 describe('a load balancer, whatever is asked of it and whatever fails or crashes on the way,', () => {
   test('is never served by two amphorae at once, nor served on a VIP that is gone', () => {
@@ -178,4 +178,15 @@ describe('a load balancer, whatever is asked of it and whatever fails or crashes
       runs,
     );
   });
+});
+
+test('a listener that is deleted after a push nobody answered is taken away from the amphora that may have taken it', () => {
+  const simulated = start(true);
+  const { id } = listener(81);
+  simulated.command({ type: 'createListener', listener: listener(81) }, () => 'succeedsUnheard');
+  simulated.step(fortunate);
+  expect([...simulated.serving.values()][0]).toContain(':81');
+  simulated.command({ type: 'deleteObject', kind: 'listener', id });
+  untilQuiet(simulated);
+  expect([...simulated.serving.values()][0]).not.toContain(':81');
 });
