@@ -1,19 +1,19 @@
 // The part of the composition root that opens a node to programs and operators: channels on the tree and the tables.
 import type { Pool } from 'pg';
 import type { Logger } from 'pino';
-import { channelPorts } from './actors/channels/ports.ts';
-import { StatusFeed } from './actors/channels/status-feed.ts';
-import type { Ownership } from './actors/runtime/ownership.ts';
-import type { Tree } from './actors/tree.ts';
-import { commandHandlers } from './channels/command/handlers.ts';
-import type { ServerInfo } from './channels/command/methods.ts';
-import { type ControlServer, startControlServer } from './channels/control-server.ts';
-import { inspectHandlers } from './channels/inspect/methods.ts';
-import { metricsOf } from './channels/metrics.ts';
-import type { EndpointLimits } from './channels/rpc/endpoint.ts';
-import type { Journal } from './db/journal.ts';
-import { readsOf } from './db/repositories/reads.ts';
-import type { NetworkDriver } from './drivers/network/driver.ts';
+import { channelPorts } from '../actors/channels/ports.ts';
+import { StatusFeed } from '../actors/channels/status-feed.ts';
+import type { Ownership } from '../actors/runtime/ownership.ts';
+import type { Tree } from '../actors/tree.ts';
+import { commandHandlers } from '../channels/command/handlers.ts';
+import type { ServerInfo } from '../channels/command/methods.ts';
+import { type ControlServer, startControlServer } from '../channels/control-server.ts';
+import { inspectHandlers } from '../channels/inspect/methods.ts';
+import { metricsOf } from '../channels/metrics.ts';
+import type { EndpointLimits } from '../channels/rpc/endpoint.ts';
+import type { Journal } from '../db/journal.ts';
+import { readsOf } from '../db/repositories/reads.ts';
+import type { NetworkDriver } from '../drivers/network/driver.ts';
 
 export interface ServeControl {
   readonly host: string;

@@ -1,0 +1,52 @@
+// The database of a node: one that others run, or the embedded one.
+import type pg from 'pg';
+import type { Logger } from 'pino';
+import type { Config } from '../config/schema.ts';
+import { startEmbeddedPostgres } from '../db/embedded-postgres.ts';
+import { migrate } from '../db/migrate.ts';
+import type { DeploymentId } from '../domain/ids.ts';
+import type { Started } from './started.ts';
+
+export interface Database {
+  readonly url: string;
+  /** Starts the embedded server again when it has died; nothing to do for a server that others run. */
+  readonly revive: () => Promise<void>;
+}
+
+export async function openDatabase(config: Config, log: Logger, started: Started): Promise<Database> {
+  const given = config.database.url;
+  const database = given === undefined ? await openEmbedded(config.dataDir, log, started) : { url: given, revive };
+  await migrate(database.url);
+  return database;
+
+  async function revive(): Promise<void> {}
+}
+
+async function openEmbedded(dataDir: string, log: Logger, started: Started): Promise<Database> {
+  const start = (port: number) => startEmbeddedPostgres({ dataDir, port, log: (line) => log.debug(line) });
+  let server = await start(0);
+  started.add(() => server.stop('fast'));
+  const { url } = server;
+  const revive = async () => {
+    if (isAlive(server.pid)) return;
+    log.warn({ pid: server.pid }, 'the embedded PostgreSQL has died: it is started again');
+    server = await start(Number(new URL(url).port));
+  };
+  return { url, revive };
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
+
+export async function readDeploymentId(pool: pg.Pool): Promise<DeploymentId> {
+  const { rows } = await pool.query<{ id: DeploymentId }>('select id from deployment');
+  const id = rows[0]?.id;
+  if (id === undefined) throw new Error('the database has no deployment id: run `amphi db migrate`');
+  return id;
+}

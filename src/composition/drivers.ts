@@ -1,0 +1,73 @@
+// The drivers that the settings ask for.
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { Config } from '../config/schema.ts';
+import type { DeploymentId } from '../domain/ids.ts';
+import type { AmphoraDriver } from '../drivers/amphora/driver.ts';
+import { noopAmphora } from '../drivers/amphora/noop/driver.ts';
+import { createRestAmphoraDriver } from '../drivers/amphora/rest/rest.ts';
+import type { CertificateDriver } from '../drivers/certificate/driver.ts';
+import { createLocalCertificateDriver } from '../drivers/certificate/local/local.ts';
+import type { ComputeDriver } from '../drivers/compute/driver.ts';
+import { localCompute } from '../drivers/compute/local/driver.ts';
+import { noopCompute } from '../drivers/compute/noop/driver.ts';
+import type { NetworkDriver } from '../drivers/network/driver.ts';
+import { localNetwork } from '../drivers/network/local/driver.ts';
+import { noopNetwork } from '../drivers/network/noop/driver.ts';
+import { WorldClient } from '../drivers/noop-world/client.ts';
+import { startNoopWorld } from '../drivers/noop-world/start.ts';
+import type { Started } from './started.ts';
+
+const connectTimeoutMs = 2_000;
+
+export interface Drivers {
+  readonly compute: ComputeDriver;
+  readonly network: NetworkDriver;
+  readonly amphora: AmphoraDriver;
+  readonly certificate: CertificateDriver;
+}
+
+export async function openDrivers(
+  config: Config,
+  deploymentId: DeploymentId,
+  node: string,
+  started: Started,
+): Promise<Drivers> {
+  const certificate = await createLocalCertificateDriver({
+    folder: join(config.dataDir, 'certificates'),
+    keyType: config.certificate.keyType,
+    serverCertificateDays: config.certificate.serverDays,
+  });
+  const drivers = config.driver === 'noop' ? await openNoop() : openLocal();
+  started.add(() => Promise.all([drivers.compute.close(), drivers.network.close(), drivers.amphora.close()]));
+  return { ...drivers, certificate };
+
+  async function openNoop() {
+    let address = config.noop.world;
+    if (address === undefined) {
+      const world = await startNoopWorld({ logFile: join(config.dataDir, 'noop-world.log') });
+      started.add(() => world.stop());
+      address = world.address;
+    }
+    const world = new WorldClient({ address, node });
+    return { compute: noopCompute(world, deploymentId), network: noopNetwork(world), amphora: noopAmphora(world) };
+  }
+
+  function openLocal() {
+    return {
+      compute: localCompute({
+        folder: join(config.dataDir, 'amphorae'),
+        managementSubnet: config.local.managementSubnet,
+        deploymentId,
+        agentMain: fileURLToPath(new URL('../agent/main.js', import.meta.url)),
+        haproxy: config.local.haproxy,
+      }),
+      network: localNetwork(config.local.subnet),
+      amphora: createRestAmphoraDriver({
+        credentials: certificate.controllerCredentials(),
+        connectTimeoutMs,
+        readTimeoutMs: config.steps.timeout * 1000,
+      }),
+    };
+  }
+}

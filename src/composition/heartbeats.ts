@@ -1,0 +1,40 @@
+// The heartbeat channel of a node.
+import type { Tree } from '../actors/tree.ts';
+import { type HeartbeatReceiver, startHeartbeatReceiver } from '../channels/heartbeat/receiver.ts';
+import { rememberedPort, rememberPort } from '../config/data-folder.ts';
+import type { Config } from '../config/schema.ts';
+import type { Logger } from 'pino';
+
+export function outcomesOf({
+  received: _,
+  ...outcomes
+}: HeartbeatReceiver['counters']): Readonly<Record<string, number>> {
+  return outcomes;
+}
+
+const heartbeatPortFile = 'heartbeat.port';
+
+/** Amphorae know the port by their files: one that was free last time is taken again. */
+export async function startHeartbeats(
+  config: Config,
+  key: string,
+  tree: Tree,
+  log: Logger,
+): Promise<HeartbeatReceiver> {
+  const { host, port } = config.heartbeat;
+  const remembered = port === 0 ? rememberedPort(config.dataDir, heartbeatPortFile) : undefined;
+  const listen = (chosen: number) =>
+    startHeartbeatReceiver({
+      host,
+      port: chosen,
+      keys: [key],
+      onMessage: (message) => tree.onHeartbeat(message),
+      onSmallBuffer: (got, asked) =>
+        log.warn(
+          `heartbeats: the kernel gives ${got} bytes of receive buffer, not ${asked}: sysctl -w net.core.rmem_max=${asked}`,
+        ),
+    });
+  const receiver = remembered === undefined ? await listen(port) : await listen(remembered).catch(() => listen(port));
+  rememberPort(config.dataDir, heartbeatPortFile, receiver.port);
+  return receiver;
+}
