@@ -6,7 +6,7 @@ import type { Logger } from 'pino';
 import { Ownership } from './actors/runtime/ownership.ts';
 import { Tree } from './actors/tree.ts';
 import type { HeartbeatReceiver } from './channels/heartbeat/receiver.ts';
-import { serveControl } from './composition/control.ts';
+import { controlTls, serveControl } from './composition/control.ts';
 import { openDatabase, readDeploymentId } from './composition/database.ts';
 import { openDrivers } from './composition/drivers.ts';
 import { outcomesOf, startHeartbeats } from './composition/heartbeats.ts';
@@ -65,6 +65,7 @@ export async function startNode({ config, log }: StartNode): Promise<RunningNode
 
 async function startParts(config: Config, log: Logger, started: Started): Promise<RunningNode> {
   const { dataDir } = config;
+  const tls = controlTls(config.control.tls);
   openDataFolder(dataDir);
   const other = readRunFile(dataDir);
   if (other !== undefined && other.pid !== process.pid && isRunning(other)) {
@@ -160,6 +161,7 @@ async function startParts(config: Config, log: Logger, started: Started): Promis
     host: config.control.host,
     port: config.control.port,
     token: secretIn(dataDir, 'control.token'),
+    tls,
     limits: config.command,
     tree,
     pool,
@@ -172,7 +174,14 @@ async function startParts(config: Config, log: Logger, started: Started): Promis
   });
   started.add(() => control.close());
   const ports = { api: null, control: control.port, heartbeat: heartbeatPort };
-  writeRunFile(dataDir, { pid: process.pid, apiPort: null, controlPort: ports.control, heartbeatPort, databaseUrl });
+  writeRunFile(dataDir, {
+    pid: process.pid,
+    apiPort: null,
+    controlPort: ports.control,
+    controlCertificate: tls?.certificate ?? null,
+    heartbeatPort,
+    databaseUrl,
+  });
   started.add(() => removeRunFile(dataDir, process.pid));
   return { id, deploymentId, ports, databaseUrl, tree, stop: () => started.stop(log) };
 

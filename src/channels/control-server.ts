@@ -1,20 +1,24 @@
 // The HTTP server for programs and operators: the command channel, inspection, metrics and health on one port.
+import { createServer, type RequestListener, type Server } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
-import { BlockList, isIP } from 'node:net';
 import { fastify, type FastifyInstance } from 'fastify';
 import type { Registry } from 'prom-client';
 import { type CommandHandlers, commandMethods } from './command/methods.ts';
 import { type InspectHandlers, inspectMethods } from './inspect/methods.ts';
-import { type Authenticate, byToken, everybody } from './rpc/authentication.ts';
+import { type Authenticate, byCertificate, byToken, everybody } from './rpc/authentication.ts';
 import { type EndpointLimits, refuse, rpcEndpoint } from './rpc/endpoint.ts';
+import { isLoopback, type ServerTls } from './tls.ts';
 
 export interface ControlServerOptions {
-  /** Address to listen on. Beyond loopback, a token is needed. */
+  /** Address to listen on. Beyond loopback, TLS is needed, and a token or an authority for clients. */
   readonly host: string;
   /** 0 takes a free one. */
   readonly port: number;
-  /** What clients must show; undefined lets everybody on this machine in. */
+  /** What clients must show; undefined, without an authority for clients, lets everybody on this machine in. */
   readonly token: string | undefined;
+  /** Undefined: in clear text. */
+  readonly tls?: ServerTls | undefined;
   readonly command: CommandHandlers;
   readonly inspect: InspectHandlers;
   readonly limits?: Partial<EndpointLimits> | undefined;
@@ -38,15 +42,11 @@ export class ControlServerError extends Error {
   }
 }
 
-/** @throws ControlServerError when the address is beyond loopback without a token, or cannot be listened on */
+/** @throws ControlServerError when the address is beyond loopback without protection, or cannot be listened on */
 export async function startControlServer(options: ControlServerOptions): Promise<ControlServer> {
-  const { host, port, token, log } = options;
-  if (token === undefined && !isLoopback(host)) {
-    throw new ControlServerError(
-      `control.host is ${host}, which others can reach, and there is no token: set one, or listen on 127.0.0.1`,
-    );
-  }
-  const authenticate = token === undefined ? everybody : byToken(token);
+  const { host, port, tls, log } = options;
+  refuseUnprotected(options);
+  const authenticate = authenticationOf(options);
   const shared = {
     authenticate,
     limits: options.limits,
@@ -56,7 +56,7 @@ export async function startControlServer(options: ControlServerOptions): Promise
     '/command': rpcEndpoint({ ...shared, methods: commandMethods, handlers: options.command }),
     '/inspect': rpcEndpoint({ ...shared, methods: inspectMethods, handlers: options.inspect }),
   };
-  const app = fastify({ logger: false, bodyLimit: 1024 });
+  const app = fastify({ logger: false, bodyLimit: 1024, serverFactory: (handler) => httpServer(handler, tls) });
   serveHealth(app, options);
   serveMetrics(app, options.metrics, authenticate);
   app.get('/', (_, reply) => reply.type('text/plain; charset=utf-8').send(welcome));
@@ -84,6 +84,37 @@ export async function startControlServer(options: ControlServerOptions): Promise
   };
 }
 
+function refuseUnprotected({ host, token, tls }: ControlServerOptions): void {
+  if (isLoopback(host)) return;
+  const place = `control.host is ${host}, which others can reach`;
+  if (token === undefined && tls?.clientCa === undefined) {
+    throw new ControlServerError(`${place}, and there is no token: set one, or listen on 127.0.0.1`);
+  }
+  if (tls === undefined) {
+    throw new ControlServerError(
+      `${place}, and a token must not travel in clear text: set control.tls.certificate and control.tls.key, or listen on 127.0.0.1`,
+    );
+  }
+}
+
+function authenticationOf({ token, tls }: ControlServerOptions): Authenticate {
+  if (tls?.clientCa !== undefined) return byCertificate(token === undefined ? undefined : byToken(token));
+  return token === undefined ? everybody : byToken(token);
+}
+
+const handshakeTimeoutMs = 10_000;
+
+function httpServer(handler: RequestListener, tls: ServerTls | undefined): Server {
+  if (tls === undefined) return createServer(handler);
+  const { certificate: cert, key, clientCa: ca } = tls;
+  // Whoever shows no certificate, or a wrong one, may still show the token, and else is told why in HTTP.
+  const clients = ca === undefined ? {} : { ca, requestCert: true, rejectUnauthorized: false };
+  return createTlsServer(
+    { cert, key, ...clients, minVersion: 'TLSv1.2', handshakeTimeout: handshakeTimeoutMs },
+    handler,
+  );
+}
+
 /** Only whoever may use the channels may read numbers of the fleet. */
 function serveMetrics(app: FastifyInstance, metrics: Registry, authenticate: Authenticate): void {
   app.get('/metrics', async (request, reply) => {
@@ -102,16 +133,6 @@ function serveHealth(app: FastifyInstance, { unready }: ControlServerOptions): v
   });
 }
 
-const loopback = new BlockList();
-loopback.addSubnet('127.0.0.0', 8, 'ipv4');
-loopback.addAddress('::1', 'ipv6');
-
-function isLoopback(host: string): boolean {
-  if (host === 'localhost') return true;
-  const family = isIP(host);
-  return family !== 0 && loopback.check(host, family === 6 ? 'ipv6' : 'ipv4');
-}
-
 const welcome = `Amphitheatre, a controller of load balancers.
 
   /command   WebSocket, JSON-RPC 2.0: create and change load balancers
@@ -120,6 +141,7 @@ const welcome = `Amphitheatre, a controller of load balancers.
   /healthz   whether this process answers
   /readyz    whether this node serves: its database and its shards
 
-/command, /inspect and /metrics want a header "Authorization: Bearer <token>", unless the controller was told otherwise.
+/command, /inspect and /metrics want a header "Authorization: Bearer <token>" or a client certificate, unless the controller
+was told otherwise.
 The command line does all of it: amphi --help
 `;

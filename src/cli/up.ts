@@ -48,9 +48,10 @@ async function serve(context: Context, overrides: Readonly<Record<string, unknow
   const stopping = untilStopped();
   const node = await context.ports.startNode({ config, log });
   const { control, heartbeat, api } = node.ports;
+  const isTls = config.control.tls.certificate !== undefined;
   const addresses = [
-    `command channel  ws://${config.control.host}:${control}/command`,
-    `web, metrics     http://${config.control.host}:${control}/`,
+    `command channel  ${isTls ? 'wss' : 'ws'}://${config.control.host}:${control}/command`,
+    `web, metrics     ${isTls ? 'https' : 'http'}://${config.control.host}:${control}/`,
     ...(heartbeat === null ? [] : [`heartbeats       udp ${config.heartbeat.host}:${heartbeat}`]),
     ...(api === null ? [] : [`REST API         http://127.0.0.1:${api}/v2`]),
     `data folder      ${config.dataDir}`,

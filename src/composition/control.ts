@@ -11,6 +11,8 @@ import { type ControlServer, startControlServer } from '../channels/control-serv
 import { inspectHandlers } from '../channels/inspect/methods.ts';
 import { metricsOf } from '../channels/metrics.ts';
 import type { EndpointLimits } from '../channels/rpc/endpoint.ts';
+import { readCertificates, readKeyPair, type ServerTls } from '../channels/tls.ts';
+import type { Config } from '../config/schema.ts';
 import type { Journal } from '../db/journal.ts';
 import { readsOf } from '../db/repositories/reads.ts';
 import type { NetworkDriver } from '../drivers/network/driver.ts';
@@ -20,6 +22,8 @@ export interface ServeControl {
   readonly port: number;
   /** What clients must show; undefined lets everybody on this machine in. */
   readonly token: string | undefined;
+  /** Undefined: in clear text. */
+  readonly tls: ServerTls | undefined;
   readonly limits?: Partial<EndpointLimits> | undefined;
   readonly tree: Tree;
   readonly pool: Pool;
@@ -32,9 +36,19 @@ export interface ServeControl {
   readonly log: Logger;
 }
 
+/** Of the files that the settings name; undefined when they name none. @throws TlsFileError naming the setting and file */
+export function controlTls({ certificate, key, clientCa }: Config['control']['tls']): ServerTls | undefined {
+  if (certificate === undefined || key === undefined) return undefined;
+  const named = (name: string, path: string) => ({ name: `control.tls.${name}`, path });
+  return {
+    ...readKeyPair(named('certificate', certificate), named('key', key)),
+    clientCa: clientCa === undefined ? undefined : readCertificates(named('clientCa', clientCa)),
+  };
+}
+
 /** @throws ControlServerError when the address cannot be listened on, or must not without a token */
 export function serveControl(options: ServeControl): Promise<ControlServer> {
-  const { host, port, token, limits, tree, pool, ownership, network, info, log } = options;
+  const { host, port, token, tls, limits, tree, pool, ownership, network, info, log } = options;
   const { actors, ...ports } = channelPorts(tree);
   const reads = readsOf(pool);
   const feed = new StatusFeed(tree);
@@ -42,6 +56,7 @@ export function serveControl(options: ServeControl): Promise<ControlServer> {
     host,
     port,
     token,
+    tls,
     limits,
     command: commandHandlers({ ...ports, network, reads, feed, info }),
     inspect: inspectHandlers({ actors, reads }),

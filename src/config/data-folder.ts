@@ -19,6 +19,8 @@ export interface RunFile {
   readonly pid: number;
   readonly apiPort: number | null;
   readonly controlPort: number;
+  /** The certificate that the control port shows, PEM; null when it speaks clear text. */
+  readonly controlCertificate: string | null;
   readonly heartbeatPort: number | null;
   readonly databaseUrl: string;
 }

@@ -37,7 +37,7 @@ interface Layer {
 }
 
 /** Variables with our prefix that are no settings: they belong to clients and tests. */
-const foreignVariables = /^AMPHI_(CONFIG|URL|TOKEN|TEST_.*)$/;
+const foreignVariables = /^AMPHI_(CONFIG|URL|TOKEN|CA|CERT|KEY|TEST_.*)$/;
 
 /**
  * Loads, checks and freezes the settings. Paths of folders come out absolute.
@@ -81,9 +81,7 @@ function fromFile(file: string): Layer {
   if (!isSection(content)) throw new ConfigError([`${file}: expected keys and values, got ${JSON.stringify(content)}`]);
   const values = new Map<string, { value: unknown; source: string }>();
   const problems: string[] = [];
-  const sections = new Set(
-    settingKeys.flatMap(({ path }) => (path.includes('.') ? [path.slice(0, path.indexOf('.'))] : [])),
-  );
+  const sections = new Set(settingKeys.flatMap(({ path }) => sectionsOf(path)));
   const visit = (section: Record<string, unknown>, prefix: string): void => {
     for (const [name, value] of Object.entries(section)) {
       const path = prefix + name;
@@ -103,6 +101,12 @@ function fromFile(file: string): Layer {
   };
   visit(content, '');
   return { values, problems };
+}
+
+/** `a.b.c` → `a`, `a.b`. */
+function sectionsOf(path: string): readonly string[] {
+  const names = path.split('.').slice(0, -1);
+  return names.map((_, index) => names.slice(0, index + 1).join('.'));
 }
 
 function readYaml(file: string): unknown {
@@ -171,8 +175,8 @@ function shown(key: SettingKey, value: unknown): string {
 }
 
 /** What is right by itself but not together. */
-function conflictsIn({ driver, heartbeat, steps, lease, retry, local }: Config): string[] {
-  const problems: string[] = [];
+function conflictsIn({ driver, control, heartbeat, steps, lease, retry, local }: Config): string[] {
+  const problems = tlsConflicts(control.tls);
   if (driver === 'container') problems.push('driver: container is not available yet; expected local or noop');
   if (heartbeat.timeout <= heartbeat.interval) {
     problems.push(
@@ -193,6 +197,20 @@ function conflictsIn({ driver, heartbeat, steps, lease, retry, local }: Config):
   return problems;
 }
 
+function tlsConflicts({ certificate, key, clientCa }: Config['control']['tls']): string[] {
+  const problems: string[] = [];
+  if (certificate !== undefined && key === undefined) {
+    problems.push(`control.tls.key: expected the key of control.tls.certificate (${certificate}), got nothing`);
+  }
+  if (key !== undefined && certificate === undefined) {
+    problems.push(`control.tls.certificate: expected the certificate of control.tls.key (${key}), got nothing`);
+  }
+  if (clientCa !== undefined && certificate === undefined) {
+    problems.push('control.tls.clientCa: expected control.tls.certificate and control.tls.key beside it, got neither');
+  }
+  return problems;
+}
+
 function overlap(one: string, other: string): boolean {
   const [a, b] = [one, other].map((cidr) => {
     const [address = '', length = ''] = cidr.split('/');
@@ -203,15 +221,20 @@ function overlap(one: string, other: string): boolean {
   return Math.floor(a.address / size) === Math.floor(b.address / size);
 }
 
-/** `{ 'a.b': 1 }` → `{ a: { b: 1 } }`, frozen. Settings are two levels deep at most. */
+/** `{ 'a.b': 1 }` → `{ a: { b: 1 } }`, frozen. */
 function nested(values: ReadonlyMap<string, unknown>): Readonly<Record<string, unknown>> {
   const root: Record<string, unknown> = {};
   for (const [path, value] of values) {
-    const [first = '', second] = path.split('.');
-    const settled: unknown = Array.isArray(value) ? Object.freeze(value) : value;
-    if (second === undefined) root[first] = settled;
-    else root[first] = { ...(root[first] as object | undefined), [second]: settled };
+    const names = path.split('.');
+    const last = names.pop() ?? '';
+    let section = root;
+    for (const name of names) section = (section[name] ??= {}) as Record<string, unknown>;
+    section[last] = value;
   }
-  for (const section of Object.values(root)) Object.freeze(section);
-  return Object.freeze(root);
+  return frozen(root);
+}
+
+function frozen<T extends object>(value: T): T {
+  for (const inner of Object.values(value)) if (typeof inner === 'object' && inner !== null) frozen(inner);
+  return Object.freeze(value);
 }

@@ -37,6 +37,15 @@ export const schema = z.strictObject({
       'Address of the command channel, inspection, metrics and web view.',
     ),
     port: withDefault(port(), 9877).describe('TCP port of the command channel, inspection, metrics and web view.'),
+    tls: z.strictObject({
+      certificate: maybe(text('the path of a file')).describe(
+        'Certificate of the control port, PEM, with intermediate ones behind it. With it the port speaks TLS; beyond loopback it must.',
+      ),
+      key: maybe(text('the path of a file')).describe('Private key of that certificate, PEM.'),
+      clientCa: maybe(text('the path of a file')).describe(
+        'Authority, PEM: a client with a certificate signed by it needs no token.',
+      ),
+    }),
   }),
   heartbeat: z.strictObject({
     host: withDefault(text('an IP address or a host name'), '127.0.0.1').describe(

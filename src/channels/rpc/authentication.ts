@@ -1,6 +1,8 @@
-// Who may open a connection: whoever shows the token. Only where a server is told so, and on loopback, everybody may.
+// Who may open a connection: whoever shows the token, or a certificate of an authority that is trusted. Only where a server
+// is told so, and on loopback, everybody may.
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
+import { TLSSocket } from 'node:tls';
 
 /** Says why a connection is refused; undefined when it is not. */
 export type Authenticate = (request: IncomingMessage) => string | undefined;
@@ -12,6 +14,17 @@ export function byToken(token: string): Authenticate {
     const given = /^Bearer (\S+)$/i.exec(headers.authorization ?? '')?.[1];
     if (given === undefined) return 'expected a header "Authorization: Bearer <token>"';
     return timingSafeEqual(digest(given), wanted) ? undefined : 'the token is not the one of this controller';
+  };
+}
+
+/** A certificate that the server's authority for clients signed; who shows none is left to `otherwise`. */
+export function byCertificate(otherwise: Authenticate | undefined): Authenticate {
+  return (request) => {
+    const { socket } = request;
+    if (socket instanceof TLSSocket && socket.authorized) return undefined;
+    if (otherwise !== undefined && request.headers.authorization !== undefined) return otherwise(request);
+    const expected = 'expected a client certificate signed by the authority of this controller';
+    return otherwise === undefined ? expected : `${expected}, or a header "Authorization: Bearer <token>"`;
   };
 }
 

@@ -1,5 +1,6 @@
 // The other side of an endpoint: calls with typed answers, many at a time on one connection, and notifications.
 import { WebSocket } from 'ws';
+import { type ClientTls, tlsOptions } from '../tls.ts';
 import { errorFrom } from './errors.ts';
 import type { MethodTable, ResultOf } from './method.ts';
 
@@ -15,6 +16,8 @@ export interface ConnectOptions {
   /** Such as `ws://127.0.0.1:9877/command`. */
   readonly url: string;
   readonly token?: string | undefined;
+  /** For `wss:`; without it, the authorities that Node knows are trusted. */
+  readonly tls?: ClientTls | undefined;
   /** Most time for connecting. Default 10 s. */
   readonly timeoutMs?: number | undefined;
 }
@@ -52,16 +55,18 @@ export class RpcClient<T extends MethodTable> {
   }
 
   /** @throws ConnectionError naming the address and the reason */
-  static connect<T extends MethodTable>({ url, token, timeoutMs = 10_000 }: ConnectOptions): Promise<RpcClient<T>> {
+  static connect<T extends MethodTable>(options: ConnectOptions): Promise<RpcClient<T>> {
+    const { url, token, tls = {}, timeoutMs = 10_000 } = options;
     const headers = token === undefined ? {} : { authorization: `Bearer ${token}` };
-    const socket = new WebSocket(url, { headers, handshakeTimeout: timeoutMs, perMessageDeflate: false });
+    const handshake = { headers, handshakeTimeout: timeoutMs, perMessageDeflate: false };
+    const socket = new WebSocket(url, { ...handshake, ...tlsOptions(tls) });
     return new Promise((resolve, reject) => {
       const fail = (reason: string, cause?: unknown) =>
         reject(new ConnectionError(`cannot connect to ${url}: ${reason}`, cause));
-      socket.once('error', (error) => fail(error.message, error));
+      socket.once('error', (error: NodeJS.ErrnoException) => fail(reasonOf(error), error));
       socket.once('unexpected-response', (request, response) => {
         request.destroy();
-        fail(response.statusCode === 401 ? 'the token was not accepted' : `HTTP status ${response.statusCode}`);
+        fail(response.statusCode === 401 ? unauthorized(options) : `HTTP status ${response.statusCode}`);
       });
       socket.once('open', () => resolve(new RpcClient<T>(socket, url)));
     });
@@ -114,4 +119,20 @@ export class RpcClient<T extends MethodTable> {
     for (const { reject } of this.#waiting.values()) reject(this.#ended);
     this.#waiting.clear();
   }
+}
+
+function unauthorized({ token, tls }: ConnectOptions): string {
+  if (token !== undefined) return 'the token was not accepted';
+  return tls?.certificate === undefined
+    ? 'it wants a token'
+    : 'the client certificate was not accepted, and there is no token';
+}
+
+const untrusted = /^(UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_)/;
+
+function reasonOf({ code = '', message }: NodeJS.ErrnoException): string {
+  if (untrusted.test(code)) return `its certificate is not signed by a trusted authority (${message})`;
+  if (message.includes('wrong version number')) return 'it does not speak TLS (ws: instead of wss:)';
+  if (message === 'socket hang up') return 'it closed the connection (does it speak TLS? then wss: instead of ws:)';
+  return message === '' ? code : message;
 }
