@@ -3,6 +3,7 @@
 import { randomUUID } from 'node:crypto';
 import pg from 'pg';
 import type { Logger } from 'pino';
+import type { Chore } from './actors/housekeeping/housekeeping.ts';
 import { Ownership } from './actors/runtime/ownership.ts';
 import { Tree } from './actors/tree.ts';
 import type { HeartbeatReceiver } from './channels/heartbeat/receiver.ts';
@@ -150,13 +151,7 @@ async function startParts(config: Config, log: Logger, started: Started): Promis
   await ownership.start();
   tree.startSparesPool();
   tree.startWatchdog();
-  tree.startHousekeeping(async () => {
-    const purged = await purge(pool, {
-      journalDays: config.journal.retentionDays,
-      commandHours: config.commands.retentionHours,
-    });
-    return purged.entries + purged.commands + purged.entities;
-  }, purgeIntervalMs);
+  tree.startHousekeeping([purgeChore(pool, config)]);
   const control = await serveControl({
     host: config.control.host,
     port: config.control.port,
@@ -192,4 +187,18 @@ async function startParts(config: Config, log: Logger, started: Started): Promis
       log.error({ err: error }, 'entities with work left could not be listed');
     }
   }
+}
+
+function purgeChore(pool: pg.Pool, { journal, commands }: Config): Chore {
+  return {
+    name: 'purge',
+    firstAfterMs: purgeIntervalMs,
+    everyMs: purgeIntervalMs,
+    run: async () => {
+      const retention = { journalDays: journal.retentionDays, commandHours: commands.retentionHours };
+      const { entries, commands: answers, entities } = await purge(pool, retention);
+      const done = entries + answers + entities;
+      return { done, isMore: done > 0 };
+    },
+  };
 }

@@ -28,7 +28,8 @@ import { loadBalancer, type LoadBalancerEntity } from '../domain/load-balancer/l
 import { loadBalancerRows } from '../domain/load-balancer/rows.ts';
 import type { PoolLimits } from '../domain/spares/pool.ts';
 import type { RetryPolicy } from '../domain/step.ts';
-import { type HousekeepingMessage, spawnHousekeeping } from './housekeeping/housekeeping.ts';
+import { type Chore, type HousekeepingMessage, spawnHousekeeping } from './housekeeping/housekeeping.ts';
+import { missingInstancesChore } from './housekeeping/missing-instances.ts';
 import { type AmphoraPorts, runAmphoraStep } from './amphorae/run-step.ts';
 import { type LoadBalancerPorts, runLoadBalancerStep } from './load-balancers/run-step.ts';
 import type { LiveActor, NactRef } from './runtime/actor.ts';
@@ -183,10 +184,15 @@ export class Tree {
       });
   }
 
-  startHousekeeping(purge: () => Promise<number>, intervalMs: number): void {
-    const { log, mailboxLimit } = this.#options;
+  startHousekeeping(chores: readonly Chore[]): void {
+    const { log, mailboxLimit, drivers } = this.#options;
+    const missing = missingInstancesChore({
+      compute: drivers.compute,
+      fleet: this.fleet,
+      failOver: (id, facts, reason) => this.#failOver(id, facts, reason),
+    });
     const surroundings = { registry: this.registry, log, mailboxLimit };
-    this.#housekeeping = spawnHousekeeping(this.#system, surroundings, { purge, intervalMs, log });
+    this.#housekeeping = spawnHousekeeping(this.#system, surroundings, { chores: [missing, ...chores], log });
   }
 
   startWatchdog(): void {

@@ -96,6 +96,20 @@ describe('when the controller is killed', () => {
   });
 });
 
+test('after a reboot, amphorae that are gone are replaced without waiting for their silence', async () => {
+  let running = await amphi.up(settings);
+  let client = await running.connect();
+  const { id } = await createWeb(client, await backends.ports(), 8080);
+  const vip = await untilActive(client, id);
+  await running.stop();
+  for (const { group } of amphoraProcesses(amphi.dataDir).filter((one) => one.isAgent)) process.kill(-group, 'SIGKILL');
+  running = await amphi.up({ ...settings, AMPHI_HEARTBEAT_TIMEOUT: '600' });
+  client = await running.connect();
+  await waitFor(() => fetchFrom(vip, 8080), { timeoutMs: 30_000, describe: 'the VIP to answer again' });
+  await expectSettled(running);
+  await running.stop();
+});
+
 describe('silence that is our own', () => {
   test('is no reason for a failover: neither a controller that was stopped nor a database that was away', async () => {
     const running = await amphi.up(settings);

@@ -34,6 +34,7 @@ export class FakeWorld {
 
   readonly compute: ComputeDriver = {
     name: 'fake',
+    listsEverything: true,
     create: ({ amphoraId }, signal) =>
       this.#call('compute.create', amphoraId, signal, () => {
         const host = '127.0.0.1';

@@ -1,63 +1,92 @@
-// Housekeeping: what has to be done every now and then whoever asks. Today: the purge of what is older than the
-// settings keep.
+// Housekeeping: chores that come round whoever asks, each at its own pace, none twice at a time.
 import type { Logger } from 'pino';
 import { type ActorSurroundings, type LiveActor, type NactRef, neverGivenUp, spawnActor } from '../runtime/actor.ts';
 
-export type HousekeepingMessage =
-  | { readonly type: 'purge' }
-  | { readonly type: 'purged'; readonly rows: number }
-  | { readonly type: 'purgeFailed'; readonly reason: string };
+export interface Chore {
+  readonly name: string;
+  readonly firstAfterMs: number;
+  /** Undefined: only once. */
+  readonly everyMs: number | undefined;
+  /** Gives how much was done, and whether to go on at once. */
+  readonly run: () => Promise<{ readonly done: number; readonly isMore: boolean }>;
+}
 
-export interface HousekeepingOptions {
-  /** Purges one batch; gives the number of rows that went. */
-  readonly purge: () => Promise<number>;
-  readonly intervalMs: number;
-  readonly log: Logger;
+export type HousekeepingMessage =
+  | { readonly type: 'do'; readonly chore: Chore }
+  | { readonly type: 'done'; readonly chore: Chore; readonly done: number; readonly isMore: boolean }
+  | { readonly type: 'failed'; readonly chore: Chore; readonly reason: string };
+
+interface Progress {
+  isRunning: boolean;
+  lastRun: { readonly at: number; readonly done: number } | undefined;
+  lastFailure: { readonly at: number; readonly reason: string } | undefined;
 }
 
 interface State {
-  readonly timer: NodeJS.Timeout;
-  isPurging: boolean;
-  lastPurge: { readonly at: number; readonly rows: number } | undefined;
-  lastFailure: string | undefined;
+  readonly progress: Map<string, Progress>;
+  readonly timers: Set<NodeJS.Timeout>;
 }
 
 export function spawnHousekeeping(
   parent: NactRef,
   surroundings: ActorSurroundings,
-  { purge, intervalMs, log }: HousekeepingOptions,
+  { chores, log }: { readonly chores: readonly Chore[]; readonly log: Logger },
 ): LiveActor<HousekeepingMessage> {
   return spawnActor<State, HousekeepingMessage>(parent, surroundings, {
     name: 'housekeeping',
     kind: 'housekeeping',
     start: (self) => {
-      const timer = setInterval(() => self.tell({ type: 'purge' }), intervalMs);
-      return { timer, isPurging: false, lastPurge: undefined, lastFailure: undefined };
+      const state: State = { progress: new Map(), timers: new Set() };
+      for (const chore of chores) {
+        state.progress.set(chore.name, { isRunning: false, lastRun: undefined, lastFailure: undefined });
+        callAgain(state, chore, chore.firstAfterMs, self);
+      }
+      return state;
     },
     receive: (state, message, self) => {
+      const { chore } = message;
+      const progress = state.progress.get(chore.name);
+      if (progress === undefined) return state;
       switch (message.type) {
-        case 'purge':
-          if (state.isPurging) return state;
-          state.isPurging = true;
-          purge().then(
-            (rows) => self.tell({ type: 'purged', rows }),
-            (error: unknown) => self.tell({ type: 'purgeFailed', reason: String(error) }),
+        case 'do':
+          if (progress.isRunning) return state;
+          progress.isRunning = true;
+          chore.run().then(
+            (outcome) => self.tell({ type: 'done', chore, ...outcome }),
+            (error: unknown) => self.tell({ type: 'failed', chore, reason: String(error) }),
           );
           return state;
-        case 'purged':
-          state.isPurging = false;
-          state.lastPurge = { at: Date.now(), rows: message.rows };
-          if (message.rows > 0) self.tell({ type: 'purge' });
+        case 'done':
+          progress.isRunning = false;
+          progress.lastRun = { at: Date.now(), done: message.done };
+          callAgain(state, chore, message.isMore ? 0 : chore.everyMs, self);
           return state;
-        case 'purgeFailed':
-          state.isPurging = false;
-          state.lastFailure = message.reason;
-          log.warn({ reason: message.reason }, 'purge failed; it is tried again at its next time');
+        case 'failed':
+          progress.isRunning = false;
+          progress.lastFailure = { at: Date.now(), reason: message.reason };
+          log.warn({ chore: chore.name, reason: message.reason }, 'a chore failed; it is tried again at its next time');
+          callAgain(state, chore, chore.everyMs, self);
           return state;
       }
     },
     limits: neverGivenUp,
-    describe: ({ isPurging, lastPurge, lastFailure }) => ({ isPurging, lastPurge, lastFailure }),
-    release: (state) => clearInterval(state.timer),
+    describe: ({ progress }) => Object.fromEntries(progress),
+    release: ({ timers }) => {
+      for (const timer of timers) clearTimeout(timer);
+    },
   });
+}
+
+function callAgain(
+  { timers }: State,
+  chore: Chore,
+  afterMs: number | undefined,
+  self: { tell(message: HousekeepingMessage): void },
+): void {
+  if (afterMs === undefined) return;
+  const timer = setTimeout(() => {
+    timers.delete(timer);
+    self.tell({ type: 'do', chore });
+  }, afterMs);
+  timers.add(timer);
 }

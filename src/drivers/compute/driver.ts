@@ -35,6 +35,11 @@ export interface InstanceRequest {
 export interface ComputeDriver {
   readonly name: string;
   /**
+   * Whether an instance that `list` does not name certainly does not run. True where the list comes from the kernel or is
+   * the world itself; false for a service that may answer from a stale or partial view.
+   */
+  readonly listsEverything: boolean;
+  /**
    * Makes the instance `amphora-<id>`, or adopts the one of that name (which keeps the files it was made with).
    * Returns as soon as the instance exists; it may still be in BUILD.
    */

@@ -40,6 +40,7 @@ export function localCompute(options: LocalComputeOptions): ComputeDriver {
   const compute = new LocalCompute({ ...options, folder: realpathSync(options.folder) });
   return {
     name: 'local',
+    listsEverything: true,
     create: (request, signal) => compute.create(request, signal),
     get: (amphoraId, signal) => compute.get(amphoraId, signal),
     delete: (amphoraId, signal) => compute.delete(amphoraId, signal),

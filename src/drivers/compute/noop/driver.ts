@@ -7,6 +7,7 @@ import type { ComputeDriver } from '../driver.ts';
 export function noopCompute(world: WorldClient, deploymentId: DeploymentId): ComputeDriver {
   return {
     name: 'noop',
+    listsEverything: true,
     create: (request, signal) => world.call('compute.create', request, signal),
     get: async (amphoraId, signal) => (await world.call('compute.get', { amphoraId }, signal)) ?? undefined,
     delete: async (amphoraId, signal) => void (await world.call('compute.delete', { amphoraId }, signal)),

@@ -1,0 +1,49 @@
+// The chore of the start that compares amphorae with instances: those that stopped while no controller ran, in a reboot
+// say, are replaced at once and at a pace, where silence would take them for one great loss and wait for an operator.
+// Later on silence alone is judged. Only for compute drivers whose list is the truth.
+import { setTimeout as wait } from 'node:timers/promises';
+import { expectedInstances, type Listing, missingTwice } from '../../domain/health/missing.ts';
+import type { AmphoraId } from '../../domain/ids.ts';
+import type { ComputeDriver, Instance } from '../../drivers/compute/driver.ts';
+import type { AmphoraFacts } from '../spares-pool/spares-pool.ts';
+import type { Chore } from './housekeeping.ts';
+
+export interface MissingInstancesOptions {
+  readonly compute: ComputeDriver;
+  readonly fleet: ReadonlyMap<AmphoraId, AmphoraFacts>;
+  readonly failOver: (id: AmphoraId, facts: AmphoraFacts, reason: string) => void;
+}
+
+const secondLookMs = 1_000;
+const timeoutMs = 30_000;
+/** After a reboot all are missing: they come back at this pace. */
+const mostAtOnce = 20;
+
+export function missingInstancesChore({ compute, fleet, failOver }: MissingInstancesOptions): Chore {
+  const look = async (): Promise<Listing> => {
+    const expected = expectedInstances(fleet);
+    const listed = await compute.list(AbortSignal.timeout(timeoutMs));
+    return { expected, instances: new Set(listed.filter(isUp).map((instance) => instance.amphoraId)) };
+  };
+  return {
+    name: 'missing-instances',
+    firstAfterMs: 0,
+    everyMs: undefined,
+    run: async () => {
+      if (!compute.listsEverything) return { done: 0, isMore: false };
+      const first = await look();
+      if (first.expected.every((id) => first.instances.has(id))) return { done: 0, isMore: false };
+      await wait(secondLookMs);
+      const missing = missingTwice(first, await look());
+      for (const id of missing.slice(0, mostAtOnce)) {
+        const facts = fleet.get(id);
+        if (facts !== undefined) failOver(id, facts, 'its instance is gone');
+      }
+      return { done: Math.min(missing.length, mostAtOnce), isMore: missing.length > mostAtOnce };
+    },
+  };
+}
+
+function isUp({ status }: Instance): boolean {
+  return status === 'ACTIVE' || status === 'BUILD';
+}
