@@ -4,11 +4,12 @@ import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { fastify, type FastifyInstance } from 'fastify';
 import type { Registry } from 'prom-client';
+import { isLoopback } from '../domain/loopback.ts';
 import { type CommandHandlers, commandMethods } from './command/methods.ts';
 import { type InspectHandlers, inspectMethods } from './inspect/methods.ts';
 import { type Authenticate, byCertificate, byToken, everybody } from './rpc/authentication.ts';
 import { type EndpointLimits, refuse, rpcEndpoint } from './rpc/endpoint.ts';
-import { isLoopback, type ServerTls } from './tls.ts';
+import type { ServerTls } from './tls.ts';
 
 export interface ControlServerOptions {
   /** Address to listen on. Beyond loopback, TLS is needed, and a token or an authority for clients. */

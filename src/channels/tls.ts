@@ -1,7 +1,6 @@
 // TLS of the control port, both sides: PEM files read and checked, so that what is wrong is said at the start and by name.
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { BlockList, isIP } from 'node:net';
 
 /** What a server shows, and whom it knows. PEM. */
 export interface ServerTls {
@@ -90,15 +89,4 @@ export function tlsOptions({ ca, pinned, certificate, key }: ClientTls): object 
         ? undefined
         : new Error('it shows another certificate than it started with'),
   };
-}
-
-const loopback = new BlockList();
-loopback.addSubnet('127.0.0.0', 8, 'ipv4');
-loopback.addAddress('::1', 'ipv6');
-
-/** Whether what is sent to that address stays on this machine. Other names than `localhost` may lead anywhere. */
-export function isLoopback(host: string): boolean {
-  if (host === 'localhost') return true;
-  const family = isIP(host);
-  return family !== 0 && loopback.check(host, family === 6 ? 'ipv6' : 'ipv4');
 }

@@ -2,9 +2,10 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ConnectOptions } from '../channels/rpc/client.ts';
-import { type ClientTls, isLoopback, readCertificates, readKeyPair } from '../channels/tls.ts';
+import { type ClientTls, readCertificates, readKeyPair } from '../channels/tls.ts';
 import { isRunning, readRunFile, type RunFile } from '../config/data-folder.ts';
 import type { Config } from '../config/schema.ts';
+import { isLoopback } from '../domain/loopback.ts';
 import { CliFailure } from './failure.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;

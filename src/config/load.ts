@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { parse, YAMLParseError } from 'yaml';
+import { isLoopback } from '../domain/loopback.ts';
 import { nearest, type SettingKey, settingKeys } from './keys.ts';
 import { type Config, driverDefaults, drivers } from './schema.ts';
 
@@ -176,7 +177,7 @@ function shown(key: SettingKey, value: unknown): string {
 
 /** What is right by itself but not together. */
 function conflictsIn({ driver, control, heartbeat, steps, lease, retry, local }: Config): string[] {
-  const problems = tlsConflicts(control.tls);
+  const problems = controlConflicts(control);
   if (driver === 'container') problems.push('driver: container is not available yet; expected local or noop');
   if (heartbeat.timeout <= heartbeat.interval) {
     problems.push(
@@ -197,7 +198,7 @@ function conflictsIn({ driver, control, heartbeat, steps, lease, retry, local }:
   return problems;
 }
 
-function tlsConflicts({ certificate, key, clientCa }: Config['control']['tls']): string[] {
+function controlConflicts({ host, tls: { certificate, key, clientCa } }: Config['control']): string[] {
   const problems: string[] = [];
   if (certificate !== undefined && key === undefined) {
     problems.push(`control.tls.key: expected the key of control.tls.certificate (${certificate}), got nothing`);
@@ -207,6 +208,11 @@ function tlsConflicts({ certificate, key, clientCa }: Config['control']['tls']):
   }
   if (clientCa !== undefined && certificate === undefined) {
     problems.push('control.tls.clientCa: expected control.tls.certificate and control.tls.key beside it, got neither');
+  }
+  if (certificate === undefined && key === undefined && !isLoopback(host)) {
+    problems.push(
+      `control.host: others can reach ${host}, and a token must not travel in clear text: expected control.tls.certificate and control.tls.key beside it, or 127.0.0.1`,
+    );
   }
   return problems;
 }

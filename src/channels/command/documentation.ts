@@ -20,6 +20,13 @@ JSON-RPC 2.0 over WebSocket: \`ws://<control.host>:<control.port>/command\`, one
 batches of up to 100. Parameters are named. Clients show \`Authorization: Bearer <token>\` in the request that opens the
 connection; \`amphi up\` makes the token at its first start, in \`control.token\` of the data folder.
 
+**TLS.** With \`control.tls.certificate\` and \`control.tls.key\` the port speaks TLS 1.2 or newer, and the address begins with
+\`wss:\`. With \`control.tls.clientCa\` too, a client certificate signed by that authority is as good as the token. Beyond
+loopback the port wants TLS: a token never travels in clear text. \`amphi\` on the controller's host knows the certificate
+from the data folder; elsewhere it is told by \`AMPHI_URL\` (\`wss://…\`), \`AMPHI_CA\` (the authority that signed the
+controller's certificate; without it, those that Node knows) and \`AMPHI_TOKEN\`, or \`AMPHI_CERT\` and \`AMPHI_KEY\`;
+\`AMPHI_CA\`, \`AMPHI_CERT\` and \`AMPHI_KEY\` are paths of PEM files.
+
 **Changes happen once.** Every method marked *changes* takes \`commandId\`, a string of 1 to 255 characters. Sent again
 with the same \`commandId\` and parameters, the command has one effect and gets the same answer, refusals too, for
 \`commands.retentionHours\`. Without one, the server makes one. The answer of a change always holds its \`commandId\`; so

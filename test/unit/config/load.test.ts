@@ -46,6 +46,17 @@ describe('where values come from', () => {
     ]);
   });
 
+  test('sections within sections are read from the file, and nothing of the settings can be changed', () => {
+    const file = yamlFile('deep.yaml', 'control:\n  host: "::"\n  tls: {certificate: a.pem, key: a.key}\n');
+    const { config } = loadConfig({ file, env: {} });
+    expect(config.control).toMatchObject({ host: '::', port: 9877, tls: { certificate: 'a.pem', key: 'a.key' } });
+    expect(Object.isFrozen(config.control.tls)).toBe(true);
+    const misspelt = yamlFile('misspelt.yaml', 'control: {tls: {certifcate: a.pem}}\n');
+    expect(problemsOf({ file: misspelt })).toEqual([
+      `control.tls.certifcate (${misspelt}): no such setting; did you mean control.tls.certificate?`,
+    ]);
+  });
+
   test('every key can be given by a variable derived from its path', () => {
     const variables = new Map(settingKeys.map((key) => [key.path, key.variable]));
     expect(variables.get('dataDir')).toBe('AMPHI_DATA_DIR');
@@ -95,6 +106,16 @@ describe('what is refused', () => {
     [{ AMPHI_DRIVER: 'nop' }, 'driver (AMPHI_DRIVER): expected one of local, noop, container, got "nop"'],
     [{ AMPHI_DRIVER: 'container' }, 'driver: container is not available yet; expected local or noop'],
     [{ AMPHI_ROLES: 'worker,worker' }, 'none of them twice'],
+    [{ AMPHI_CONTROL_HOST: '0.0.0.0' }, 'a token must not travel in clear text'],
+    [
+      { AMPHI_CONTROL_TLS_KEY: 'a.key' },
+      'control.tls.certificate: expected the certificate of control.tls.key (a.key)',
+    ],
+    [
+      { AMPHI_CONTROL_TLS_CERTIFICATE: 'a.pem' },
+      'control.tls.key: expected the key of control.tls.certificate (a.pem)',
+    ],
+    [{ AMPHI_CONTROL_TLS_CLIENT_CA: 'a.pem' }, 'control.tls.clientCa: expected control.tls.certificate'],
     [{ AMPHI_LOCAL_SUBNET: '10.0.0.0/16' }, 'expected a subnet of 127.0.0.0/8'],
     [{ AMPHI_LOCAL_SUBNET: '127.89.4.0/24' }, 'expected no overlap with local.subnet (127.89.4.0/24)'],
     [{ AMPHI_HEARTBEAT_TIMEOUT: '1' }, 'heartbeat.timeout: expected more than heartbeat.interval (1), got 1'],
