@@ -41,6 +41,8 @@ export class EntityManager<E extends Entity> {
   readonly #listeners = new Set<Change<E>>();
   readonly #goneListeners = new Map<string, Set<() => void>>();
   readonly #sweep: NodeJS.Timeout;
+  /** Faults are written one after the other: the newest must be the last. */
+  #faultWrites: Promise<void> = Promise.resolve();
   #isStopped = false;
 
   constructor(options: EntityManagerOptions<E>) {
@@ -136,12 +138,18 @@ export class EntityManager<E extends Entity> {
 
   /** Tries again what was given up. A sound actor starts again too. */
   async restart(id: string): Promise<void> {
-    await this.#options.recordFault(id, null);
+    await this.#recordFault(id, null);
     this.#faults.delete(id);
     const live = this.#live.get(id);
     this.#live.delete(id);
     live?.stop();
     this.#route(id, { type: 'rewriteRows' });
+  }
+
+  #recordFault(id: string, fault: string | null): Promise<void> {
+    const written = this.#faultWrites.then(() => this.#options.recordFault(id, fault));
+    this.#faultWrites = written.catch(() => undefined);
+    return written;
   }
 
   #route(id: string, message: EntityMessage<E>): void {
@@ -229,7 +237,7 @@ export class EntityManager<E extends Entity> {
     } else if (why !== 'stale') {
       const reason = `its actor was given up after repeated crashes: ${why.fault.message}`;
       this.#faults.set(id, reason);
-      this.#options.recordFault(id, reason).catch((error: unknown) => {
+      this.#recordFault(id, reason).catch((error: unknown) => {
         this.#options.log.error({ err: error, id }, 'a fault could not be recorded');
       });
     }
