@@ -1,0 +1,164 @@
+import { describe, expect, test } from '@jest/globals';
+import type { ListenerProtocol, PoolProtocol } from '../../../../src/domain/load-balancer/attributes.ts';
+import type { LoadBalancerCommand } from '../../../../src/domain/load-balancer/commands.ts';
+import { decideLoadBalancer } from '../../../../src/domain/load-balancer/decide.ts';
+import { evolveLoadBalancer } from '../../../../src/domain/load-balancer/evolve.ts';
+import type { LoadBalancerState } from '../../../../src/domain/load-balancer/state.ts';
+import {
+  deriveId,
+  type HealthMonitorId,
+  type ListenerId,
+  type LoadBalancerId,
+  type MemberId,
+  type PoolId,
+} from '../../../../src/domain/ids.ts';
+import {
+  createLoadBalancer,
+  healthMonitorAttributes,
+  listener,
+  listenerAttributes,
+  memberAttributes,
+  pool,
+  poolAttributes,
+} from '../../../support/load-balancer-commands.ts';
+
+const id = deriveId<LoadBalancerId>('rules');
+const web = pool('web', ['10.1.0.1', '10.1.0.2']);
+const tcp = { ...pool('tcp', []), attributes: { ...poolAttributes, name: 'tcp', protocol: 'TCP' } } as const;
+const front = listener(80, web.id);
+const newMember = (address: string, protocolPort = 80) => ({
+  id: deriveId<MemberId>('new member', address, protocolPort),
+  attributes: { ...memberAttributes, address, protocolPort },
+});
+const newMonitor = (more: Partial<typeof healthMonitorAttributes> = {}) => ({
+  id: deriveId<HealthMonitorId>('monitor', JSON.stringify(more)),
+  attributes: { ...healthMonitorAttributes, ...more },
+});
+
+function decided(state: LoadBalancerState | undefined, command: LoadBalancerCommand) {
+  const decision = decideLoadBalancer(state, command, 1);
+  if (decision.type === 'refuse') return { refusal: decision.refusal, state };
+  const next = decision.events.reduce(evolveLoadBalancer, state);
+  if (next === undefined) throw new Error('nothing was created');
+  return { refusal: undefined, state: next };
+}
+
+function after(...commands: readonly LoadBalancerCommand[]): LoadBalancerState {
+  let state: LoadBalancerState | undefined;
+  for (const command of commands) {
+    const step = decided(state, command);
+    if (step.refusal !== undefined) throw new Error(step.refusal.message);
+    state = step.state;
+  }
+  if (state === undefined) throw new Error('nothing was created');
+  return state;
+}
+
+const create = createLoadBalancer(id, { listeners: [front], pools: [web, tcp] });
+const state = after(create);
+
+describe('a listener and its pool', () => {
+  const allowed: Record<ListenerProtocol, readonly PoolProtocol[]> = {
+    TCP: ['TCP', 'HTTP', 'PROXY', 'PROXYV2'],
+    HTTP: ['HTTP', 'PROXY', 'PROXYV2'],
+  };
+  const cases = (['TCP', 'HTTP'] as const).flatMap((one) =>
+    (['TCP', 'HTTP', 'PROXY', 'PROXYV2'] as const).map((other) => [one, other, allowed[one].includes(other)] as const),
+  );
+
+  test.each(cases)('of protocols %s and %s fit together: %s', (protocol, poolProtocol, fits) => {
+    const back = { ...pool('back', []), attributes: { ...poolAttributes, protocol: poolProtocol } };
+    const attributes = { ...listenerAttributes, protocol, defaultPoolId: back.id };
+    const one = { id: deriveId<ListenerId>('l'), attributes };
+    const { refusal } = decided(undefined, createLoadBalancer(id, { listeners: [one], pools: [back] }));
+    if (fits) expect(refusal).toBeUndefined();
+    else {
+      expect(refusal).toEqual({
+        code: 'invalid',
+        message: `Validation failure: The pool protocol '${poolProtocol}' is invalid while the listener protocol is '${protocol}'.`,
+        field: 'protocol',
+      });
+    }
+  });
+
+  test('are checked against each other when the listener changes its pool', () => {
+    const command = { type: 'updateListener', id: front.id, patch: { defaultPoolId: tcp.id } } as const;
+    expect(decided(state, command).refusal).toMatchObject({ code: 'invalid', field: 'protocol' });
+  });
+
+  test('must both be there', () => {
+    const defaultPoolId = deriveId<PoolId>('nowhere');
+    const command = { type: 'updateListener', id: front.id, patch: { defaultPoolId } } as const;
+    expect(decided(state, command).refusal).toMatchObject({ code: 'notFound', field: 'defaultPoolId' });
+  });
+});
+
+describe('a listener port', () => {
+  test.each([
+    ['taken by a listener of the same protocol', 80, 'HTTP', true],
+    ['taken by a listener of another protocol over TCP', 80, 'TCP', true],
+    ['free', 81, 'HTTP', false],
+  ] as const)('that is %s', (_, protocolPort, protocol, isRefused) => {
+    const attributes = { ...listenerAttributes, protocol, protocolPort };
+    const one = { id: deriveId<ListenerId>('other'), attributes };
+    const { refusal } = decided(state, { type: 'createListener', listener: one });
+    expect(refusal?.code).toBe(isRefused ? 'conflict' : undefined);
+    if (isRefused) expect(refusal?.message).toContain(`already using protocol ${protocol} and protocol_port 80`);
+  });
+
+  test('is free again once its listener is deleted', () => {
+    const deleted = after(create, { type: 'deleteObject', kind: 'listener', id: front.id });
+    const again = { id: deriveId<ListenerId>('again'), attributes: listenerAttributes };
+    expect(decided(deleted, { type: 'createListener', listener: again }).refusal).toBeUndefined();
+  });
+
+  test('may be named again by the listener that has it', () => {
+    const command = { type: 'updateListener', id: front.id, patch: { protocolPort: 80, name: 'same' } } as const;
+    expect(decided(state, command).refusal).toBeUndefined();
+  });
+});
+
+describe('a pool', () => {
+  test('has one health monitor at most', () => {
+    const first = { type: 'createHealthMonitor', poolId: web.id, healthMonitor: newMonitor() } as const;
+    const monitored = after(create, first);
+    const second = { ...first, healthMonitor: newMonitor({ delay: 9 }) };
+    expect(decided(monitored, second).refusal).toMatchObject({
+      code: 'conflict',
+      message: 'This pool already has a health monitor',
+    });
+    const deleted = after(create, first, { type: 'deleteObject', kind: 'healthMonitor', id: first.healthMonitor.id });
+    expect(decided(deleted, second).refusal).toBeUndefined();
+  });
+
+  test.each([
+    ['the same address and port', '10.1.0.1', 80, true],
+    ['the same address and another port', '10.1.0.1', 81, false],
+    ['another address', '10.1.0.9', 80, false],
+  ])('and two members of %s', (_, address, port, isRefused) => {
+    const command = { type: 'createMember', poolId: web.id, member: newMember(address, port) } as const;
+    expect(decided(state, command).refusal?.code).toBe(isRefused ? 'conflict' : undefined);
+    expect(decided(state, { ...command, poolId: tcp.id }).refusal).toBeUndefined();
+  });
+
+  test('that is not there takes no member and no monitor', () => {
+    const poolId = deriveId<PoolId>('nowhere');
+    const member = { type: 'createMember', poolId, member: newMember('10.1.0.9') } as const;
+    const monitor = { type: 'createHealthMonitor', poolId, healthMonitor: newMonitor() } as const;
+    expect([decided(state, member).refusal?.code, decided(state, monitor).refusal?.code]).toEqual([
+      'notFound',
+      'notFound',
+    ]);
+  });
+});
+
+describe('a health monitor', () => {
+  test.each([
+    ['a domain name over HTTP 1.0', { domainName: 'example.org', httpVersion: 1.0 }, 'invalid'],
+    ['a domain name over HTTP 1.1', { domainName: 'example.org', httpVersion: 1.1 }, undefined],
+    ['no domain name', { httpVersion: 1.0 }, undefined],
+  ] as const)('with %s', (_, more, code) => {
+    const command = { type: 'createHealthMonitor', poolId: web.id, healthMonitor: newMonitor(more) } as const;
+    expect(decided(state, command).refusal?.code).toBe(code);
+  });
+});
