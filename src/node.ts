@@ -6,7 +6,7 @@ import type { Logger } from 'pino';
 import type { Chore } from './actors/housekeeping/housekeeping.ts';
 import { Ownership } from './actors/runtime/ownership.ts';
 import { Tree } from './actors/tree.ts';
-import type { HeartbeatReceiver } from './channels/heartbeat/receiver.ts';
+import { Activity } from './composition/activity.ts';
 import { controlTls, serveControl } from './composition/control.ts';
 import { openDatabase, readDeploymentId } from './composition/database.ts';
 import { openDrivers } from './composition/drivers.ts';
@@ -24,8 +24,6 @@ import {
 import type { Config } from './config/schema.ts';
 import { Journal } from './db/journal.ts';
 import { OwnershipSession } from './db/ownership.ts';
-import { dueEntities } from './db/repositories/due.ts';
-import { allAmphorae } from './db/repositories/fleet.ts';
 import { writeOperatingStatuses } from './db/repositories/operating-statuses.ts';
 import { purge } from './db/repositories/retention.ts';
 import { HeartbeatTable } from './domain/health/table.ts';
@@ -94,12 +92,14 @@ async function startParts(config: Config, log: Logger, started: Started): Promis
       await revive();
       return OwnershipSession.open(databaseUrl, { id, roles: config.roles, version, address: null, leaseMs });
     },
-    onGained: (shards) => void resumeDue(shards),
-    onLost: () => tree.dropForeign(),
+    onGained: (shards) => activity.gained(shards),
+    onLost: () => {
+      tree.dropForeign();
+      if (ownership.ownedShards === 0) activity.lost();
+    },
   });
   const table = new HeartbeatTable();
   const heartbeatKey = config.heartbeat.key ?? secretIn(dataDir, 'heartbeat.key');
-  let receiver: HeartbeatReceiver | undefined;
   const drivers = await openDrivers(config, deploymentId, id, started);
   const journal = new Journal(pool);
   const tree: Tree = new Tree({
@@ -120,7 +120,7 @@ async function startParts(config: Config, log: Logger, started: Started): Promis
       ...drivers,
       deploymentId,
       heartbeats: () => ({
-        controllers: [`${config.heartbeat.host}:${receiver?.port ?? config.heartbeat.port}`],
+        controllers: [`${config.heartbeat.host}:${activity.heartbeatPort ?? config.heartbeat.port}`],
         key: heartbeatKey,
         interval: config.heartbeat.interval,
       }),
@@ -136,22 +136,24 @@ async function startParts(config: Config, log: Logger, started: Started): Promis
       table,
       writeStatuses: (changes) => writeOperatingStatuses(pool, changes),
     },
-    fleet: new Map((await allAmphorae(pool)).map((row) => [row.id, { ...row, bootFailure: null }])),
     spares: {
       limits: { size: config.spares.size, maxBooting: config.spares.maxBooting },
       newId: () => randomUUID() as AmphoraId,
     },
   });
   started.add(() => tree.stop());
-  receiver = await startHeartbeats(config, heartbeatKey, tree, log);
-  const heartbeatPort = receiver.port;
-  const closeReceiver = receiver;
-  started.add(() => closeReceiver.close());
+  const activity: Activity = new Activity({
+    tree,
+    pool,
+    ownership: () => ownership,
+    chores: [purgeChore(pool, config)],
+    listen: () => startHeartbeats(config, heartbeatKey, tree, log),
+    log,
+  });
+  started.add(() => activity.stop());
   started.add(() => ownership.stop());
   await ownership.start();
-  tree.startSparesPool();
-  tree.startWatchdog();
-  tree.startHousekeeping([purgeChore(pool, config)]);
+  await activity.started();
   const control = await serveControl({
     host: config.control.host,
     port: config.control.port,
@@ -164,29 +166,21 @@ async function startParts(config: Config, log: Logger, started: Started): Promis
     ownership,
     network: drivers.network,
     info: { name: 'amphitheatre', version, nodeId: id, driver: config.driver },
-    heartbeats: () => outcomesOf(closeReceiver.counters),
+    heartbeats: () => outcomesOf(activity.counters),
     log,
   });
   started.add(() => control.close());
-  const ports = { api: null, control: control.port, heartbeat: heartbeatPort };
+  const ports = { api: null, control: control.port, heartbeat: activity.heartbeatPort };
   writeRunFile(dataDir, {
     pid: process.pid,
     apiPort: null,
     controlPort: ports.control,
     controlCertificate: tls?.certificate ?? null,
-    heartbeatPort,
+    heartbeatPort: ports.heartbeat,
     databaseUrl,
   });
   started.add(() => removeRunFile(dataDir, process.pid));
   return { id, deploymentId, ports, databaseUrl, tree, stop: () => started.stop(log) };
-
-  async function resumeDue(shards: readonly number[]): Promise<void> {
-    try {
-      for (const due of await dueEntities(pool, shards)) tree.resume(due);
-    } catch (error) {
-      log.error({ err: error }, 'entities with work left could not be listed');
-    }
-  }
 }
 
 function purgeChore(pool: pg.Pool, { journal, commands }: Config): Chore {

@@ -69,8 +69,6 @@ export interface TreeOptions {
     readonly table: HeartbeatTable;
     readonly writeStatuses: (changes: readonly OperatingChange[]) => Promise<void>;
   };
-  /** Amphorae that are there already, from their rows. */
-  readonly fleet: ReadonlyMap<AmphoraId, AmphoraFacts>;
   readonly spares: {
     readonly limits: PoolLimits;
     readonly newId: () => AmphoraId;
@@ -84,7 +82,7 @@ export class Tree {
   readonly operating: OperatingStatuses;
   readonly #system: NactRef;
   /** What is known of every amphora that is not deleted. */
-  readonly fleet: Map<AmphoraId, AmphoraFacts>;
+  readonly fleet = new Map<AmphoraId, AmphoraFacts>();
   readonly #closing = new AbortController();
   readonly #options: TreeOptions;
   #spares: LiveActor<SparesPoolMessage> | undefined;
@@ -95,7 +93,6 @@ export class Tree {
 
   constructor(options: TreeOptions) {
     this.#options = options;
-    this.fleet = new Map(options.fleet);
     const { journal, ownership, log } = options;
     const engine = new JournalPersistenceEngine({
       journal,
@@ -184,7 +181,24 @@ export class Tree {
       });
   }
 
-  startHousekeeping(chores: readonly Chore[]): void {
+  /** Begins what only an owner of shards does. `fleet`: amphorae that are there already. */
+  activate(fleet: ReadonlyMap<AmphoraId, AmphoraFacts>, chores: readonly Chore[]): void {
+    for (const [id, facts] of fleet) if (!this.fleet.has(id)) this.fleet.set(id, facts);
+    this.#startSparesPool();
+    this.#startWatchdog();
+    this.#startHousekeeping(chores);
+  }
+
+  /** Ends it. What is known of amphorae is forgotten: others change them from now on. */
+  deactivate(): void {
+    for (const actor of [this.#spares, this.#watchdog, this.#housekeeping]) actor?.stop();
+    this.#spares = undefined;
+    this.#watchdog = undefined;
+    this.#housekeeping = undefined;
+    this.fleet.clear();
+  }
+
+  #startHousekeeping(chores: readonly Chore[]): void {
     const { log, mailboxLimit, drivers } = this.#options;
     const missing = missingInstancesChore({
       compute: drivers.compute,
@@ -195,7 +209,7 @@ export class Tree {
     this.#housekeeping = spawnHousekeeping(this.#system, surroundings, { chores: [missing, ...chores], log });
   }
 
-  startWatchdog(): void {
+  #startWatchdog(): void {
     const { health, ownership, log, mailboxLimit } = this.#options;
     this.#watchdog = spawnHealthWatchdog(
       this.#system,
@@ -245,7 +259,7 @@ export class Tree {
     this.operating.forget((id) => !ownership.owns(id));
   }
 
-  startSparesPool(): void {
+  #startSparesPool(): void {
     const { spares, log, mailboxLimit } = this.#options;
     /** The pool has counted on it already: it learns what is true. */
     const unlessAccepted = (id: AmphoraId) => (reply: CommandReply<AmphoraAnswer>) => {
@@ -279,9 +293,7 @@ export class Tree {
 
   stop(): void {
     this.#closing.abort();
-    this.#spares?.stop();
-    this.#watchdog?.stop();
-    this.#housekeeping?.stop();
+    this.deactivate();
     this.operating.stop();
     this.loadBalancers.stop();
     this.amphorae.stop();

@@ -21,7 +21,10 @@ export function upCommand(program: Command, act: Act): void {
 export function runCommand(program: Command, act: Act): void {
   const command = program
     .command('run')
-    .description('Start a node with chosen roles. Nodes of one database share the work.')
+    .description(
+      'Start a node on a database that others use too. One node works; the others stand by and take over when it is gone. ' +
+        'Roles are checked and shown by `amphi nodes`; today every node is ready to do all of it.',
+    )
     .requiredOption('--roles <roles>', 'worker, health, housekeeping, api, proxy; separated by commas')
     .addOption(driverOption())
     .action(

@@ -5,10 +5,10 @@ import { rememberedPort, rememberPort } from '../config/data-folder.ts';
 import type { Config } from '../config/schema.ts';
 import type { Logger } from 'pino';
 
-export function outcomesOf({
-  received: _,
-  ...outcomes
-}: HeartbeatReceiver['counters']): Readonly<Record<string, number>> {
+/** Heartbeats by what became of them; none while the node stands by. */
+export function outcomesOf(counters: HeartbeatReceiver['counters'] | undefined): Readonly<Record<string, number>> {
+  if (counters === undefined) return {};
+  const { received: _, ...outcomes } = counters;
   return outcomes;
 }
 

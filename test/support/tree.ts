@@ -57,7 +57,6 @@ export async function startTestNode(options: TestNodeOptions): Promise<TestNode>
     snapshotEvery: 10,
     mailboxLimit: 100,
     idleMs: 60_000,
-    fleet: new Map(),
     health: {
       limits: { timeoutMs: 60_000, tickMs: 50, failoversPerMinute: 60, breakerShare: 0.5, breakerMinimum: 8 },
       table: new HeartbeatTable(),
@@ -79,7 +78,7 @@ export async function startTestNode(options: TestNodeOptions): Promise<TestNode>
     Array.from({ length: 256 }, (_, shard) => shard),
   ))
     tree.resume(due);
-  tree.startSparesPool();
+  tree.activate(new Map(), []);
   return {
     tree,
     pool,
