@@ -101,7 +101,10 @@ async function startParts(config: Config, log: Logger, started: Started): Promis
   const table = new HeartbeatTable();
   const heartbeatKey = config.heartbeat.key ?? secretIn(dataDir, 'heartbeat.key');
   const drivers = await openDrivers(config, deploymentId, id, started);
-  const journal = new Journal(pool);
+  const journal = new Journal(pool, (trouble) => {
+    if (trouble === undefined) log.info('the database takes writes again');
+    else log.error({ trouble }, 'the database takes no writes: commands wait, nothing is lost');
+  });
   const tree: Tree = new Tree({
     log,
     journal,

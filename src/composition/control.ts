@@ -69,6 +69,7 @@ export function serveControl(options: ServeControl): Promise<ControlServer> {
       const reasons: string[] = [];
       if (!ownership.isConnected) reasons.push('this node has no session with the database');
       else if (ownership.ownedShards === 0) reasons.push('this node owns no shards');
+      if (options.journal.trouble !== undefined) reasons.push(`nothing can be written: ${options.journal.trouble}`);
       await pool
         .query('select 1')
         .catch((error: Error) => reasons.push(`the database does not answer: ${error.message}`));

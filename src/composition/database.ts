@@ -27,10 +27,20 @@ async function openEmbedded(dataDir: string, log: Logger, started: Started): Pro
   let server = await start(0);
   started.add(() => server.stop('fast'));
   const { url } = server;
+  let lastFailure = '';
   const revive = async () => {
     if (isAlive(server.pid)) return;
-    log.warn({ pid: server.pid }, 'the embedded PostgreSQL has died: it is started again');
-    server = await start(Number(new URL(url).port));
+    if (lastFailure === '') log.warn({ pid: server.pid }, 'the embedded PostgreSQL has died: it is started again');
+    try {
+      server = await start(Number(new URL(url).port));
+      lastFailure = '';
+    } catch (error) {
+      // It is tried again and again: what is said once is enough.
+      const { message } = error as Error;
+      if (message !== lastFailure) log.error({ err: error }, 'the embedded PostgreSQL does not start');
+      lastFailure = message;
+      throw error;
+    }
   };
   return { url, revive };
 }

@@ -75,9 +75,24 @@ export class Journal implements JournalPort {
   #isLoading = false;
   /** Since the start, for metrics. */
   readonly counters = { entries: 0, statements: 0, loads: 0 };
+  readonly #onTrouble: (trouble: string | undefined) => void;
+  #trouble: string | undefined;
 
-  constructor(pool: Pool) {
+  /** `onTrouble` hears why nothing can be written, such as a full disk, and with undefined that it can again. */
+  constructor(pool: Pool, onTrouble: (trouble: string | undefined) => void = () => undefined) {
     this.#pool = pool;
+    this.#onTrouble = onTrouble;
+  }
+
+  /** Why the newest write could not be made; undefined when the database took it, or refused it for what it was. */
+  get trouble(): string | undefined {
+    return this.#trouble;
+  }
+
+  #noteTrouble(trouble: string | undefined): void {
+    if (trouble === this.#trouble) return;
+    this.#trouble = trouble;
+    this.#onTrouble(trouble);
   }
 
   /** Entries that wait for their statement. */
@@ -114,9 +129,12 @@ export class Journal implements JournalPort {
   async #appendGroup(group: readonly WaitingAppend[], tries = 1): Promise<void> {
     try {
       const outcomes = await this.#write(group);
+      this.#noteTrouble(undefined);
       for (const [index, waiting] of group.entries()) settle(waiting, outcomes.get(index));
     } catch (error) {
-      if (isDatabaseAway(error)) {
+      const isAway = isDatabaseAway(error);
+      this.#noteTrouble(isAway ? asError(error).message : undefined);
+      if (isAway) {
         for (const { reject } of group) reject(new OutcomeUnknownError(error));
       } else if (group.length > 1) {
         // One of them is at fault; alone, it fails nobody else.
