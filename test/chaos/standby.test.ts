@@ -79,6 +79,8 @@ test('a node that stands by takes over when the active one is killed, and finish
   );
   // The same commands again, to the successor: the same answers, nothing made twice.
   const again = await Promise.all(commandIds.map((commandId) => create(standby.client, commandId)));
-  expect(again.map(({ loadBalancer }) => loadBalancer?.id)).toEqual(accepted.map(({ loadBalancer }) => loadBalancer?.id));
+  expect(again.map(({ loadBalancer }) => loadBalancer?.id)).toEqual(
+    accepted.map(({ loadBalancer }) => loadBalancer?.id),
+  );
   expect((await standby.client.call('loadBalancer.list', {})).items).toHaveLength(20);
 });
