@@ -9,9 +9,11 @@ import { OwnershipSession } from '../../src/db/ownership.ts';
 import { writeOperatingStatuses } from '../../src/db/repositories/operating-statuses.ts';
 import { HeartbeatTable } from '../../src/domain/health/table.ts';
 import { dueEntities } from '../../src/db/repositories/due.ts';
+import { allAmphorae } from '../../src/db/repositories/fleet.ts';
 import type { AmphoraId, DeploymentId, LoadBalancerId } from '../../src/domain/ids.ts';
 import type { LoadBalancerCommand } from '../../src/domain/load-balancer/commands.ts';
 import type { LoadBalancerState } from '../../src/domain/load-balancer/state.ts';
+import type { WatchdogLimits } from '../../src/domain/health/watchdog.ts';
 import type { FakeWorld } from './fake-drivers.ts';
 import { waitFor } from './wait-for.ts';
 
@@ -30,6 +32,8 @@ export interface TestNodeOptions {
   readonly leaseMs?: number;
   readonly stepMs?: number;
   readonly retryBudget?: number;
+  readonly maxBooting?: number;
+  readonly health?: Partial<WatchdogLimits>;
 }
 
 export async function startTestNode(options: TestNodeOptions): Promise<TestNode> {
@@ -45,7 +49,7 @@ export async function startTestNode(options: TestNodeOptions): Promise<TestNode>
     leaseMs,
     log,
     openSession: () => OwnershipSession.open(url, { id, roles: ['worker'], version: 'test', address: null, leaseMs }),
-    onGained: () => undefined,
+    onGained: (shards) => void resumeDue(shards),
     onLost: () => tree.dropForeign(),
   });
   const tree: Tree = new Tree({
@@ -58,7 +62,14 @@ export async function startTestNode(options: TestNodeOptions): Promise<TestNode>
     mailboxLimit: 100,
     idleMs: 60_000,
     health: {
-      limits: { timeoutMs: 60_000, tickMs: 50, failoversPerMinute: 60, breakerShare: 0.5, breakerMinimum: 8 },
+      limits: {
+        timeoutMs: 60_000,
+        tickMs: 50,
+        failoversPerMinute: 60,
+        breakerShare: 0.5,
+        breakerMinimum: 8,
+        ...options.health,
+      },
       table: new HeartbeatTable(),
       writeStatuses: (changes) => writeOperatingStatuses(pool, changes),
     },
@@ -70,15 +81,14 @@ export async function startTestNode(options: TestNodeOptions): Promise<TestNode>
       certificate: world.certificate,
       heartbeats: () => ({ controllers: ['127.0.0.1:5555'], key: 'secret', interval: 1 }),
     },
-    spares: { limits: { size: options.spares ?? 1, maxBooting: 4 }, newId: () => randomUUID() as AmphoraId },
+    spares: {
+      limits: { size: options.spares ?? 1, maxBooting: options.maxBooting ?? 4 },
+      newId: () => randomUUID() as AmphoraId,
+    },
   });
   await ownership.start();
-  for (const due of await dueEntities(
-    pool,
-    Array.from({ length: 256 }, (_, shard) => shard),
-  ))
-    tree.resume(due);
-  tree.activate(new Map(), []);
+  const fleet = new Map((await allAmphorae(pool)).map((row) => [row.id, { ...row, bootFailure: null }]));
+  tree.activate(fleet, []);
   return {
     tree,
     pool,
@@ -90,6 +100,14 @@ export async function startTestNode(options: TestNodeOptions): Promise<TestNode>
       await pool.end();
     },
   };
+
+  async function resumeDue(shards: readonly number[]): Promise<void> {
+    try {
+      for (const due of await dueEntities(pool, shards)) tree.resume(due);
+    } catch (error) {
+      log.warn({ err: error }, 'what is due could not be listed');
+    }
+  }
 }
 
 export function newLoadBalancerId(): LoadBalancerId {
