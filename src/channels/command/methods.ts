@@ -26,7 +26,7 @@ import { maybe, needed, withDefault } from '../rpc/parameters.ts';
 import { flag, objectId, text, wholeNumber } from '../rpc/values.ts';
 import { change, creation } from './attributes.ts';
 import { healthMonitorShape, listenerShape, loadBalancerShape, memberShape, poolShape } from './shapes.ts';
-import { healthMonitorParams, httpOnlyProblem, memberParams, membersParam, poolParams, treeParams } from './trees.ts';
+import { healthMonitorParams, memberParams, membersParam, poolParams, treeParams } from './trees.ts';
 import { ipAddress } from './values.ts';
 
 /** Objects on one page of a list. */
@@ -248,7 +248,6 @@ const healthMonitorMethods = {
   'healthMonitor.create': changes({
     summary: 'Gives a pool its health monitor. A pool has one at most.',
     params: { poolId, ...healthMonitorParams },
-    check: httpOnlyProblem,
     result: result<{ readonly healthMonitor: HealthMonitorView | null }>('`healthMonitor`: HealthMonitor.'),
     errors: ['notFound', 'conflict', 'immutable'],
   }),

@@ -9,6 +9,7 @@ import type {
   MemberAttributes,
   PoolAttributes,
 } from '../../domain/load-balancer/attributes.ts';
+import { requestDefaults } from '../../domain/load-balancer/rules.ts';
 import { flag, objectId, oneOf, orNull, port, text, textLike, value, wholeNumber } from '../rpc/values.ts';
 import { fixed, optional, required, resetsTo, shape } from './attributes.ts';
 import { ipAddress, memberAddress, tags } from './values.ts';
@@ -63,7 +64,7 @@ export const listenerShape = shape<ListenerAttributes>({
   timeoutMemberConnect: milliseconds(5_000, 'Longest wait for a connection to a member.'),
   timeoutMemberData: milliseconds(50_000, 'Longest silence of a member.'),
   timeoutTcpInspect: milliseconds(0, 'Wait for more data to inspect.'),
-  insertHeaders: optional(insertHeaders, {}, 'Headers added to requests on the way to members.'),
+  insertHeaders: optional(insertHeaders, {}, 'Headers added to requests on the way to members (HTTP).'),
 });
 
 export const poolShape = shape<PoolAttributes>({
@@ -104,14 +105,15 @@ export const healthMonitorShape = shape<HealthMonitorAttributes>({
   maxRetriesDown: optional(wholeNumber({ min: 1, max: 10 }), 3, 'Failures before a member is ERROR.'),
   httpMethod: optional(
     oneOf(['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'TRACE', 'OPTIONS', 'PATCH', 'CONNECT']),
-    'GET',
+    requestDefaults.httpMethod,
     'Method of the request (HTTP).',
   ),
-  urlPath: optional(urlPath, '/', 'Path of the request (HTTP).'),
-  expectedCodes: optional(expectedCodes, '200', 'Status codes of a healthy member (HTTP).'),
-  httpVersion: optional(oneOf([1.0, 1.1]), 1.0, 'HTTP version of the request (HTTP).'),
-  domainName: optional(orNull(domainName), null, 'Host header of the request; needs httpVersion 1.1 (HTTP).'),
+  urlPath: optional(urlPath, requestDefaults.urlPath, 'Path of the request (HTTP).'),
+  expectedCodes: optional(expectedCodes, requestDefaults.expectedCodes, 'Status codes of a healthy member (HTTP).'),
+  httpVersion: optional(oneOf([1.0, 1.1]), requestDefaults.httpVersion, 'HTTP version of the request (HTTP).'),
+  domainName: optional(
+    orNull(domainName),
+    requestDefaults.domainName,
+    'Host header of the request; needs httpVersion 1.1 (HTTP).',
+  ),
 });
-
-/** Attributes that say how a request is made: without meaning for a monitor that makes none. */
-export const httpOnlyAttributes = ['httpMethod', 'urlPath', 'expectedCodes', 'httpVersion', 'domainName'] as const;

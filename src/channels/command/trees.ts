@@ -6,11 +6,10 @@ import type {
   MemberAttributes,
   PoolAttributes,
 } from '../../domain/load-balancer/attributes.ts';
-import type { Problem } from '../rpc/method.ts';
-import { type Given, issueKinds, listOf, maybe, objectOf, type Parameter, withDefault } from '../rpc/parameters.ts';
+import { type Given, listOf, maybe, objectOf, type Parameter, withDefault } from '../rpc/parameters.ts';
 import { valueTraits } from '../rpc/values.ts';
 import { creation } from './attributes.ts';
-import { healthMonitorShape, httpOnlyAttributes, listenerShape, memberShape, poolShape } from './shapes.ts';
+import { healthMonitorShape, listenerShape, memberShape, poolShape } from './shapes.ts';
 
 export const mostMembers = 1_000;
 const mostListeners = 200;
@@ -30,33 +29,12 @@ function saying<T>(expects: string, schema: z.ZodType<T>): z.ZodType<T> {
   return schema.register(valueTraits, { expects }) as z.ZodType<T>;
 }
 
-const healthMonitorObject = z
-  .unknown()
-  .superRefine((given, context) => {
-    const problem = httpOnlyProblem(given);
-    if (problem === undefined) return;
-    const { message, field } = problem;
-    context.addIssue({ code: 'custom', message, path: [field], params: { kind: issueKinds.sentence } });
-  })
-  .pipe(objectOf(healthMonitorParams));
-
-/** A monitor that makes no requests takes no attributes of requests. */
-export function httpOnlyProblem(given: unknown): Problem | undefined {
-  const { type, ...others } = (given ?? {}) as Readonly<Record<string, unknown>>;
-  const field = httpOnlyAttributes.find((name) => others[name] !== undefined && others[name] !== null);
-  if (type !== 'TCP' || field === undefined) return undefined;
-  return { field, message: `Validation failure: ${field} is for health monitors of type HTTP only, given type TCP` };
-}
-
 const membersList = saying(`A list of at most ${mostMembers} members.`, listOf(objectOf(memberParams), mostMembers));
 
 export const poolChildren = {
   members: described(withDefault(membersList, [], 'Members, in this order.'), memberParams),
   healthMonitor: described(
-    maybe(
-      saying('A health monitor.', healthMonitorObject as z.ZodType<HealthMonitorAttributes>),
-      'How members are checked.',
-    ),
+    maybe(saying('A health monitor.', objectOf(healthMonitorParams)), 'How members are checked.'),
     healthMonitorParams,
   ),
 };

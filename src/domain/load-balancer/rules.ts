@@ -1,7 +1,7 @@
 // What must hold in a tree whoever changes it. Fault strings are Octavia's where clients match on them.
 import type { Decision, Refusal } from '../decision.ts';
 import { refuse } from '../decision.ts';
-import type { ListenerProtocol, PoolProtocol } from './attributes.ts';
+import type { HealthMonitorAttributes, ListenerProtocol, PoolProtocol } from './attributes.ts';
 import type { ObjectChange } from './events.ts';
 import type { LoadBalancerState } from './state.ts';
 import { desired, findDesired } from './tree.ts';
@@ -11,6 +11,15 @@ const compatiblePools: Readonly<Record<ListenerProtocol, readonly PoolProtocol[]
   TCP: ['TCP', 'HTTP', 'PROXY', 'PROXYV2'],
   HTTP: ['HTTP', 'PROXY', 'PROXYV2'],
 };
+
+/** What a health monitor's request has when nobody says otherwise. A monitor that makes no requests has nothing else. */
+export const requestDefaults = {
+  httpMethod: 'GET',
+  urlPath: '/',
+  expectedCodes: '200',
+  httpVersion: 1.0,
+  domainName: null,
+} as const satisfies Partial<HealthMonitorAttributes>;
 
 /** How Octavia calls each kind of object in its messages. */
 export const kindNames = {
@@ -50,7 +59,14 @@ type Change<K extends ObjectChange['kind']> = Extract<ObjectChange, { kind: K }>
 
 function brokenListenerRule(state: LoadBalancerState, { id, form }: Change<'listener'>) {
   if (form === null) return undefined;
-  const { protocol, protocolPort, defaultPoolId } = form;
+  const { protocol, protocolPort, defaultPoolId, insertHeaders } = form;
+  if (protocol !== 'HTTP' && Object.keys(insertHeaders).length > 0) {
+    return refuse(
+      'invalid',
+      `insert-headers is not a valid option for a ${protocol} protocol listener.`,
+      'insertHeaders',
+    );
+  }
   // TCP and HTTP are both carried by TCP, so one port is for one of them.
   if (desired(state, 'listener').some((other) => other.id !== id && other.form.protocolPort === protocolPort)) {
     return refuse(
@@ -108,12 +124,23 @@ function brokenHealthMonitorRule(state: LoadBalancerState, { id, parentId, form 
   if (findDesired(state, 'pool', parentId) === undefined) return refuse('notFound', `Pool ${parentId} not found.`);
   const monitors = desired(state, 'healthMonitor').filter((other) => other.id !== id && other.parentId === parentId);
   if (monitors.length > 0) return refuse('conflict', 'This pool already has a health monitor');
-  if (form.domainName !== null && form.httpVersion !== 1.1) {
+  return brokenRequestRule(form);
+}
+
+function brokenRequestRule(form: HealthMonitorAttributes) {
+  const names = Object.keys(requestDefaults) as (keyof typeof requestDefaults)[];
+  const meaningless = form.type === 'HTTP' ? undefined : names.find((name) => form[name] !== requestDefaults[name]);
+  if (meaningless !== undefined) {
     return refuse(
       'invalid',
-      `Validation failure: domain_name needs http_version 1.1, given ${form.httpVersion.toFixed(1)}`,
-      'domainName',
+      `Validation failure: ${meaningless} is for health monitors of type HTTP only, given type ${form.type}`,
+      meaningless,
     );
   }
-  return undefined;
+  if (form.domainName === null || form.httpVersion === 1.1) return undefined;
+  return refuse(
+    'invalid',
+    `Validation failure: domain_name needs http_version 1.1, given ${form.httpVersion.toFixed(1)}`,
+    'domainName',
+  );
 }

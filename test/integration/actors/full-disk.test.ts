@@ -52,7 +52,7 @@ test('on a full disk commands wait or are to be repeated, reads go on, and each 
     // The one that nobody waited for was not dropped; repeated, it gives the answer of the first time.
     const again = await create(1, ids[0]);
     const { items } = await client.call('listener.list', { loadBalancerId: id });
-    expect(items.map((listener) => listener.protocolPort).toSorted()).toEqual([1, 2, 3]);
+    expect(items.map((listener) => listener.protocolPort).toSorted((a, b) => a - b)).toEqual([1, 2, 3]);
     expect(items.find((listener) => listener.protocolPort === 1)?.id).toBe(again.listener?.id);
     await waitFor(() => client.call('loadBalancer.show', { id }).then((now) => now.provisioningStatus === 'ACTIVE'), {
       describe: 'the load balancer to be ACTIVE',

@@ -209,23 +209,6 @@ test('a load balancer without project, or without a place for its VIP, is refuse
   );
 });
 
-test('a TCP monitor takes no attributes of requests', () => {
-  const { httpMethod: _, ...tcp } = { ...least['healthMonitor'], type: 'TCP', httpMethod: 'GET' };
-  expect(read('healthMonitor.create', tcp).params).toMatchObject({ type: 'TCP' });
-  expect(refusal('healthMonitor.create', { ...tcp, urlPath: '/x' }).data.field).toBe('urlPath');
-  const pools = [
-    {
-      name: 'a',
-      protocol: 'TCP',
-      lbAlgorithm: 'SOURCE_IP',
-      healthMonitor: { ...tcp, poolId: undefined, urlPath: '/x' },
-    },
-  ];
-  expect(refusal('loadBalancer.create', { ...least['loadBalancer'], pools }).data.field).toBe(
-    'pools[0].healthMonitor.urlPath',
-  );
-});
-
 describe('the digest of a command', () => {
   const digest = (params: Record<string, unknown>) => read('pool.delete', params).command?.digest;
 

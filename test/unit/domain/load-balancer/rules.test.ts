@@ -153,12 +153,57 @@ describe('a pool', () => {
 });
 
 describe('a health monitor', () => {
-  test.each([
-    ['a domain name over HTTP 1.0', { domainName: 'example.org', httpVersion: 1.0 }, 'invalid'],
+  const monitorCases = [
+    ['a domain name over HTTP 1.0', { domainName: 'example.org', httpVersion: 1.0 }, 'domainName'],
     ['a domain name over HTTP 1.1', { domainName: 'example.org', httpVersion: 1.1 }, undefined],
     ['no domain name', { httpVersion: 1.0 }, undefined],
-  ] as const)('with %s', (_, more, code) => {
-    const command = { type: 'createHealthMonitor', poolId: web.id, healthMonitor: newMonitor(more) } as const;
-    expect(decided(state, command).refusal?.code).toBe(code);
+    ['type TCP and a path', { type: 'TCP', urlPath: '/health' }, 'urlPath'],
+    ['type TCP and a method', { type: 'TCP', httpMethod: 'HEAD' }, 'httpMethod'],
+    ['type TCP and codes', { type: 'TCP', expectedCodes: '204' }, 'expectedCodes'],
+    ['type TCP and an HTTP version', { type: 'TCP', httpVersion: 1.1 }, 'httpVersion'],
+    ['type TCP and a domain name', { type: 'TCP', domainName: 'example.org' }, 'domainName'],
+    ['type TCP and nothing of HTTP', { type: 'TCP', delay: 9 }, undefined],
+  ] as const;
+  const field = (given: ReturnType<typeof decided>) =>
+    given.refusal === undefined ? undefined : [given.refusal.code, given.refusal.field];
+  const expected = (name: string | undefined) => (name === undefined ? undefined : ['invalid', name]);
+
+  test.each(monitorCases)('with %s is judged alike alone, in a tree, and when it becomes so', (_, more, wrong) => {
+    const alone = { type: 'createHealthMonitor', poolId: web.id, healthMonitor: newMonitor(more) } as const;
+    expect(field(decided(state, alone))).toEqual(expected(wrong));
+    const pools = [{ ...web, healthMonitor: newMonitor(more) }];
+    expect(field(decided(undefined, createLoadBalancer(id, { pools })))).toEqual(expected(wrong));
+    const plain = newMonitor({ type: 'type' in more ? more.type : 'HTTP' });
+    const monitored = after(create, { ...alone, healthMonitor: plain });
+    const { type: _type, ...patch } = { type: 'HTTP', ...more };
+    const update = { type: 'updateHealthMonitor', id: plain.id, patch } as const;
+    expect(field(decided(monitored, update))).toEqual(expected(wrong));
+  });
+
+  test('keeps HTTP 1.1 as long as it has a domain name', () => {
+    const monitor = newMonitor({ domainName: 'example.org', httpVersion: 1.1 });
+    const monitored = after(create, { type: 'createHealthMonitor', poolId: web.id, healthMonitor: monitor });
+    const patch = (given: object) => ({ type: 'updateHealthMonitor', id: monitor.id, patch: given }) as const;
+    expect(field(decided(monitored, patch({ httpVersion: 1.0 })))).toEqual(['invalid', 'domainName']);
+    expect(field(decided(monitored, patch({ httpVersion: 1.0, domainName: null })))).toBeUndefined();
+  });
+});
+
+describe('headers that are inserted', () => {
+  test('are for listeners that speak HTTP, from the start and later', () => {
+    const insertHeaders = { 'X-Forwarded-For': true };
+    const one = (more: object) => ({ id: deriveId<ListenerId>('h'), attributes: { ...listenerAttributes, ...more } });
+    const tcpListener = one({ protocol: 'TCP', protocolPort: 5432 });
+    const refusal = {
+      code: 'invalid',
+      message: 'insert-headers is not a valid option for a TCP protocol listener.',
+      field: 'insertHeaders',
+    };
+    const created = one({ protocol: 'TCP', protocolPort: 5432, insertHeaders });
+    expect(decided(state, { type: 'createListener', listener: created }).refusal).toEqual(refusal);
+    const plain = after(create, { type: 'createListener', listener: tcpListener });
+    const update = { type: 'updateListener', id: tcpListener.id, patch: { insertHeaders } } as const;
+    expect(decided(plain, update).refusal).toEqual(refusal);
+    expect(decided(state, { ...update, id: front.id }).refusal).toBeUndefined();
   });
 });
