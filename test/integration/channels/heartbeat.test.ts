@@ -1,0 +1,273 @@
+import { createSocket } from 'node:dgram';
+import { deflateSync } from 'node:zlib';
+import { randomBytes } from 'node:crypto';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import pg from 'pg';
+import { type HeartbeatReceiver, startHeartbeatReceiver } from '../../../src/channels/heartbeat/receiver.ts';
+import { encodeMessage, type HeartbeatMessage } from '../../../src/domain/health/message.ts';
+import { sealPacket } from '../../../src/domain/health/packet.ts';
+import { startDatabaseProxy } from '../../support/database-proxy.ts';
+import { FakeWorld } from '../../support/fake-drivers.ts';
+import { listener, pool } from '../../support/load-balancer-commands.ts';
+import { useTestDatabase } from '../../support/postgres.ts';
+import {
+  createCommand,
+  newLoadBalancerId,
+  send,
+  startTestNode,
+  stateOf,
+  type TestNode,
+  type TestNodeOptions,
+  untilStatus,
+} from '../../support/tree.ts';
+import { waitFor } from '../../support/wait-for.ts';
+
+const key = 'the heartbeat key';
+const undo: (() => Promise<unknown>)[] = [];
+const surprises: unknown[] = [];
+process.on('unhandledRejection', (error) => surprises.push(error));
+afterEach(async () => {
+  for (const step of undo.splice(0).reverse()) await step();
+  expect(surprises.splice(0)).toEqual([]);
+});
+const database = useTestDatabase();
+// Amphorae of another test's world would be silent.
+beforeEach(async () => {
+  const client = new pg.Client({ connectionString: database.url });
+  await client.connect();
+  await client.query('truncate entities, journal, snapshots, claims, load_balancers, amphorae, operating_statuses');
+  await client.end();
+});
+
+async function receiver(onMessage: (message: HeartbeatMessage) => void = () => undefined): Promise<HeartbeatReceiver> {
+  const started = await startHeartbeatReceiver({ host: '127.0.0.1', port: 0, keys: [key], onMessage });
+  undo.push(() => started.close());
+  return started;
+}
+
+/** Sends from a socket of its own. */
+function sender(port: number): (packet: Uint8Array) => Promise<void> {
+  const socket = createSocket('udp4');
+  undo.push(() => new Promise<void>((resolve) => socket.close(() => resolve())));
+  return (packet) =>
+    new Promise((resolve, reject) =>
+      socket.send(packet, port, '127.0.0.1', (error) => (error === null ? resolve() : reject(error))),
+    );
+}
+
+const sealed = (text: string | Buffer, by = key) => sealPacket(deflateSync(text, { level: 9 }), by);
+
+function message(id: string, more: Partial<HeartbeatMessage> = {}): HeartbeatMessage {
+  return { id, seq: 1, listeners: {}, pools: {}, ver: 3, ...more };
+}
+
+const good = message('6be730e5-8034-44c2-b1e6-e38abf7dfe44');
+
+describe('the receiver', () => {
+  const nested = (depth: number) => '['.repeat(depth) + ']'.repeat(depth);
+  const whole = sealed(encodeMessage(good));
+  test.each<[string, Buffer, 'badSignature' | 'badCompression' | 'badMessage']>([
+    ['signed with another key', sealed(encodeMessage(good), 'another key'), 'badSignature'],
+    ['of random bytes', randomBytes(600), 'badSignature'],
+    ['that was cut short', whole.subarray(0, whole.length - 9), 'badSignature'],
+    ['shorter than a signature', Buffer.from('short'), 'badSignature'],
+    ['that is a signature and nothing else', sealPacket(new Uint8Array(), key), 'badSignature'],
+    ['that is no zlib stream', sealPacket(Buffer.from('not compressed'), key), 'badCompression'],
+    ['whose stream was cut short', sealPacket(deflateSync(encodeMessage(good)).subarray(0, 40), key), 'badCompression'],
+    ['that is a zip bomb', sealed(Buffer.alloc(40 * 1024 * 1024)), 'badCompression'],
+    ['that is no JSON', sealed('{"id": "x", '), 'badMessage'],
+    ['that is JSON and no heartbeat', sealed('{"id": 5, "seq": -1}'), 'badMessage'],
+    ['that is null', sealed('null'), 'badMessage'],
+    ['nested deeply', sealed(`{"id":"x","seq":1,"ver":3,"pools":{},"listeners":${nested(400_000)}}`), 'badMessage'],
+    [
+      'with a status that is no text',
+      sealed('{"id":"x","seq":1,"ver":3,"pools":{},"listeners":{"a":{"status":1}}}'),
+      'badMessage',
+    ],
+  ])('counts and drops a packet %s, and takes the next one', async (_, packet, counter) => {
+    const heard: HeartbeatMessage[] = [];
+    const { counters, port } = await receiver((one) => heard.push(one));
+    const emit = sender(port);
+    await emit(packet);
+    await waitFor(() => counters.received === 1, { describe: 'the bad packet' });
+    await emit(whole);
+    await waitFor(() => counters.received === 2, { describe: 'the good packet' });
+    const none = { badSignature: 0, badCompression: 0, badMessage: 0 };
+    expect(counters).toEqual({ ...none, [counter]: 1, received: 2, accepted: 1 });
+    expect(heard).toEqual([good]);
+  });
+
+  test('says clearly that its port is in use', async () => {
+    const { port } = await receiver();
+    const again = startHeartbeatReceiver({ host: '127.0.0.1', port, keys: [key], onMessage: () => undefined });
+    await expect(again).rejects.toThrow(
+      `heartbeats: UDP 127.0.0.1:${port} can't be listened on: the port is in use by another program`,
+    );
+  });
+
+  test('takes packets under an old and a new key while a key is replaced', async () => {
+    const heard: HeartbeatMessage[] = [];
+    const keys = ['new', 'old'];
+    const onMessage = (one: HeartbeatMessage) => heard.push(one);
+    const started = await startHeartbeatReceiver({ host: '127.0.0.1', port: 0, keys, onMessage });
+    undo.push(() => started.close());
+    const emit = sender(started.port);
+    await emit(sealed(encodeMessage(good), 'old'));
+    await emit(sealed(encodeMessage(good), 'new'));
+    await waitFor(() => heard.length === 2, { describe: 'both packets' });
+  });
+});
+
+describe('heartbeats', () => {
+  const members = pool('web', ['10.1.0.1', '10.1.0.2']);
+  const front = listener(80, members.id);
+  const stats = { tx: 0, rx: 0, conns: 0, totconns: 0, ereq: 0 };
+
+  interface Setting {
+    readonly node: TestNode;
+    readonly world: FakeWorld;
+    readonly counters: HeartbeatReceiver['counters'];
+    /** Amphorae that send a heartbeat every 30 ms: all there are, but for those that a test has silenced. */
+    readonly silent: Set<string>;
+    /** What the amphorae say of the members. */
+    words: readonly [string, string];
+  }
+
+  async function setting(options: Partial<TestNodeOptions> = {}): Promise<Setting> {
+    const world = new FakeWorld();
+    const node = await startTestNode({ url: database.url, world, ...options });
+    undo.push(() => node.close());
+    const { port, counters } = await receiver((one) => node.tree.onHeartbeat(one));
+    const emit = sender(port);
+    const made: Setting = { node, world, counters, silent: new Set(), words: ['UP', 'UP'] };
+    let seq = 0;
+    const beat = () => {
+      seq++;
+      for (const id of world.instances.keys()) {
+        if (made.silent.has(id)) continue;
+        const [one = '', two = ''] = members.members.map((member) => member.id);
+        const report = { status: 'UP', members: { [one]: made.words[0], [two]: made.words[1] } };
+        const isServing = world.served.get(id)?.configuration?.includes(front.id) === true;
+        const said = isServing
+          ? { listeners: { [front.id]: { status: 'OPEN', stats } }, pools: { [`${members.id}:${front.id}`]: report } }
+          : {};
+        void emit(sealed(encodeMessage(message(id, { seq, ...said }))));
+      }
+    };
+    const timer = setInterval(beat, 30);
+    undo.push(async () => clearInterval(timer));
+    return made;
+  }
+
+  async function activeOne({ node }: Setting) {
+    const id = newLoadBalancerId();
+    await send(node, id, createCommand(id, { pools: [members], listeners: [front] }));
+    await untilStatus(node, id, 'ACTIVE');
+    const amphoraId = (await stateOf(node, id))?.slots[0]?.amphoraId ?? '';
+    return { id, amphoraId };
+  }
+
+  const operating = async ({ node }: Setting, objectId: string) =>
+    (
+      await node.pool.query<{ status: string }>('select status from operating_statuses where object_id = $1', [
+        objectId,
+      ])
+    ).rows[0]?.status;
+
+  const untilOperating = (made: Setting, objectId: string, status: string) =>
+    waitFor(async () => (await operating(made, objectId)) === status, { describe: `${objectId} to be ${status}` });
+
+  test('make operating statuses, and only what changes is written', async () => {
+    const made = await setting();
+    const { id } = await activeOne(made);
+    const [one = '', two = ''] = members.members.map((member) => member.id);
+    for (const object of [id, front.id, members.id, one, two]) await untilOperating(made, object, 'ONLINE');
+    const since =
+      'select object_id, since from operating_statuses where load_balancer_id = $1 and object_id <> all($2)';
+    const changing = [id, members.id, two];
+    const before = (await made.node.pool.query(since, [id, changing])).rows;
+    made.words = ['UP', 'DOWN'];
+    for (const [object, status] of [
+      [two, 'ERROR'],
+      [members.id, 'DEGRADED'],
+      [id, 'DEGRADED'],
+    ] as const) {
+      await untilOperating(made, object, status);
+    }
+    expect((await made.node.pool.query(since, [id, changing])).rows).toEqual(before);
+    made.words = ['UP', 'UP'];
+    await untilOperating(made, id, 'ONLINE');
+  });
+
+  test('are learnt again by a load balancer whose actor had left memory', async () => {
+    const made = await setting();
+    const { id } = await activeOne(made);
+    await untilOperating(made, id, 'ONLINE');
+    await made.node.tree.loadBalancers.restart(id);
+    made.words = ['DOWN', 'DOWN'];
+    await untilOperating(made, id, 'DEGRADED');
+  });
+
+  test('from amphorae that nobody knows are counted and do nothing', async () => {
+    const made = await setting({ spares: 0 });
+    made.world.instances.set('nobody', {
+      amphoraId: 'nobody' as never,
+      computeId: 'c',
+      status: 'ACTIVE',
+      agent: undefined,
+    });
+    await waitFor(() => made.node.tree.unknownHeartbeats > 2, { describe: 'unknown heartbeats' });
+    expect(made.world.instances.has('nobody')).toBe(true);
+  });
+
+  test('that stay away make another amphora serve, and a spare be replaced', async () => {
+    const made = await setting({ health: { timeoutMs: 400, tickMs: 50 } });
+    const { id, amphoraId } = await activeOne(made);
+    made.silent.add(amphoraId);
+    await waitFor(
+      async () => {
+        const [slot, ...others] = (await stateOf(made.node, id))?.slots ?? [];
+        return others.length === 0 && slot?.serves === true && slot.amphoraId !== amphoraId;
+      },
+      { describe: 'another amphora to serve' },
+    );
+    expect(made.world.instances.has(amphoraId)).toBe(false);
+    await untilStatus(made.node, id, 'ACTIVE');
+    const [spare = ''] = await waitFor(
+      async () => {
+        const text = `select id from amphorae where status = 'READY'`;
+        const { rows } = await made.node.pool.query<{ id: string }>(text);
+        return rows.length === 1 ? rows.map((row) => row.id) : undefined;
+      },
+      { describe: 'a spare' },
+    );
+    made.silent.add(spare);
+    await waitFor(() => !made.world.instances.has(spare) && made.world.instances.size === 2, {
+      describe: 'the silent spare to be replaced',
+    });
+  });
+
+  test('that a node cannot judge, because its database is away, start no failover', async () => {
+    const proxy = await startDatabaseProxy(database.url);
+    undo.push(() => proxy.close());
+    const made = await setting({ url: proxy.url, health: { timeoutMs: 400, tickMs: 50 } });
+    const { id, amphoraId } = await activeOne(made);
+    await untilOperating(made, id, 'ONLINE');
+    proxy.goAway();
+    await waitFor(() => !made.node.ownership.isConnected, { describe: 'the session to be lost' });
+    made.silent.add(amphoraId);
+    const { received } = made.counters;
+    // Long enough for the time-out to pass twice.
+    await waitFor(() => made.counters.received > received + 30, { describe: 'heartbeats of others' });
+    made.silent.clear();
+    proxy.comeBack();
+    await waitFor(() => made.node.ownership.isConnected && made.node.ownership.owns(id), {
+      describe: 'the session to be back',
+    });
+    const after = made.counters.received;
+    await waitFor(() => made.counters.received > after + 40, { describe: 'heartbeats of all' });
+    const state = await waitFor(() => stateOf(made.node, id), { describe: 'the load balancer' });
+    expect(state.slots).toMatchObject([{ amphoraId, leaving: null, serves: true }]);
+    expect(made.world.calls.filter((call) => call.startsWith('compute.delete'))).toEqual([]);
+  });
+});
