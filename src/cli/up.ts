@@ -1,18 +1,20 @@
 // `amphi up`: everything in one process. `amphi run`: a node with chosen roles.
 import { type Command, Option } from 'commander';
-import { destination, pino } from 'pino';
 import { drivers } from '../config/schema.ts';
 import type { Act } from './act.ts';
 import type { Context } from './context.ts';
 import { CliFailure } from './failure.ts';
 import { examples } from './help.ts';
+import { openLog } from './log.ts';
 
 const driverOption = () => new Option('--driver <name>', 'where amphorae run').choices(drivers);
 
 export function upCommand(program: Command, act: Act): void {
   const command = program
     .command('up')
-    .description('Start everything in one process. Without database.url, a PostgreSQL is started in the data folder.')
+    .description(
+      'Start everything in one process. Without database.url, a PostgreSQL is started in the data folder. The log goes to standard error: lines for people at a terminal, JSON else.',
+    )
     .addOption(driverOption())
     .action(act((context, _, options) => serve(context, { driver: options['driver'] })));
   examples(command, 'amphi up', 'amphi up --driver noop', 'AMPHI_CONTROL_PORT=0 amphi --data-dir /tmp/trial up');
@@ -44,10 +46,7 @@ export function runCommand(program: Command, act: Act): void {
 /** Until SIGINT or SIGTERM. A second one ends the process at once. */
 async function serve(context: Context, overrides: Readonly<Record<string, unknown>>): Promise<void> {
   const { config } = context.settings(overrides);
-  const log = pino(
-    { level: config.log.level, redact: ['*.key', '*.token', '*.password', '*.databaseUrl'] },
-    destination({ fd: 2, sync: true }),
-  );
+  const log = openLog(config.log.level);
   const stopping = untilStopped();
   const node = await context.ports.startNode({ config, log });
   const { control, heartbeat, api } = node.ports;

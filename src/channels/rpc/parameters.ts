@@ -23,8 +23,6 @@ export interface ParameterDoc {
 export const issueKinds = {
   /** The attribute can never be changed. */
   immutable: 'immutable',
-  /** The message says it all: several parameters do not go together. */
-  sentence: 'sentence',
 } as const;
 
 export type Parameters = Readonly<Record<string, Parameter<unknown>>>;
