@@ -26,7 +26,11 @@ beforeEach(() => query('truncate entities, journal, snapshots, claims, load_bala
 async function query(text: string, values: readonly unknown[] = []): Promise<void> {
   const client = new pg.Client({ connectionString: database.url });
   await client.connect();
-  await client.query(text, [...values]).finally(() => client.end());
+  try {
+    await client.query(text, [...values]);
+  } finally {
+    await client.end();
+  }
 }
 
 async function node(world: FakeWorld, options: Partial<TestNodeOptions> = {}): Promise<TestNode> {
@@ -71,8 +75,9 @@ describe('a spare', () => {
     expect(new Map(allocated.map((row) => [row.id, row.load_balancer_id]))).toEqual(
       new Map(states.map((state) => [state?.slots[0]?.amphoraId, state?.id])),
     );
-    expect([...world.served].map(([amphoraId, { loadBalancerId }]) => [amphoraId, loadBalancerId]).sort()).toEqual(
-      states.map((state) => [state?.slots[0]?.amphoraId, state?.id]).sort(),
+    const served = [...world.served].map(([amphoraId, request]) => [amphoraId, request.loadBalancerId] as const);
+    expect(new Map<unknown, unknown>(served)).toEqual(
+      new Map(states.map((state) => [state?.slots[0]?.amphoraId, state?.id])),
     );
     expect(world.instances.size).toBe(17);
   });
