@@ -72,7 +72,10 @@ export async function startControlServer(options: ControlServerOptions): Promise
     await app.listen({ host, port });
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
-    const why = code === 'EADDRINUSE' ? 'another process listens there already' : message;
+    const why =
+      code === 'EADDRINUSE'
+        ? 'another process listens there already: stop it, or choose another port (0 takes a free one)'
+        : message;
     throw new ControlServerError(`control.port: cannot listen on ${host} port ${port}: ${why}`, error);
   }
   return {

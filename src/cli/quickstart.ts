@@ -87,7 +87,15 @@ async function startController({ output }: Context, dataDir: string, signal: Abo
     child.once('error', () => resolve());
     child.once('exit', () => resolve());
   }).then(() => void (hasEnded = true));
-  const lastWords = () => printed.trim().split('\n').slice(-6).join('\n');
+  // What it says of its own end is what people need; lines of its log are the next best.
+  const lastWords = () => {
+    const lines = printed.trim().split('\n');
+    const reason = lines.findLastIndex((line) => line.startsWith('amphi: '));
+    return lines
+      .slice(reason === -1 ? -6 : reason)
+      .join('\n')
+      .replace(/^amphi: /, '');
+  };
   for (const deadline = Date.now() + startSeconds * 1000; ; await sleep(100)) {
     signal.throwIfAborted();
     if (hasEnded) throw new CliFailure(`the controller does not start:\n${lastWords()}`);

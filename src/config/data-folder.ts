@@ -50,7 +50,8 @@ export function openDataFolder(folder: string): void {
     }
   } catch (error) {
     if (error instanceof DataFolderError) throw error;
-    const reason = error instanceof Error ? error.message : String(error);
+    const { code, message } = error as NodeJS.ErrnoException;
+    const reason = code === 'EEXIST' || code === 'ENOTDIR' ? 'there is a file where the folder should be' : message;
     throw new DataFolderError(`dataDir ${folder} can't be used: ${reason}`, error);
   }
 }
@@ -123,7 +124,8 @@ function readIfThere(path: string): string | undefined {
   try {
     return readFileSync(path, 'utf8');
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
     throw error;
   }
 }
