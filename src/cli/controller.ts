@@ -56,7 +56,7 @@ function runningIn(dataDir: string): RunFile {
   const sought = join(dataDir, 'run.json');
   const found = run === undefined ? `there is no ${sought}` : `${sought} names process ${run.pid}, which has ended`;
   throw new CliFailure(
-    `no controller runs with this data folder: ${found}. Start one with \`amphi up\`, or name one with AMPHI_URL and AMPHI_TOKEN.`,
+    `no controller runs with this data folder: ${found}. Start one with \`amphi up\`, name its data folder with --data-dir or AMPHI_DATA_DIR, or name the controller with AMPHI_URL and AMPHI_TOKEN.`,
   );
 }
 

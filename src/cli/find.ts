@@ -28,6 +28,6 @@ export async function loadBalancerIdOf(client: CommandClient, idOrName: string):
   if (found === undefined) throw new CliFailure(`there is no load balancer with the id or name ${idOrName}`);
   if (named.length === 1) return found.id;
   throw new CliFailure(
-    `${named.length} load balancers have the name ${idOrName}: ${named.map(({ id }) => id).join(', ')}`,
+    `${named.length} load balancers have the name ${idOrName}, so give the id: ${named.map(({ id }) => id).join(', ')}`,
   );
 }

@@ -1,6 +1,6 @@
 // `amphi lb`: load balancers.
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Command, Option } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { CommandClient } from '../channels/command/client.ts';
 import { RpcError } from '../channels/rpc/errors.ts';
 import type { ExplanationView, LoadBalancerView, StatusTreeView } from '../domain/views.ts';
@@ -36,7 +36,13 @@ export function lbCommand(program: Command, act: Act): void {
 
 const commandId = () => new Option('--command-id <id>', 'sent again with the same id, the command happens once');
 const wait = () => new Option('--wait', 'until it is done; fails when it ends in ERROR');
-const timeout = () => new Option('--timeout <seconds>', 'most time to wait').default(120).argParser(Number);
+const timeout = () => new Option('--timeout <seconds>', 'most time to wait').default(120).argParser(parseSeconds);
+
+function parseSeconds(text: string): number {
+  const seconds = Number(text);
+  if (text.trim() === '' || !(seconds > 0)) throw new InvalidArgumentError('expected a number of seconds above 0.');
+  return seconds;
+}
 
 function addList(lb: Command, act: Act): void {
   const command = lb
@@ -173,18 +179,16 @@ async function onlySubnet(client: CommandClient): Promise<string> {
 
 const pollMs = 200;
 
-/** @throws CliFailure when it ends in ERROR, or takes longer */
+/** @throws CliFailure saying why, when it or something in it ends in ERROR, or it takes longer */
 export async function untilSettled(client: CommandClient, id: string, seconds: number): Promise<void> {
   for (const deadline = Date.now() + seconds * 1000; ; await sleep(pollMs)) {
-    const { provisioningStatus, errorReason } = await client.call('loadBalancer.show', { id });
-    if (provisioningStatus === 'ACTIVE') return;
-    if (provisioningStatus === 'ERROR')
-      throw new CliFailure(`load balancer ${id} is in ERROR: ${errorReason ?? 'no reason'}`);
-    if (Date.now() > deadline) {
-      throw new CliFailure(
-        `load balancer ${id} is ${provisioningStatus} after ${seconds} s; see \`amphi lb explain ${id}\``,
-      );
-    }
+    const { provisioningStatus: status } = await client.call('loadBalancer.show', { id });
+    const isSettled = status === 'ACTIVE' || status === 'ERROR';
+    if (!isSettled && Date.now() <= deadline) continue;
+    const { why, unsettled } = await client.call('loadBalancer.explain', { id });
+    if (status === 'ACTIVE' && unsettled.length === 0) return;
+    const state = isSettled ? `is ${status}` : `is ${status} after ${seconds} s`;
+    throw new CliFailure([`load balancer ${id} ${state}:`, ...why, `see \`amphi lb explain ${id}\``].join('\n  '));
   }
 }
 
@@ -260,11 +264,10 @@ function addExplain(lb: Command, act: Act): void {
 }
 
 function explain(output: Output, explanation: ExplanationView): void {
-  const { owner, steps, unsettled, amphorae, history } = explanation;
-  const { provisioningStatus, operatingStatus, errorReason, fault, wakeAt } = explanation;
+  const { why, owner, steps, unsettled, amphorae, history, provisioningStatus, operatingStatus, wakeAt } = explanation;
   output.say(`${explanation.name || explanation.id}: ${provisioningStatus}, ${operatingStatus}`);
-  if (errorReason !== null) output.say(`reason: ${errorReason}`);
-  if (fault !== null) output.say(`its actor was given up: ${fault} (go on with \`amphi actors restart\`)`);
+  for (const reason of why) output.say(`  ${reason}`);
+  output.say('');
   output.say(owner === null ? 'no node owns it' : `owned by node ${owner.nodeId}, epoch ${owner.epoch}`);
   output.say(steps.length === 0 ? 'nothing is under way' : '\nSteps');
   if (steps.length > 0) {
@@ -274,13 +277,18 @@ function explain(output: Output, explanation: ExplanationView): void {
       { title: 'SINCE', of: (step) => step.startedAt },
       { title: 'FAILURES', of: (step) => step.failures },
       { title: 'NEXT TRY', of: (step) => step.retryAt },
-      { title: 'LAST ERROR', of: (step) => step.lastError },
-      { title: 'CALL', of: (step) => step.call },
     ]);
+    for (const { key, call, requestId, lastError } of steps) {
+      if (lastError === null) continue;
+      const where = [call, requestId === null ? null : `request ${requestId}`].filter((word) => word !== null);
+      output.say(`\n${key} last failed${where.length === 0 ? '' : ` (${where.join(', ')})`}:`);
+      for (const line of lastError.split('\n')) output.say(`  ${line}`);
+    }
   }
   if (wakeAt !== null) output.say(`looks again at ${wakeAt}`);
-  for (const { kind, name, id, provisioningStatus: status, errorReason: reason } of unsettled) {
-    output.say(`${kind} ${name || id}: ${status}${reason === null ? '' : `: ${reason}`}`);
+  for (const { kind, name, id, provisioningStatus: status, errorReason } of unsettled) {
+    output.say(`\n${kind} ${name || id}: ${status}${errorReason === null ? '' : ':'}`);
+    for (const line of errorReason?.split('\n') ?? []) output.say(`  ${line}`);
   }
   output.say('\nAmphorae');
   output.list(amphorae, [

@@ -34,7 +34,7 @@ export function outputTo(write: (text: string) => void, isJson: boolean): Output
       write(`${table.toString()}\n`);
     },
     say(line) {
-      if (!isJson) write(`${line}\n`);
+      if (!isJson) write(`${line.replace(/[^\P{Cc}\n]/gu, '\uFFFD')}\n`);
     },
   };
 }

@@ -178,17 +178,15 @@ async function untilOnline(
   for (let shown = ''; ; await sleep(100)) {
     signal.throwIfAborted();
     const view = await client.call('loadBalancer.show', { id });
-    const { provisioningStatus, operatingStatus, vipAddress, errorReason } = view;
+    const { provisioningStatus, operatingStatus, vipAddress } = view;
     const seconds = (Date.now() - began) / 1000;
     const status = `${provisioningStatus}, ${operatingStatus}${vipAddress === null ? '' : `, VIP ${vipAddress}`}`;
     if (status !== shown) output.say(`  ${seconds.toFixed(1).padStart(5)} s  ${status}`);
     shown = status;
-    if (provisioningStatus === 'ERROR') throw new CliFailure(`the load balancer is in ERROR: ${errorReason}`);
     if (provisioningStatus === 'ACTIVE' && operatingStatus === 'ONLINE') return `http://${vipAddress}:${listenerPort}/`;
-    if (seconds > onlineSeconds) {
-      const { steps } = await client.call('loadBalancer.explain', { id });
-      const reason = steps.find((step) => step.lastError !== null)?.lastError ?? 'no step has failed';
-      throw new CliFailure(`the load balancer is ${status} after ${onlineSeconds} s: ${reason}`);
+    if (provisioningStatus === 'ERROR' || seconds > onlineSeconds) {
+      const { why } = await client.call('loadBalancer.explain', { id });
+      throw new CliFailure([`the load balancer is ${status} after ${seconds.toFixed(0)} s:`, ...why].join('\n  '));
     }
   }
 }

@@ -131,6 +131,8 @@ export interface SubnetView {
 
 /** Why a load balancer is as it is: one answer to "why is this not ACTIVE?". */
 export interface ExplanationView {
+  /** Why it is not ACTIVE, in sentences, the most telling first; that nothing is left to do when it is. */
+  readonly why: readonly string[];
   readonly id: string;
   readonly name: string;
   readonly provisioningStatus: ProvisioningStatus;

@@ -98,6 +98,7 @@ const subnet: Fields<SubnetView> = {
 };
 
 const explanation: Fields<ExplanationView> = {
+  why: 'Why it is not ACTIVE, in sentences, the most telling first.',
   id: 'The load balancer.',
   name: 'Its name.',
   provisioningStatus: 'Its status.',

@@ -1,5 +1,6 @@
 // Why a load balancer is as it is: what its entity does and waits for, who owns it, and what happened last.
 import type { Pool } from 'pg';
+import { whyNotActive } from '../../domain/load-balancer/why.ts';
 import type { StepsState } from '../../domain/step.ts';
 import type { ExplainedStep, ExplanationView, HistoryEntry, UnsettledObject } from '../../domain/views.ts';
 import { listAmphorae } from './amphorae.ts';
@@ -29,7 +30,7 @@ export async function explainLoadBalancer(pool: Pool, id: string): Promise<Expla
       view.healthMonitor === null ? [] : [unsettled('healthMonitor', view.healthMonitor)],
     ),
   ];
-  return {
+  const explanation = {
     id,
     name,
     provisioningStatus,
@@ -43,6 +44,7 @@ export async function explainLoadBalancer(pool: Pool, id: string): Promise<Expla
     amphorae,
     history,
   };
+  return { why: whyNotActive(explanation), ...explanation };
 }
 
 interface EntityRow {
