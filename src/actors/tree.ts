@@ -21,9 +21,7 @@ import type { AmphoraAnswer, AmphoraState } from '../domain/amphora/state.ts';
 import type { EntityKind, StepTimeouts } from '../domain/entity.ts';
 import type { AmphoraId } from '../domain/ids.ts';
 import type { Fence, JournalPort } from '../domain/journal.ts';
-import { claims } from '../domain/load-balancer/decide.ts';
-import type { LoadBalancerState } from '../domain/load-balancer/state.ts';
-import { roles, stepKeys } from '../domain/load-balancer/steps.ts';
+import { claimOf } from '../domain/load-balancer/decide.ts';
 import { loadBalancer, type LoadBalancerEntity } from '../domain/load-balancer/load-balancer.ts';
 import { loadBalancerRows } from '../domain/load-balancer/rows.ts';
 import type { PoolLimits } from '../domain/spares/pool.ts';
@@ -147,7 +145,7 @@ export class Tree {
     };
     const amphoraPorts: AmphoraPorts = {
       ...drivers,
-      isClaimed: (lbId, amphoraId) => this.loadBalancers.read(lbId, (state) => isClaimed(state, amphoraId)),
+      claimOf: (lbId, amphoraId) => this.loadBalancers.read(lbId, (state) => claimOf(state, amphoraId)),
     };
     const { table, writeStatuses } = options.health;
     this.operating = new OperatingStatuses({ observation: (id) => table.observation(id), write: writeStatuses, log });
@@ -299,18 +297,6 @@ export class Tree {
     this.amphorae.stop();
     stop(this.#system);
   }
-}
-
-/**
- * Whether the load balancer counts the amphora as its own.
- *
- * @throws while it is about to claim one: this one may be granted already, and not in its journal yet
- */
-function isClaimed(state: LoadBalancerState | undefined, amphoraId: AmphoraId): boolean {
-  if (claims(state, amphoraId)) return true;
-  const isClaiming = roles.some((role) => state?.steps.running[stepKeys.claim(role)] !== undefined);
-  if (isClaiming) throw new Error(`load balancer ${state?.id} is claiming an amphora just now`);
-  return false;
 }
 
 export function amphoraFacts(state: AmphoraState): AmphoraFacts {

@@ -20,7 +20,10 @@ export interface AmphoraPorts {
     readonly interval: number;
   };
   /** Whether the load balancer counts the amphora as its own. */
-  readonly isClaimed: (loadBalancerId: LoadBalancerId, amphoraId: AmphoraId) => Promise<boolean>;
+  readonly claimOf: (
+    loadBalancerId: LoadBalancerId,
+    amphoraId: AmphoraId,
+  ) => Promise<'claimed' | 'undecided' | 'unclaimed'>;
 }
 
 /** How long a boot waits for the agent before it says that there is an instance, and leaves the rest to a step of its own. */
@@ -39,8 +42,10 @@ export async function runAmphoraStep(
     case 'awaitAgent':
       return { type: 'agentAnswered', facts: await askAgent(step.amphoraId, step.agent, ports, signal) };
     case 'checkAllocation': {
-      const isClaimed = await ports.isClaimed(step.loadBalancerId, step.amphoraId);
-      return { type: 'allocationChecked', isClaimed };
+      const claim = await ports.claimOf(step.loadBalancerId, step.amphoraId);
+      if (claim === 'undecided')
+        throw new Error(`load balancer ${step.loadBalancerId} is claiming an amphora just now`);
+      return { type: 'allocationChecked', isClaimed: claim === 'claimed' };
     }
     case 'destroy':
       await ports.compute.delete(step.amphoraId, signal);

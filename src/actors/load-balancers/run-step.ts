@@ -17,6 +17,8 @@ export interface LoadBalancerPorts {
   readonly amphorae: {
     ask(id: string, command: AmphoraCommand, signal: AbortSignal): Promise<CommandReply<AmphoraAnswer>>;
     whenOver(id: string, signal: AbortSignal): Promise<void>;
+    /** Whether there is no such amphora, or not any more. */
+    isGone(id: string): Promise<boolean>;
   };
   /** Amphorae that the load balancer counts as its own now. */
   readonly claimedBy: (id: LoadBalancerId) => Promise<readonly AmphoraId[]>;
@@ -90,18 +92,21 @@ async function suggest(
 
 async function deploy(
   { loadBalancerId, slot, vip, tree }: Step<'deploy'>,
-  { network, amphora }: LoadBalancerPorts,
+  { network, amphora, amphorae }: LoadBalancerPorts,
   signal: AbortSignal,
 ): Promise<LoadBalancerStepResult> {
   const { amphoraId, computeId, agent } = slot;
-  const port = await network.plugVip({ loadBalancerId, amphoraId, computeId, vip }, signal);
-  const configuration = renderHaproxy(tree);
-  const result = await amphora.serve(
-    { amphoraId, endpoint: agent },
-    { loadBalancerId, vipAddress: vip.address, port, configuration },
-    signal,
-  );
-  return result.accepted ? { type: 'served', amphoraId } : { type: 'servingRefused', amphoraId, reason: result.reason };
+  try {
+    const port = await network.plugVip({ loadBalancerId, amphoraId, computeId, vip }, signal);
+    const configuration = renderHaproxy(tree);
+    const request = { loadBalancerId, vipAddress: vip.address, port, configuration };
+    const result = await amphora.serve({ amphoraId, endpoint: agent }, request, signal);
+    if (result.accepted) return { type: 'served', amphoraId };
+    return { type: 'servingRefused', amphoraId, reason: result.reason };
+  } catch (error) {
+    if (!signal.aborted && (await amphorae.isGone(amphoraId))) return { type: 'amphoraGone', amphoraId };
+    throw error;
+  }
 }
 
 /** Done when the amphora is known to run no more. One that nobody knows is gone already. */

@@ -119,10 +119,14 @@ export class EntityManager<E extends Entity> {
     this.#timers.set(id, timer);
   }
 
+  /** Whether there is no such entity, or not any more. */
+  isGone(id: string): Promise<boolean> {
+    return this.read(id, (state) => state === undefined || this.#options.definition.isOver(state));
+  }
+
   /** Resolves when the entity is over; at once when there is none. @throws when the signal aborts first */
   async whenOver(id: string, signal: AbortSignal): Promise<void> {
-    const isThere = await this.read(id, (state) => state !== undefined && !this.#options.definition.isOver(state));
-    if (!isThere) return;
+    if (await this.isGone(id)) return;
     await ask<void>((replyTo) => {
       const listeners = this.#goneListeners.get(id) ?? new Set();
       const tell = () => replyTo.tell();

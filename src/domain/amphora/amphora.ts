@@ -45,28 +45,33 @@ export function decideAmphora(state: MaybeAmphora, command: AmphoraCommand, at: 
     case 'deleteAmphora': {
       const { reason, onBehalfOf } = command;
       const owner = state.allocation?.loadBalancerId ?? null;
-      if (onBehalfOf !== null && owner !== onBehalfOf) {
-        return refuse('conflict', `Amphora ${state.id} is not allocated to load balancer ${onBehalfOf}`);
+      if (owner !== onBehalfOf) {
+        const expected = onBehalfOf === null ? 'a spare' : `allocated to load balancer ${onBehalfOf}`;
+        return refuse('conflict', `Amphora ${state.id} is not ${expected}`);
       }
       return accept(state, state.deletion === null ? [{ type: 'amphoraDeletionRequested', at, reason }] : []);
     }
   }
 }
 
-/** Granted once; a repeat by the same load balancer gets the same answer, another one a refusal. */
+/**
+ * Granted once; a repeat by the same load balancer gets the same answer, another one a refusal. A repeat also calls off a
+ * question whether the amphora was claimed: its answer may be older than the repeat.
+ */
 function decideAllocate(
   state: AmphoraState,
   { loadBalancerId, role }: Extract<AmphoraCommand, { type: 'allocateAmphora' }>,
   at: number,
 ): AmphoraDecision {
   const { allocation } = state;
+  const allocated: AmphoraEvent = { type: 'amphoraAllocated', at, loadBalancerId, role };
   if (state.deletion === null && allocation?.loadBalancerId === loadBalancerId && allocation.role === role) {
-    return accept(state, []);
+    return accept(state, stepKeys.checkAllocation in state.steps.running ? [allocated] : []);
   }
   if (amphoraStatus(state) !== 'READY') {
     return refuse('conflict', `Amphora ${state.id} is ${amphoraStatus(state)}, not READY`);
   }
-  return accept(state, [{ type: 'amphoraAllocated', at, loadBalancerId, role }]);
+  return accept(state, [allocated]);
 }
 
 function accept(state: AmphoraState, events: readonly AmphoraEvent[]): AmphoraDecision {
@@ -137,7 +142,8 @@ function evolveExisting(state: AmphoraState, event: AmphoraEvent): AmphoraState 
       return { ...state, agent: event.facts, steps: endStep(state.steps, stepKeys.awaitAgent) };
     case 'amphoraAllocated': {
       const { loadBalancerId, role, at } = event;
-      return { ...state, allocation: { loadBalancerId, role, at, confirmed: false } };
+      const allocation = { loadBalancerId, role, at, confirmed: false };
+      return { ...state, allocation, steps: endStep(state.steps, stepKeys.checkAllocation) };
     }
     case 'allocationConfirmed': {
       const allocation = state.allocation === null ? null : { ...state.allocation, confirmed: true };

@@ -61,7 +61,10 @@ export type AmphoraCommand =
   | {
       readonly type: 'deleteAmphora';
       readonly reason: string;
-      /** Refuse when the amphora belongs to another load balancer; null deletes it whosever it is. */
+      /**
+       * Whose amphora the sender takes it to be: a load balancer's, or null for a spare. Refused when it is not so, because
+       * the sender's picture may be older than an allocation.
+       */
       readonly onBehalfOf: LoadBalancerId | null;
     };
 

@@ -9,7 +9,7 @@ import { evolveLoadBalancer } from './evolve.ts';
 import { isWanted } from './plan.ts';
 import { brokenRule, kindNames } from './rules.ts';
 import type { LoadBalancerState, MaybeLoadBalancer } from './state.ts';
-import type { LoadBalancerStepResult, StepEnded } from './steps.ts';
+import { type LoadBalancerStepResult, type StepEnded, stepKeys } from './steps.ts';
 import { desired } from './tree.ts';
 
 type LbDecision = Decision<LoadBalancerEvent, CommandAnswer>;
@@ -150,6 +150,10 @@ function decideResult(
       return becomes({ type: 'pushAccepted', at, amphoraId: result.amphoraId });
     case 'servingRefused':
       return becomes(...decideServingRefused(state, key, result, at));
+    case 'amphoraGone': {
+      const isGone = (slot: LoadBalancerState['slots'][number]) => slot.amphoraId === result.amphoraId;
+      return becomes(...leavingEvents(state, isGone, 'lost', 'it does not exist any more', at));
+    }
     case 'amphoraRetired':
       return becomes({ type: 'amphoraRetired', at, amphoraId: result.amphoraId });
     case 'vipReleased':
@@ -178,8 +182,12 @@ export function decideResumed(state: MaybeLoadBalancer, at: number): readonly Lo
   return keys.length === 0 ? [] : [{ type: 'stepsInterrupted', keys, at }];
 }
 
-/** Whether the load balancer counts that amphora as its own. */
-export function claims(state: MaybeLoadBalancer, amphoraId: string): boolean {
-  if (state === undefined || state.deletion === 'done') return false;
-  return state.slots.some((slot) => slot.amphoraId === amphoraId);
+/**
+ * Whether the load balancer counts that amphora as its own. `undecided` while a step may still bring it: an amphora that
+ * was granted must not be taken back before that step has ended, because its end would claim it all the same.
+ */
+export function claimOf(state: MaybeLoadBalancer, amphoraId: string): 'claimed' | 'undecided' | 'unclaimed' {
+  if (state === undefined || state.deletion === 'done') return 'unclaimed';
+  if (state.slots.some((slot) => slot.amphoraId === amphoraId)) return 'claimed';
+  return Object.keys(state.steps.running).some(stepKeys.isClaim) ? 'undecided' : 'unclaimed';
 }

@@ -7,15 +7,17 @@ import type { ServedTree } from './attributes.ts';
 /** Roles that a load balancer fills. One today: a pair needs VRRP. */
 export const roles: readonly AmphoraRole[] = ['STANDALONE'];
 
+const claimPrefix = 'claim:';
 const deployPrefix = 'deploy:';
 
 /** At most one step of a key runs at a time. Keys are in journals and must not change. */
 export const stepKeys = {
   vip: 'vip',
   releaseVip: 'release-vip',
-  claim: (role: AmphoraRole): string => `claim:${role}`,
+  claim: (role: AmphoraRole): string => `${claimPrefix}${role}`,
   deploy: (amphoraId: AmphoraId): string => `${deployPrefix}${amphoraId}`,
   retire: (amphoraId: AmphoraId): string => `retire:${amphoraId}`,
+  isClaim: (key: string): boolean => key.startsWith(claimPrefix),
   isDeploy: (key: string): boolean => key.startsWith(deployPrefix),
 };
 
@@ -50,6 +52,8 @@ export type LoadBalancerStepResult =
   | ({ readonly type: 'amphoraGranted'; readonly role: AmphoraRole } & SlotAddress)
   | { readonly type: 'served'; readonly amphoraId: AmphoraId }
   | { readonly type: 'servingRefused'; readonly amphoraId: AmphoraId; readonly reason: string }
+  /** There is nobody to push to: nobody knows the amphora any more. */
+  | { readonly type: 'amphoraGone'; readonly amphoraId: AmphoraId }
   | { readonly type: 'amphoraRetired'; readonly amphoraId: AmphoraId }
   | { readonly type: 'vipReleased' };
 

@@ -149,6 +149,23 @@ describe('an amphora', () => {
     expect(simulated.command({ type: 'deleteAmphora', reason: '', onBehalfOf: one })).toBe(true);
   });
 
+  test('is not deleted as a spare once it is allocated, whatever the sender had seen of it', () => {
+    const simulated = ready();
+    simulated.command({ type: 'allocateAmphora', loadBalancerId: lbs[0] as LoadBalancerId, role: 'STANDALONE' });
+    expect(simulated.command({ type: 'deleteAmphora', reason: 'silent', onBehalfOf: null })).toBe(false);
+  });
+
+  test('that is granted again while it asks whether it was claimed does not go back by an older answer', () => {
+    const simulated = ready();
+    const allocate = { type: 'allocateAmphora', loadBalancerId: lbs[0] as LoadBalancerId, role: 'STANDALONE' } as const;
+    simulated.command(allocate);
+    simulated.end(true);
+    expect(simulated.running.map(({ step }) => step.type)).toEqual(['checkAllocation']);
+    simulated.command(allocate);
+    simulated.end(true, false);
+    expect(amphoraStatus(simulated.state as AmphoraState)).toBe('ALLOCATED');
+  });
+
   test('whatever fails or crashes on the way, comes to rest with a row for every instance and no instance once deleted', () => {
     const action = fc.oneof(
       fc.record({ type: fc.constant('end' as const), succeeds: fc.boolean(), isClaimed: fc.boolean() }),

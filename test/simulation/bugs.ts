@@ -1,0 +1,17 @@
+// Bugs that can be planted into a simulated node, to see whether the simulation finds them.
+
+export const bugs = {
+  noFence: 'appends are written whatever their epoch',
+  answerBeforeCommit: 'commands are answered before their entry is durable',
+  forgetsAnswers: 'a repeated command is carried out again',
+  doubleAllocation: 'an amphora is granted to whoever asks last',
+  driverBeforeJournal: 'steps start before their entry is durable',
+  forgetsSteps: 'steps under way are not taken up after a replay',
+  believesLateEnds: 'the end of an earlier run counts',
+  snapshotOverNewer: 'a snapshot may replace a newer one',
+  movesVipEarly: 'a replacement serves before the lost amphora is known to be gone',
+  ignoresWakeAt: 'nothing is woken at its time after a takeover',
+  lostReply: 'an amphora that was granted and not claimed is forgotten',
+} as const;
+
+export type Bug = keyof typeof bugs;

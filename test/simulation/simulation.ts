@@ -1,0 +1,264 @@
+// A whole service in one thread: controllers that crash, freeze and go on as zombies, clients that repeat what was not
+// answered, drivers that fail, amphorae that die. Every choice comes from the seed. Judges at the end from the journal,
+// the world and the clients' own logs, never from a controller's memory.
+//
+// Not simulated: calls of a frozen controller that reach a driver later. The lease aborts them; what arrives all the
+// same is not fenced, here as there.
+import { amphoraStatus } from '../../src/domain/amphora/amphora.ts';
+import type { AmphoraId, LoadBalancerId } from '../../src/domain/ids.ts';
+import type { LoadBalancerCommand } from '../../src/domain/load-balancer/commands.ts';
+import type { LoadBalancerState } from '../../src/domain/load-balancer/state.ts';
+import { provisioningStatuses } from '../../src/domain/load-balancer/statuses.ts';
+import { createLoadBalancer, listener } from '../support/load-balancer-commands.ts';
+import type { Bug } from './bugs.ts';
+import { FakeJournal, keyOf, type NewEntry } from './journal.ts';
+import { type Answer, replay, SimulatedNode, simulatedId, type Surroundings } from './node.ts';
+import { Random } from './random.ts';
+import { World } from './world.ts';
+
+export interface Verdict {
+  readonly seed: number;
+  /** Sentences; none when all promises were kept. */
+  readonly broken: readonly string[];
+  readonly actions: number;
+  readonly crashes: number;
+}
+
+interface Client {
+  readonly loadBalancerId: LoadBalancerId;
+  readonly commands: readonly { readonly id: string; readonly command: LoadBalancerCommand }[];
+  /** Of the command that is on its way, or comes next. */
+  position: number;
+  isWaiting: boolean;
+  /** The node that was asked. */
+  asked: SimulatedNode | undefined;
+}
+
+const loadBalancers = 3;
+const faultySteps = 250;
+/** A plan that never comes to rest is a broken promise, not a long run. */
+const calmSteps = 4_000;
+
+/** `onEntry` hears of every journal entry as it is written. */
+export function simulate(
+  seed: number,
+  planted: ReadonlySet<Bug> = new Set(),
+  onEntry?: (entry: NewEntry) => void,
+): Verdict {
+  return new Simulation(seed, planted, onEntry).run(seed);
+}
+
+class Simulation {
+  readonly #random: Random;
+  readonly #world = new World();
+  readonly #journal: FakeJournal;
+  readonly #surroundings: Surroundings;
+  readonly #clients: readonly Client[];
+  readonly #lost = new Set<AmphoraId>();
+  #node: SimulatedNode;
+  #zombies: SimulatedNode[] = [];
+  #now = 0;
+  #isFaulty = true;
+  #actions = 0;
+  #crashes = 0;
+  #amphorae = 0;
+
+  constructor(seed: number, planted: ReadonlySet<Bug>, onEntry: ((entry: NewEntry) => void) | undefined) {
+    this.#random = new Random(seed);
+    this.#journal = new FakeJournal(planted);
+    this.#journal.onEntry = onEntry;
+    this.#surroundings = {
+      journal: this.#journal,
+      world: this.#world,
+      random: this.#random,
+      planted,
+      now: () => this.#now,
+      isFaulty: () => this.#isFaulty,
+      newAmphoraId: () => simulatedId<AmphoraId>('amphora', ++this.#amphorae),
+    };
+    this.#clients = Array.from({ length: loadBalancers }, (_, index) => this.#newClient(index));
+    this.#node = this.#nextNode();
+  }
+
+  run(seed: number): Verdict {
+    for (let count = 0; count < faultySteps; count++) this.#step();
+    this.#isFaulty = false;
+    this.#zombies = [];
+    this.#node = this.#nextNode();
+    const broken = this.#settle() ? this.#judge() : ['it does not come to rest'];
+    return {
+      seed,
+      broken: [...new Set([...this.#world.violations, ...broken])],
+      actions: this.#actions,
+      crashes: this.#crashes,
+    };
+  }
+
+  #newClient(index: number): Client {
+    const loadBalancerId = simulatedId<LoadBalancerId>('lb', index);
+    const commands: LoadBalancerCommand[] = [createLoadBalancer(loadBalancerId, { listeners: [listener(80)] })];
+    const changes = 1 + this.#random.below(5);
+    for (let change = 1; change <= changes; change++) {
+      commands.push(
+        this.#random.chance(0.5)
+          ? { type: 'createListener', listener: { ...listener(100 + change), id: simulatedId(index, change) } }
+          : { type: 'updateLoadBalancer', patch: { name: `name-${change}` } },
+      );
+    }
+    if (this.#random.chance(0.2)) commands.push({ type: 'deleteLoadBalancer', cascade: true });
+    const named = commands.map((command, position) => ({ id: `${index}-${position}`, command }));
+    return { loadBalancerId, commands: named, position: 0, isWaiting: false, asked: undefined };
+  }
+
+  #nextNode(): SimulatedNode {
+    const node = new SimulatedNode(++this.#journal.epoch, this.#surroundings);
+    node.takeOver();
+    return node;
+  }
+
+  #step(): void {
+    this.#actions++;
+    const dice = this.#random.next();
+    if (this.#isFaulty && dice < 0.015) return this.#crash();
+    if (this.#isFaulty && dice < 0.025) return this.#freeze();
+    if (this.#isFaulty && dice < 0.055) return this.#node.resetSomeActor();
+    if (this.#isFaulty && dice < 0.06) return this.#loseSomeAmphora();
+    if (dice < 0.15) return this.#ask();
+    if (dice < 0.2) return this.#reportLost();
+    const zombie = this.#zombies.length > 0 && this.#random.chance(0.1) ? this.#random.pick(this.#zombies) : undefined;
+    const actions = (zombie ?? this.#node).actions();
+    if (actions.length > 0) this.#random.pick(actions)();
+    else if (zombie === undefined) this.#passTime();
+  }
+
+  #crash(): void {
+    this.#crashes++;
+    this.#node = this.#nextNode();
+  }
+
+  /** It is taken for dead, and goes on later: without a lease, but with what it had on its way to the journal. */
+  #freeze(): void {
+    this.#crashes++;
+    this.#node.loseLease();
+    this.#zombies.push(this.#node);
+    this.#node = this.#nextNode();
+  }
+
+  #loseSomeAmphora(): void {
+    const [...instances] = this.#world.instances;
+    if (instances.length === 0) return;
+    const id = this.#random.pick(instances);
+    this.#world.destroy(id);
+    this.#lost.add(id);
+  }
+
+  /** The watchdog: tells of lost amphorae until somebody has taken them out of service. */
+  #reportLost(): void {
+    for (const amphoraId of this.#lost) {
+      const state = this.#node.fleet().find((one) => one.id === amphoraId);
+      if (state === undefined) continue;
+      const owner = state.allocation?.loadBalancerId;
+      const ignore = () => undefined;
+      const status = amphoraStatus(state);
+      if (owner === undefined && status === 'READY') {
+        const command = { type: 'deleteAmphora', reason: 'silent', onBehalfOf: null } as { type: string };
+        this.#node.command('amphora', amphoraId, command, ignore);
+      } else if (owner !== undefined && status === 'ALLOCATED') {
+        const command = { type: 'failoverAmphora', amphoraId, why: 'lost', reason: 'silent' } as { type: string };
+        this.#node.command('loadBalancer', owner, command, ignore);
+      }
+    }
+  }
+
+  /** A client sends its next command, or repeats one whose node is gone. */
+  #ask(): void {
+    const client = this.#random.pick(this.#clients);
+    const next = client.commands[client.position];
+    if (next === undefined || (client.isWaiting && client.asked === this.#node && !this.#random.chance(0.1))) return;
+    client.isWaiting = true;
+    client.asked = this.#node;
+    const { position } = client;
+    const onAnswer = (answer: Answer) => {
+      // Of an object that is gone the channel finds the answer by the command's id, as the real one does.
+      const isKnown = answer.type === 'refused' && answer.code === 'notFound' && this.#journal.effects.has(next.id);
+      if (client.position !== position || (answer.type !== 'ok' && !isKnown)) return;
+      client.position++;
+      client.isWaiting = false;
+    };
+    this.#node.command('loadBalancer', client.loadBalancerId, next.command as { type: string }, onAnswer, next.id);
+  }
+
+  #passTime(): void {
+    const wakeAt = this.#node.nextWake();
+    if (wakeAt === undefined) return;
+    this.#now = Math.max(this.#now, wakeAt);
+    this.#node.wakeDue();
+  }
+
+  /** Goes on without faults until nothing is left to do. */
+  #settle(): boolean {
+    for (let count = 0; count < calmSteps; count++) {
+      const isDone = this.#clients.every((client) => client.position === client.commands.length);
+      const isQuiet = this.#node.actions().length === 0 && this.#node.nextWake() === undefined;
+      if (isDone && isQuiet && !this.#hasLostInService()) return true;
+      this.#step();
+    }
+    return false;
+  }
+
+  #hasLostInService(): boolean {
+    return this.#node.fleet().some(({ id, deletion }) => this.#lost.has(id) && deletion === null);
+  }
+
+  #judge(): readonly string[] {
+    const broken: string[] = [];
+    for (const [commandId, times] of this.#journal.effects) {
+      if (times > 1) broken.push(`command ${commandId} took effect ${times} times`);
+    }
+    for (const client of this.#clients) broken.push(...this.#judgeLoadBalancer(client));
+    for (const state of this.#node.fleet()) {
+      if (!this.#world.instances.has(state.id) && state.deletion === null) broken.push(`${state.id} has no instance`);
+      const owner = state.allocation?.loadBalancerId;
+      if (owner !== undefined && !this.#slotsOf(owner).includes(state.id))
+        broken.push(`${state.id} is nobody's, and is not free`);
+    }
+    const known = new Set(this.#node.fleet().map(({ id }) => id));
+    for (const id of this.#world.instances) if (!known.has(id)) broken.push(`instance ${id} is an orphan`);
+    return broken;
+  }
+
+  #stateOf(id: LoadBalancerId): LoadBalancerState | undefined {
+    const stored = this.#journal.entities.get(keyOf('loadBalancer', id));
+    return stored === undefined ? undefined : (replay('loadBalancer', stored) as LoadBalancerState | undefined);
+  }
+
+  #slotsOf(id: LoadBalancerId): readonly AmphoraId[] {
+    return this.#stateOf(id)?.slots.map((slot) => slot.amphoraId) ?? [];
+  }
+
+  #judgeLoadBalancer({ loadBalancerId: id, commands }: Client): readonly string[] {
+    const state = this.#stateOf(id);
+    if (state === undefined) return [`${id} was acknowledged and is lost`];
+    if (commands.at(-1)?.command.type === 'deleteLoadBalancer') {
+      return state.deletion === 'done' && !this.#world.vips.has(id) ? [] : [`${id} was deleted and is still there`];
+    }
+    const broken: string[] = [];
+    const status = provisioningStatuses(state).get(id);
+    if (status !== 'ACTIVE') broken.push(`${id} is ${status}`);
+    const [amphoraId] = this.#slotsOf(id);
+    const served = amphoraId === undefined ? undefined : this.#world.serving.get(amphoraId);
+    if (served?.loadBalancerId !== id) broken.push(`${id} is not served`);
+    let name = 'one';
+    for (const { id: commandId, command } of commands) {
+      if (command.type === 'updateLoadBalancer') name = command.patch.name ?? name;
+      if (command.type !== 'createListener') continue;
+      if (state.objects[command.listener.id] === undefined)
+        broken.push(`command ${commandId} was acknowledged and is lost`);
+      const port = `:${command.listener.attributes.protocolPort}\n`;
+      if (served?.text?.includes(port) !== true) broken.push(`what command ${commandId} asked for is not served`);
+    }
+    const self = state.objects[id]?.desired;
+    if (self?.name !== name) broken.push(`${id} is called ${self?.name}, not ${name}`);
+    return broken;
+  }
+}
