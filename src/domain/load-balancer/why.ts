@@ -18,22 +18,57 @@ export function whyNotActive(view: Omit<ExplanationView, 'why'>): readonly strin
   ];
   if (reasons.length > 0) return reasons;
   if (errorReason !== null) return [gist(errorReason)];
-  if (provisioningStatus === 'ACTIVE') return ['it is ACTIVE, and nothing is left to do'];
+  if (provisioningStatus === 'ACTIVE') return ['it is ACTIVE, and nothing is left to do', ...aside(view)];
   return [`it is ${provisioningStatus}, and nothing is under way: it goes on with the next event`];
 }
 
-/** Amphorae on their way out, and why, as far as the newest history tells. */
-function replacements({ history }: Pick<ExplanationView, 'history'>): readonly string[] {
-  const events = history.toReversed().flatMap((entry) => entry.events) as readonly Partial<LeavingEvent>[];
-  const leaving = new Map<string, string>();
-  for (const { type, amphoraId, why, reason } of events) {
-    if (amphoraId === undefined) continue;
-    if (type === 'amphoraLeaving') {
-      leaving.set(amphoraId, `amphora ${amphoraId} ${why === 'lost' ? 'is lost' : 'is being replaced'}: ${reason}`);
+/** What people ask about next. */
+function aside(view: Omit<ExplanationView, 'why'>): readonly string[] {
+  const { operatingStatus } = view;
+  return [
+    ...(operatingStatus === 'ONLINE' || operatingStatus === 'OFFLINE'
+      ? []
+      : [
+          `its operating status ${operatingStatus} is what amphorae report of its members: see \`amphi lb show ${view.id}\``,
+        ]),
+    ...departures(view)
+      .filter(({ goneAt, why }) => goneAt !== null && why === 'lost')
+      .map(
+        ({ amphoraId, goneAt, reason }) => `amphora ${amphoraId} was lost and is replaced since ${goneAt}: ${reason}`,
+      ),
+  ];
+}
+
+/** Amphorae on their way out. */
+function replacements(view: Pick<ExplanationView, 'history'>): readonly string[] {
+  return departures(view)
+    .filter(({ goneAt }) => goneAt === null)
+    .map(({ amphoraId, why, reason }) => {
+      return `amphora ${amphoraId} ${why === 'lost' ? 'is lost' : 'is being replaced'}: ${reason}`;
+    });
+}
+
+interface Departure {
+  readonly amphoraId: string;
+  readonly why: string;
+  readonly reason: string;
+  /** Null while it is on its way. */
+  readonly goneAt: string | null;
+}
+
+/** As far as the newest history tells. */
+function departures({ history }: Pick<ExplanationView, 'history'>): readonly Departure[] {
+  const found = new Map<string, Departure>();
+  for (const { at, events } of history.toReversed()) {
+    for (const { type, amphoraId, why, reason } of events as readonly Partial<LeavingEvent>[]) {
+      if (amphoraId === undefined) continue;
+      const known = found.get(amphoraId);
+      if (type === 'amphoraLeaving')
+        found.set(amphoraId, { amphoraId, why: why ?? '', reason: reason ?? '', goneAt: null });
+      if (type === 'amphoraRetired' && known !== undefined) found.set(amphoraId, { ...known, goneAt: at });
     }
-    if (type === 'amphoraRetired') leaving.delete(amphoraId);
   }
-  return [...leaving.values()];
+  return [...found.values()];
 }
 
 interface LeavingEvent {

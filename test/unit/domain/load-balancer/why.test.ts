@@ -60,7 +60,14 @@ describe('a load balancer', () => {
       'it removes amphora a since then',
     ]);
     const history = [entry(3, { type: 'amphoraRetired', amphoraId: 'a' }), entry(2, leaving)];
-    expect(why({ history })).toEqual(['it is ACTIVE, and nothing is left to do']);
+    expect(why({ history })).toEqual([
+      'it is ACTIVE, and nothing is left to do',
+      'amphora a was lost and is replaced since then: no heartbeat for 3.1 s',
+    ]);
+  });
+
+  test('that is ACTIVE while its members do not answer says whose word that is', () => {
+    expect(why({ operatingStatus: 'ERROR' })[1]).toContain('operating status ERROR is what amphorae report');
   });
 
   test('with an actor that was given up says how to go on', () => {

@@ -1,0 +1,103 @@
+// "Why is it not ACTIVE?", asked as an operator does, while it really is not.
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import type { CommandClient } from '../../../src/channels/command/client.ts';
+import type { LoadBalancerId } from '../../../src/domain/ids.ts';
+import { startTestControl, type TestControl } from '../../support/control.ts';
+import { FakeWorld, type Misbehaviour } from '../../support/fake-drivers.ts';
+import { useTestDatabase } from '../../support/postgres.ts';
+import {
+  createCommand,
+  newLoadBalancerId,
+  send,
+  startTestNode,
+  stateOf,
+  type TestNode,
+  untilStatus,
+} from '../../support/tree.ts';
+import { waitFor } from '../../support/wait-for.ts';
+
+// Before the hooks of the database, which must find no connection open.
+afterAll(async () => {
+  await control.close();
+  await node.close();
+});
+const database = useTestDatabase();
+const world = new FakeWorld();
+let node: TestNode;
+let control: TestControl;
+let client: CommandClient;
+
+beforeAll(async () => {
+  node = await startTestNode({ url: database.url, world, spares: 0 });
+  control = await startTestControl(node, world);
+  client = await control.connect();
+});
+
+async function create(): Promise<LoadBalancerId> {
+  const id = newLoadBalancerId();
+  expect(await send(node, id, createCommand(id))).toMatchObject({ type: 'ok' });
+  return id;
+}
+
+function untilExplained(id: LoadBalancerId, expected: RegExp): Promise<string> {
+  return waitFor(
+    async () => {
+      const { why } = await client.call('loadBalancer.explain', { id });
+      const found = why.find((reason) => expected.test(reason));
+      if (found === undefined) throw new Error(why.join('; '));
+      return found;
+    },
+    { describe: `an explanation that says ${expected}` },
+  );
+}
+
+const always = (behaviour: Misbehaviour) => Array.from({ length: 1_000 }, () => behaviour);
+
+test('waiting for an amphora while compute fails: what is waited for, and what compute said', async () => {
+  world.misbehave.set('compute.create', always('fail'));
+  const id = await create();
+  await untilExplained(id, /it waits for an amphora .*compute\.create was told to fail/);
+  world.misbehave.delete('compute.create');
+  await untilStatus(node, id, 'ACTIVE');
+  await untilExplained(id, /^it is ACTIVE, and nothing is left to do$/);
+}, 60_000);
+
+test('a refused change: the object and the reason, though the load balancer itself is ACTIVE', async () => {
+  const id = await create();
+  await untilStatus(node, id, 'ACTIVE');
+  world.refuses = ':6666';
+  const attributes = { name: 'culprit', protocol: 'TCP', protocolPort: 6666 };
+  await client.call('listener.create', { loadBalancerId: id, ...attributes });
+  await untilExplained(id, /^Listener culprit was refused .*haproxy does not know :6666/);
+  world.refuses = undefined;
+});
+
+test('a lost amphora: which, why, and the step that hangs', async () => {
+  const id = await create();
+  await untilStatus(node, id, 'ACTIVE');
+  const amphoraId = (await stateOf(node, id))?.slots[0]?.amphoraId;
+  if (amphoraId === undefined) throw new Error('no amphora');
+  world.misbehave.set('compute.delete', always('hang'));
+  const reason = 'no heartbeat for 3.1 s';
+  await send(node, id, { type: 'failoverAmphora', amphoraId, why: 'lost', reason });
+  await untilExplained(id, new RegExp(`^amphora ${amphoraId} is lost: ${reason}$`));
+  await untilExplained(id, new RegExp(`^it removes amphora ${amphoraId}`));
+  world.misbehave.delete('compute.delete');
+});
+
+test('an amphora that was lost and is replaced already: said for as long as the newest history tells', async () => {
+  const id = await create();
+  await untilStatus(node, id, 'ACTIVE');
+  const amphoraId = (await stateOf(node, id))?.slots[0]?.amphoraId;
+  if (amphoraId === undefined) throw new Error('no amphora');
+  await send(node, id, { type: 'failoverAmphora', amphoraId, why: 'lost', reason: 'no heartbeat for 3.1 s' });
+  await untilExplained(id, new RegExp(`^amphora ${amphoraId} was lost and is replaced .*: no heartbeat for 3.1 s$`));
+});
+
+test('an actor that was given up: why, and how to go on', async () => {
+  const id = await create();
+  await untilStatus(node, id, 'ACTIVE');
+  await node.journal.recordFault('loadBalancer', id, 'crashed 5 times', node.ownership.fenceOf(id));
+  const found = await untilExplained(id, /^its actor was given up: crashed 5 times/);
+  expect(found).toContain(`amphi actors restart load-balancers/lb-${id}`);
+});
