@@ -46,6 +46,8 @@ export interface StartNode {
 }
 
 const purgeIntervalMs = 600_000;
+const connectTimeoutMs = 5_000;
+const queryTimeoutMs = 15_000;
 
 /**
  * Starts a node and resolves once everything serves. Stopping it leaves amphorae serving.
@@ -77,6 +79,10 @@ async function startParts(config: Config, log: Logger, started: Started): Promis
     connectionString: databaseUrl,
     max: config.database.poolSize,
     application_name: 'amphitheatre',
+    keepAlive: true,
+    connectionTimeoutMillis: connectTimeoutMs,
+    // A server that is frozen or cut off says nothing: after this time a write counts as one whose outcome is not known.
+    query_timeout: queryTimeoutMs,
   });
   // A connection that breaks while idle is replaced by the pool.
   pool.on('error', (error) => log.warn({ err: error }, 'an idle database connection broke'));

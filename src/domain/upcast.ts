@@ -8,7 +8,7 @@ export interface Upcaster {
   readonly from: number;
   /** Events may become several, or none. */
   readonly events: (event: unknown) => readonly unknown[];
-  /** Undefined where a snapshot can't be brought forward: it is discarded, and the events are replayed. */
+  /** Undefined where a snapshot can't be brought forward: entities that have one can't be recovered by this version. */
   readonly snapshot: ((state: unknown) => unknown) | undefined;
 }
 
@@ -34,7 +34,7 @@ export function upcastEvents(
   return path(kind, from, to, chain).reduce((current, { events: next }) => current.flatMap(next), events);
 }
 
-/** Undefined when the snapshot has to be discarded. @throws NewerVersionError */
+/** Undefined when the snapshot can't be brought forward. @throws NewerVersionError */
 export function upcastSnapshot(
   kind: EntityKind,
   from: number,

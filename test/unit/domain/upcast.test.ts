@@ -18,7 +18,7 @@ test('events of an earlier version go through every version since', () => {
   expect(upcastEvents('amphora', 3, 3, ['first'], chain)).toEqual(['first']);
 });
 
-test('a snapshot that cannot be brought forward is discarded', () => {
+test('a snapshot that cannot be brought forward gives nothing', () => {
   expect(upcastSnapshot('amphora', 1, 2, 'state', chain)).toBe('state, brought to 2');
   expect(upcastSnapshot('amphora', 1, 3, 'state', chain)).toBeUndefined();
 });
