@@ -31,7 +31,7 @@ import { missingInstancesChore } from './housekeeping/missing-instances.ts';
 import { type AmphoraPorts, runAmphoraStep } from './amphorae/run-step.ts';
 import { type LoadBalancerPorts, runLoadBalancerStep } from './load-balancers/run-step.ts';
 import type { LiveActor, NactRef } from './runtime/actor.ts';
-import type { CommandReply } from './runtime/entity.ts';
+import type { CommandReply } from './runtime/entity-messages.ts';
 import { EntityManager } from './runtime/entity-manager.ts';
 import type { Ownership } from './runtime/ownership.ts';
 import { JournalPersistenceEngine } from './runtime/persistence-engine.ts';

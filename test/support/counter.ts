@@ -4,7 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { configurePersistence, spawnStateless, start, stop } from 'nact';
 import pg from 'pg';
 import { pino } from 'pino';
-import type { CommandReply } from '../../src/actors/runtime/entity.ts';
+import type { CommandReply } from '../../src/actors/runtime/entity-messages.ts';
 import { EntityManager } from '../../src/actors/runtime/entity-manager.ts';
 import type { NactRef } from '../../src/actors/runtime/actor.ts';
 import { Ownership } from '../../src/actors/runtime/ownership.ts';

@@ -3,7 +3,7 @@ import type { EntityKind } from '../../domain/entity.ts';
 import type { LoadBalancerCommand } from '../../domain/load-balancer/commands.ts';
 import type { StepsState } from '../../domain/step.ts';
 import type { ActorView, DeadLetterView, SparesPoolView } from '../../domain/views.ts';
-import type { CommandIdentity } from '../runtime/entity.ts';
+import type { CommandIdentity } from '../runtime/entity-messages.ts';
 import type { ActorRecord } from '../runtime/registry.ts';
 import { ask } from '../runtime/reply.ts';
 import type { SparesView } from '../spares-pool/spares-pool.ts';

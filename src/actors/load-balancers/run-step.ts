@@ -5,7 +5,7 @@ import type { AmphoraCommand, AmphoraAnswer } from '../../domain/amphora/state.t
 import type { LoadBalancerStep, LoadBalancerStepResult } from '../../domain/load-balancer/steps.ts';
 import type { AmphoraDriver } from '../../drivers/amphora/driver.ts';
 import type { NetworkDriver } from '../../drivers/network/driver.ts';
-import type { CommandReply } from '../runtime/entity.ts';
+import type { CommandReply } from '../runtime/entity-messages.ts';
 import { ask } from '../runtime/reply.ts';
 import type { SparesPoolMessage, Suggestion } from '../spares-pool/spares-pool.ts';
 

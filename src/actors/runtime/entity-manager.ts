@@ -3,14 +3,8 @@
 import type { Refusal } from '../../domain/decision.ts';
 import type { Entity } from '../../domain/entity.ts';
 import type { NactRef } from './actor.ts';
-import {
-  type CommandIdentity,
-  type CommandReply,
-  type EntityMessage,
-  type EntitySurroundings,
-  type LiveEntity,
-  spawnEntity,
-} from './entity.ts';
+import { type EntitySurroundings, type LiveEntity, spawnEntity } from './entity.ts';
+import type { CommandIdentity, CommandReply, EntityMessage } from './entity-messages.ts';
 import { type JournalPersistenceEngine, keyOf } from './persistence-engine.ts';
 import { ask, nobody, type ReplyTo } from './reply.ts';
 

@@ -8,52 +8,26 @@ import {
   SequenceConflictError,
   StaleEpochError,
 } from '../../domain/journal.ts';
-import type { AppendResult, Entry, Fence } from '../../domain/journal.ts';
-import type { Decision, Refusal } from '../../domain/decision.ts';
+import type { AnsweredCommand, AppendResult, Entry, Fence } from '../../domain/journal.ts';
+import type { Decision } from '../../domain/decision.ts';
 import { type Advance, advance, type Entity, type EntityDefinition, type StepTimeouts } from '../../domain/entity.ts';
-import type { StepEnded } from '../../domain/load-balancer/steps.ts';
 import { type RowChanges, rowChanges, type Rows } from '../../domain/projection.ts';
 import type { RetryPolicy } from '../../domain/step.ts';
 import { NewerVersionError } from '../../domain/upcast.ts';
 import { type ActorSurroundings, begin, childPath, end, type NactRef, pause } from './actor.ts';
+import { entryOf, type EntryFrame, entryWithoutEvents } from './entity-entries.ts';
+import {
+  type CommandIdentity,
+  type CommandReply,
+  type EntityMessage,
+  giveBack,
+  isLive,
+  replyOf,
+  storedReply,
+} from './entity-messages.ts';
 import { keyOf, type ReplayedEntry, type SnapshotData, type Writing } from './persistence-engine.ts';
 import type { ActorRecord } from './registry.ts';
-import type { ReplyTo } from './reply.ts';
 import { startStep, type StepWorker } from './step-worker.ts';
-
-export type CommandReply<Answer> =
-  | { readonly type: 'ok'; readonly answer: Answer }
-  | { readonly type: 'refused'; readonly refusal: Refusal }
-  /** The mailbox is full. */
-  | { readonly type: 'busy'; readonly retryAfterMs: number }
-  /** Its actor was given up. */
-  | { readonly type: 'faulted'; readonly reason: string };
-
-/** Who sent a command; absent where entities command each other, whose commands are idempotent by themselves. */
-export interface CommandIdentity {
-  readonly id: string;
-  readonly digest: string;
-}
-
-export type EntityMessage<E extends Entity> =
-  | {
-      readonly type: 'command';
-      readonly command: E['command'];
-      readonly identity: CommandIdentity | undefined;
-      readonly replyTo: ReplyTo<CommandReply<E['answer']>>;
-    }
-  | StepEnded<E['result']>
-  /** A time has come, or the entity has just been recovered. */
-  | { readonly type: 'wake' }
-  /** The rows for reading may not show what the journal holds. */
-  | { readonly type: 'rewriteRows' }
-  | {
-      readonly type: 'read';
-      /** Does not throw. */
-      readonly read: (state: E['state'] | undefined) => void;
-      /** The state can't be told. */
-      readonly fail: (error: Error) => void;
-    };
 
 export interface EntitySurroundings<E extends Entity> extends ActorSurroundings {
   readonly definition: EntityDefinition<E>;
@@ -208,7 +182,7 @@ class EntityActor<E extends Entity> implements LiveEntity<E> {
       case 'wake':
         return this.#carryOut(current, { type: 'accept', events: [], answer: null }, persist);
       case 'rewriteRows':
-        await this.#write(this.#entryWithoutEvents(rowChanges({}, this.#with.rowsOf(current.state))), persist);
+        await this.#write(entryWithoutEvents(this.#frame(rowChanges({}, this.#with.rowsOf(current.state)))), persist);
         return this.#carryOut(current, { type: 'accept', events: [], answer: null }, persist);
       case 'read':
         message.read(current.state);
@@ -256,8 +230,9 @@ class EntityActor<E extends Entity> implements LiveEntity<E> {
       return { ...current, isFresh: false };
     }
     const rows = this.#with.rowsOf(next.state);
-    const entry = this.#entry(current, next, rows, decision.claims, identity, reply);
-    const result = await this.#write(entry, persist);
+    const changes = rowChanges(current.rows ?? this.#with.rowsOf(current.state), rows);
+    const frame = this.#frame(changes, identity === undefined ? undefined : { ...identity, answer: reply });
+    const result = await this.#write(entryOf(frame, current.seq + 1, next, decision.claims), persist);
     switch (result.type) {
       case 'duplicate':
         answer(storedReply(result, identity));
@@ -282,44 +257,14 @@ class EntityActor<E extends Entity> implements LiveEntity<E> {
     persist: Persist,
   ): Promise<CommandReply<E['answer']>> {
     if (identity === undefined) return reply;
-    const entry = this.#entryWithoutEvents({ upserts: {}, deletes: {} });
-    const result = await this.#write({ ...entry, command: { ...identity, answer: reply } }, persist);
+    const frame = this.#frame({ upserts: {}, deletes: {} }, { ...identity, answer: reply });
+    const result = await this.#write(entryWithoutEvents(frame), persist);
     return result.type === 'duplicate' ? storedReply(result, identity) : reply;
   }
 
-  #entryWithoutEvents(rows: RowChanges): Entry {
+  #frame(rows: RowChanges, command?: AnsweredCommand): EntryFrame<E> {
     const { definition, fenceOf } = this.#with;
-    const { kind, schemaVersion } = definition;
-    const nothingNew = { events: [], isOver: false, hasWork: false, work: null };
-    return { kind, id: this.#id, fence: fenceOf(this.#id), schemaVersion, rows, ...nothingNew };
-  }
-
-  #entry(
-    current: Current<E>,
-    next: Advance<E>,
-    rows: Rows,
-    claims: Entry['claims'],
-    identity: CommandIdentity | undefined,
-    reply: CommandReply<E['answer']>,
-  ): Entry {
-    const { definition, fenceOf, rowsOf } = this.#with;
-    const steps = next.state?.steps;
-    const hasWork = Object.keys(steps?.running ?? {}).length > 0;
-    return {
-      kind: definition.kind,
-      id: this.#id,
-      fence: fenceOf(this.#id),
-      seq: current.seq + 1,
-      schemaVersion: definition.schemaVersion,
-      events: next.events,
-      command: identity === undefined ? undefined : { ...identity, answer: reply },
-      claims,
-      rows: rowChanges(current.rows ?? rowsOf(current.state), rows),
-      isOver: next.state !== undefined && definition.isOver(next.state),
-      hasWork,
-      wakeAt: next.wakeAt,
-      work: hasWork || Object.keys(steps?.retries ?? {}).length > 0 ? steps : null,
-    };
+    return { id: this.#id, definition, fence: fenceOf(this.#id), rows, command };
   }
 
   async #write(entry: Entry, persist: Persist): Promise<AppendResult> {
@@ -411,37 +356,10 @@ class EntityActor<E extends Entity> implements LiveEntity<E> {
   }
 }
 
-/** Journal entries, which nact passes through the same function, have no type. */
-function isLive<E extends Entity>(message: unknown): message is EntityMessage<E> {
-  return typeof (message as { readonly type?: unknown } | undefined)?.type === 'string';
-}
-
-/** Nobody will carry it out. */
-function giveBack<E extends Entity>(message: EntityMessage<E> | undefined, fault: Error): void {
-  if (message?.type === 'command') message.replyTo.tell({ type: 'faulted', reason: fault.message });
-  if (message?.type === 'read') message.fail(fault);
-}
-
 function nothing<E extends Entity>(): Current<E> {
   return { seq: 0, state: undefined, rows: undefined, isFresh: true };
 }
 
 function recovered<E extends Entity>({ seq, state }: SnapshotData): Current<E> {
   return { seq, state: state as E['state'], rows: undefined, isFresh: true };
-}
-
-function replyOf<Answer>(decision: Decision<unknown, Answer>): CommandReply<Answer> {
-  return decision.type === 'accept'
-    ? { type: 'ok', answer: decision.answer }
-    : { type: 'refused', refusal: decision.refusal };
-}
-
-/** The answer of the first time, or a refusal when the same id was used for something else. */
-function storedReply<Answer>(
-  { digest, answer }: Extract<AppendResult, { type: 'duplicate' }>,
-  identity: CommandIdentity | undefined,
-): CommandReply<Answer> {
-  if (digest === identity?.digest) return answer as CommandReply<Answer>;
-  const message = `commandId ${identity?.id} was used before with other parameters`;
-  return { type: 'refused', refusal: { code: 'commandIdReused', message, field: 'commandId' } };
 }

@@ -71,9 +71,13 @@ function errorOf(reply: Exclude<Reply, { type: 'ok' }>): RpcError {
       return new RpcError(code, message, { field });
     }
     case 'busy':
-      return new RpcError('busy', 'The load balancer has too many commands waiting', {
-        retryAfterMs: reply.retryAfterMs,
-      });
+      return new RpcError(
+        'busy',
+        'The load balancer cannot take the command just now: too many are waiting, or its owner is changing',
+        {
+          retryAfterMs: reply.retryAfterMs,
+        },
+      );
     case 'faulted':
       return new RpcError('faulted', `The load balancer waits for an operator: ${reply.reason}`);
   }
