@@ -23,6 +23,7 @@ function mount(): string | undefined {
     return folder;
   } catch {
     rmdirSync(folder);
+    process.stderr.write('skipped: test/chaos/full-disk.test.ts needs a user who may mount a small file system\n');
     return undefined;
   }
 }
