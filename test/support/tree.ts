@@ -114,22 +114,6 @@ export function newLoadBalancerId(): LoadBalancerId {
   return randomUUID() as LoadBalancerId;
 }
 
-export function createCommand(
-  loadBalancerId: LoadBalancerId,
-  more: Partial<Extract<LoadBalancerCommand, { type: 'createLoadBalancer' }>> = {},
-): LoadBalancerCommand {
-  return {
-    type: 'createLoadBalancer',
-    loadBalancerId,
-    projectId: 'project',
-    vip: { subnetId: 'subnet', networkId: 'network', requestedAddress: null },
-    attributes: { name: 'one', description: '', adminStateUp: true, tags: [] },
-    listeners: [],
-    pools: [],
-    ...more,
-  };
-}
-
 export function send(
   node: TestNode,
   id: LoadBalancerId,

@@ -4,8 +4,9 @@ import { expect, test } from '@jest/globals';
 import { RpcError } from '../../../src/channels/rpc/errors.ts';
 import { startTestControl } from '../../support/control.ts';
 import { FakeWorld } from '../../support/fake-drivers.ts';
+import { createLoadBalancer } from '../../support/load-balancer-commands.ts';
 import { useTestDatabase } from '../../support/postgres.ts';
-import { createCommand, newLoadBalancerId, send, startTestNode, untilStatus } from '../../support/tree.ts';
+import { newLoadBalancerId, send, startTestNode, untilStatus } from '../../support/tree.ts';
 import { waitFor } from '../../support/wait-for.ts';
 
 const database = useTestDatabase();
@@ -24,7 +25,7 @@ test('on a full disk commands wait or are to be repeated, reads go on, and each 
   const control = await startTestControl(node, world, { limits: { deadlineMs: 1_500 } });
   try {
     const id = newLoadBalancerId();
-    await send(node, id, createCommand(id));
+    await send(node, id, createLoadBalancer(id));
     await untilStatus(node, id, 'ACTIVE');
     const client = await control.connect();
     const create = (protocolPort: number, commandId: string) =>

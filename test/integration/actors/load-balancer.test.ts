@@ -3,9 +3,9 @@ import { describe, expect, test } from '@jest/globals';
 import { deriveId, type ListenerId, type MemberId, type PoolId } from '../../../src/domain/ids.ts';
 import type { NewListener, NewPool } from '../../../src/domain/load-balancer/commands.ts';
 import { FakeWorld } from '../../support/fake-drivers.ts';
+import { createLoadBalancer } from '../../support/load-balancer-commands.ts';
 import { useTestDatabase } from '../../support/postgres.ts';
 import {
-  createCommand,
   newLoadBalancerId,
   send,
   startTestNode,
@@ -88,7 +88,7 @@ describe('a load balancer', () => {
       const reply = await send(
         node,
         id,
-        createCommand(id, { pools: [members], listeners: [listener(80, members.id)] }),
+        createLoadBalancer(id, { pools: [members], listeners: [listener(80, members.id)] }),
       );
       expect(reply).toEqual({ type: 'ok', answer: { id } });
       expect(await statusOf(node, id)).toBeDefined();
@@ -107,10 +107,10 @@ describe('a load balancer', () => {
   test('answers a repeated command with the first answer and makes nothing twice', async () => {
     await withNode(new FakeWorld(), async (node) => {
       const id = newLoadBalancerId();
-      const first = await send(node, id, createCommand(id), 'the-command');
-      const again = await send(node, id, createCommand(id), 'the-command');
+      const first = await send(node, id, createLoadBalancer(id), 'the-command');
+      const again = await send(node, id, createLoadBalancer(id), 'the-command');
       expect(again).toEqual(first);
-      const other = createCommand(id, { projectId: 'another' });
+      const other = createLoadBalancer(id, { projectId: 'another' });
       expect(await send(node, id, other, 'the-command')).toMatchObject({
         type: 'refused',
         refusal: { code: 'commandIdReused' },
@@ -124,7 +124,7 @@ describe('a load balancer', () => {
       const id = newLoadBalancerId();
       let open = (): void => undefined;
       world.gates.set('amphora.serve', new Promise((resolve) => (open = resolve)));
-      await send(node, id, createCommand(id));
+      await send(node, id, createLoadBalancer(id));
       await waitFor(() => world.calls.some((call) => call.startsWith('amphora.serve')), { describe: 'a push' });
       for (const port of [81, 82, 83, 84]) {
         const reply = await send(node, id, { type: 'createListener', listener: listener(port) });
@@ -144,7 +144,7 @@ describe('a load balancer', () => {
     await withNode(world, async (node) => {
       const id = newLoadBalancerId();
       const ports = [8000, 8001, 8002, 8003, 8004];
-      await send(node, id, createCommand(id, { listeners: ports.map((port) => listener(port)) }));
+      await send(node, id, createLoadBalancer(id, { listeners: ports.map((port) => listener(port)) }));
       await untilStatus(node, id, 'ACTIVE');
       const sql = `select protocol_port, provisioning_status, error_reason from listeners
                    where load_balancer_id = $1 order by protocol_port`;
@@ -167,7 +167,7 @@ describe('a load balancer', () => {
     world.misbehave.set('network.allocateVip', ['fail', 'fail', 'fail', 'fail']);
     await withNode(world, async (node) => {
       const id = newLoadBalancerId();
-      await send(node, id, createCommand(id));
+      await send(node, id, createLoadBalancer(id));
       await untilStatus(node, id, 'ERROR');
       const { rows } = await node.pool.query('select error_reason from load_balancers where id = $1', [id]);
       expect(rows).toEqual([
@@ -182,7 +182,7 @@ describe('a load balancer', () => {
     const world = new FakeWorld();
     await withNode(world, async (node) => {
       const id = newLoadBalancerId();
-      await send(node, id, createCommand(id, { listeners: [listener(80)] }));
+      await send(node, id, createLoadBalancer(id, { listeners: [listener(80)] }));
       await untilStatus(node, id, 'ACTIVE');
       expect(await send(node, id, { type: 'deleteLoadBalancer', cascade: false })).toMatchObject({
         type: 'refused',
@@ -203,7 +203,7 @@ describe('a load balancer', () => {
     const world = new FakeWorld();
     await withNode(world, async (node) => {
       const id = newLoadBalancerId();
-      await send(node, id, createCommand(id, { listeners: [listener(80)] }));
+      await send(node, id, createLoadBalancer(id, { listeners: [listener(80)] }));
       await untilStatus(node, id, 'ACTIVE');
       const lost = (await stateOf(node, id))?.slots[0]?.amphoraId;
       if (lost === undefined) throw new Error('no amphora');
@@ -228,7 +228,7 @@ describe('a load balancer', () => {
     const id = newLoadBalancerId();
     world.misbehave.set('amphora.serve', ['succeed-silently']);
     await withNode(world, async (node) => {
-      await send(node, id, createCommand(id, { listeners: [listener(80)] }));
+      await send(node, id, createLoadBalancer(id, { listeners: [listener(80)] }));
       await waitFor(() => world.served.size === 1, { describe: 'a push whose end is lost' });
     });
     await withNode(world, async (node) => {
@@ -240,8 +240,8 @@ describe('a load balancer', () => {
     await withNode(new FakeWorld(), async (node) => {
       const vip = { subnetId: 'subnet', networkId: 'network', requestedAddress: '10.9.9.9' };
       const [one, two] = [newLoadBalancerId(), newLoadBalancerId()];
-      expect((await send(node, one, createCommand(one, { vip }))).type).toBe('ok');
-      expect(await send(node, two, createCommand(two, { vip }))).toEqual({
+      expect((await send(node, one, createLoadBalancer(one, { vip }))).type).toBe('ok');
+      expect(await send(node, two, createLoadBalancer(two, { vip }))).toEqual({
         type: 'refused',
         refusal: { code: 'conflict', message: 'IP address 10.9.9.9 is already allocated', field: 'vipAddress' },
       });
@@ -252,7 +252,7 @@ describe('a load balancer', () => {
   test('recovers from snapshot and entries when its actor was stopped', async () => {
     await withNode(new FakeWorld(), async (node) => {
       const id = newLoadBalancerId();
-      await send(node, id, createCommand(id));
+      await send(node, id, createLoadBalancer(id));
       for (let port = 1; port <= 25; port++) {
         await send(node, id, { type: 'createListener', listener: listener(port) });
       }

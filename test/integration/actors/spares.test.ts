@@ -3,9 +3,9 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import pg from 'pg';
 import type { AmphoraId, LoadBalancerId } from '../../../src/domain/ids.ts';
 import { FakeWorld } from '../../support/fake-drivers.ts';
+import { createLoadBalancer } from '../../support/load-balancer-commands.ts';
 import { useTestDatabase } from '../../support/postgres.ts';
 import {
-  createCommand,
   newLoadBalancerId,
   send,
   startTestNode,
@@ -64,7 +64,7 @@ describe('a spare', () => {
     const world = new FakeWorld();
     const started = await node(world, { spares: 2 });
     const ids = Array.from({ length: 15 }, () => newLoadBalancerId());
-    await Promise.all(ids.map((id) => send(started, id, createCommand(id))));
+    await Promise.all(ids.map((id) => send(started, id, createLoadBalancer(id))));
     for (const id of ids) await untilStatus(started, id, 'ACTIVE');
     await untilReady(started, 2);
     const states = await Promise.all(ids.map((id) => stateOf(started, id)));
@@ -137,7 +137,7 @@ describe('a spare', () => {
     // It was granted before the answer reached the load balancer.
     await first.tree.amphorae.ask(spare?.id ?? '', command, AbortSignal.timeout(10_000));
     world.misbehave.set('network.allocateVip', ['fail']);
-    await send(first, id, createCommand(id));
+    await send(first, id, createLoadBalancer(id));
     await untilStatus(first, id, 'ACTIVE');
     const claimed = (await stateOf(first, id))?.slots.map(({ amphoraId }) => amphoraId);
     const mine = (await amphorae(first)).filter((row) => row.load_balancer_id === id);
@@ -180,7 +180,7 @@ describe('the pool', () => {
     world.misbehave.set('compute.create', Array(40).fill('fail'));
     const started = await node(world, { spares: 0, retryBudget: 2 });
     const id = newLoadBalancerId();
-    await send(started, id, createCommand(id));
+    await send(started, id, createLoadBalancer(id));
     await untilStatus(started, id, 'ERROR');
     const { rows } = await started.pool.query<{ error_reason: string }>(
       'select error_reason from load_balancers where id = $1',

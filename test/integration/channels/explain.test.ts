@@ -5,15 +5,7 @@ import type { LoadBalancerId } from '../../../src/domain/ids.ts';
 import { startTestControl, type TestControl } from '../../support/control.ts';
 import { FakeWorld, type Misbehaviour } from '../../support/fake-drivers.ts';
 import { useTestDatabase } from '../../support/postgres.ts';
-import {
-  createCommand,
-  newLoadBalancerId,
-  send,
-  startTestNode,
-  stateOf,
-  type TestNode,
-  untilStatus,
-} from '../../support/tree.ts';
+import { newLoadBalancerId, send, startTestNode, stateOf, type TestNode, untilStatus } from '../../support/tree.ts';
 import { waitFor } from '../../support/wait-for.ts';
 
 // Before the hooks of the database, which must find no connection open.
@@ -35,7 +27,7 @@ beforeAll(async () => {
 
 async function create(): Promise<LoadBalancerId> {
   const id = newLoadBalancerId();
-  expect(await send(node, id, createCommand(id))).toMatchObject({ type: 'ok' });
+  expect(await send(node, id, createLoadBalancer(id))).toMatchObject({ type: 'ok' });
   return id;
 }
 

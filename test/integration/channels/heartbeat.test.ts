@@ -8,10 +8,9 @@ import { encodeMessage, type HeartbeatMessage } from '../../../src/domain/health
 import { sealPacket } from '../../../src/domain/health/packet.ts';
 import { startDatabaseProxy } from '../../support/database-proxy.ts';
 import { FakeWorld } from '../../support/fake-drivers.ts';
-import { listener, pool } from '../../support/load-balancer-commands.ts';
+import { createLoadBalancer, listener, pool } from '../../support/load-balancer-commands.ts';
 import { useTestDatabase } from '../../support/postgres.ts';
 import {
-  createCommand,
   newLoadBalancerId,
   send,
   startTestNode,
@@ -161,7 +160,7 @@ describe('heartbeats', () => {
 
   async function activeOne({ node }: Setting) {
     const id = newLoadBalancerId();
-    await send(node, id, createCommand(id, { pools: [members], listeners: [front] }));
+    await send(node, id, createLoadBalancer(id, { pools: [members], listeners: [front] }));
     await untilStatus(node, id, 'ACTIVE');
     const amphoraId = (await stateOf(node, id))?.slots[0]?.amphoraId ?? '';
     return { id, amphoraId };
