@@ -4,6 +4,7 @@ import type { CommandClient } from '../../../src/channels/command/client.ts';
 import type { LoadBalancerId } from '../../../src/domain/ids.ts';
 import { startTestControl, type TestControl } from '../../support/control.ts';
 import { FakeWorld, type Misbehaviour } from '../../support/fake-drivers.ts';
+import { createLoadBalancer } from '../../support/load-balancer-commands.ts';
 import { useTestDatabase } from '../../support/postgres.ts';
 import { newLoadBalancerId, send, startTestNode, stateOf, type TestNode, untilStatus } from '../../support/tree.ts';
 import { waitFor } from '../../support/wait-for.ts';
