@@ -159,10 +159,6 @@ async function startParts(config: Config, log: Logger, started: Started): Promis
     listen: () => startHeartbeats(config, heartbeatKey, tree, log),
     log,
   });
-  started.add(() => activity.stop());
-  started.add(() => ownership.stop());
-  await ownership.start();
-  await activity.started();
   const control = await serveControl({
     host: config.control.host,
     port: config.control.port,
@@ -179,6 +175,10 @@ async function startParts(config: Config, log: Logger, started: Started): Promis
     log,
   });
   started.add(() => control.close());
+  started.add(() => activity.stop());
+  started.add(() => ownership.stop());
+  await ownership.start();
+  await activity.started();
   const ports = { api: null, control: control.port, heartbeat: activity.heartbeatPort };
   writeRunFile(dataDir, {
     pid: process.pid,
