@@ -4,6 +4,7 @@ import { randomUUID } from 'node:crypto';
 import pg from 'pg';
 import type { Logger } from 'pino';
 import type { Chore } from './actors/housekeeping/housekeeping.ts';
+import { Sweep } from './actors/housekeeping/sweep.ts';
 import { Ownership } from './actors/runtime/ownership.ts';
 import { Tree } from './actors/tree.ts';
 import { Activity } from './composition/activity.ts';
@@ -24,9 +25,11 @@ import {
 import type { Config } from './config/schema.ts';
 import { Journal } from './db/journal.ts';
 import { OwnershipSession } from './db/ownership.ts';
+import { knownAmphorae } from './db/repositories/fleet.ts';
 import { writeOperatingStatuses } from './db/repositories/operating-statuses.ts';
 import { purge } from './db/repositories/retention.ts';
 import { HeartbeatTable } from './domain/health/table.ts';
+import { sweepShares } from './domain/housekeeping/sweep.ts';
 import type { AmphoraId, DeploymentId } from './domain/ids.ts';
 
 export const version = '0.1.0';
@@ -151,11 +154,19 @@ async function startParts(config: Config, log: Logger, started: Started): Promis
     },
   });
   started.add(() => tree.stop());
+  const sweep = new Sweep({
+    compute: drivers.compute,
+    known: (ids) => knownAmphorae(pool, ids),
+    limits: { ...sweepShares, graceMs: config.sweep.grace * 1000 },
+    everyMs: config.sweep.interval * 1000,
+    now: Date.now,
+    log,
+  });
   const activity: Activity = new Activity({
     tree,
     pool,
     ownership: () => ownership,
-    chores: [purgeChore(pool, config)],
+    chores: [purgeChore(pool, config), sweep.chore()],
     listen: () => startHeartbeats(config, heartbeatKey, tree, log),
     log,
   });
@@ -172,6 +183,7 @@ async function startParts(config: Config, log: Logger, started: Started): Promis
     network: drivers.network,
     info: { name: 'amphitheatre', version, nodeId: id, driver: config.driver },
     heartbeats: () => outcomesOf(activity.counters),
+    sweep,
     log,
   });
   started.add(() => control.close());

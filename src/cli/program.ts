@@ -12,6 +12,7 @@ import { dbCommand } from './db.ts';
 import { deadLettersCommand } from './dead-letters.ts';
 import { downCommand } from './down.ts';
 import { examples } from './help.ts';
+import { housekeepingCommand } from './housekeeping.ts';
 import { lbCommand } from './lb.ts';
 import { nodesCommand } from './nodes.ts';
 import type { CliPorts } from './ports.ts';
@@ -60,6 +61,7 @@ const commands = [
   lbCommand,
   amphoraCommand,
   sparesCommand,
+  housekeepingCommand,
   actorsCommand,
   nodesCommand,
   deadLettersCommand,

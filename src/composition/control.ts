@@ -3,12 +3,14 @@ import type { Pool } from 'pg';
 import type { Logger } from 'pino';
 import { channelPorts } from '../actors/channels/ports.ts';
 import { StatusFeed } from '../actors/channels/status-feed.ts';
+import type { Sweep } from '../actors/housekeeping/sweep.ts';
 import type { Ownership } from '../actors/runtime/ownership.ts';
 import type { Tree } from '../actors/tree.ts';
 import { commandHandlers } from '../channels/command/handlers.ts';
 import type { ServerInfo } from '../channels/command/methods.ts';
 import { type ControlServer, startControlServer } from '../channels/control-server.ts';
-import { inspectHandlers } from '../channels/inspect/methods.ts';
+import { inspectHandlers, type SweepView } from '../channels/inspect/methods.ts';
+import { RpcError } from '../channels/rpc/errors.ts';
 import { metricsOf } from '../channels/metrics.ts';
 import type { EndpointLimits } from '../channels/rpc/endpoint.ts';
 import { readCertificates, readKeyPair, type ServerTls } from '../channels/tls.ts';
@@ -33,6 +35,7 @@ export interface ServeControl {
   readonly info: ServerInfo;
   /** Heartbeats by what became of them: accepted, or why they were dropped. */
   readonly heartbeats: () => Readonly<Record<string, number>>;
+  readonly sweep: Sweep;
   readonly log: Logger;
 }
 
@@ -59,7 +62,7 @@ export function serveControl(options: ServeControl): Promise<ControlServer> {
     tls,
     limits,
     command: commandHandlers({ ...ports, network, reads, feed, info }),
-    inspect: inspectHandlers({ actors, reads }),
+    inspect: inspectHandlers({ actors, reads, sweep: (isDryRun) => sweepView(options, isDryRun) }),
     metrics: metricsOf({
       journal: () => ({ ...options.journal.counters, backlog: options.journal.backlog }),
       actors: actors.counts,
@@ -77,4 +80,14 @@ export function serveControl(options: ServeControl): Promise<ControlServer> {
     },
     log,
   });
+}
+
+async function sweepView({ sweep, ownership }: ServeControl, isDryRun: boolean): Promise<SweepView> {
+  if (ownership.ownedShards === 0) throw new RpcError('unavailable', 'This node stands by: ask the one that is active');
+  const report = await sweep.run(isDryRun);
+  const waiting = report.waiting.map(({ amphoraId, seenAt }) => ({
+    amphoraId,
+    seenAt: new Date(seenAt).toISOString(),
+  }));
+  return { ...report, waiting };
 }

@@ -89,6 +89,12 @@ export const schema = z.strictObject({
     ),
     errorInterval: withDefault(seconds({ min: 1, max: day }), 60).describe('Seconds between two tries after that.'),
   }),
+  sweep: z.strictObject({
+    grace: withDefault(seconds({ min: 0, max: day }), 600).describe(
+      'Seconds between the first sight of an instance that no amphora knows and its removal.',
+    ),
+    interval: withDefault(seconds({ min: 1, max: day }), 300).describe('Seconds between two looks for such instances.'),
+  }),
   journal: z.strictObject({
     retentionDays: withDefault(count('days', { min: 1, max: 36_500 }), 90).describe('Days for which events are kept.'),
   }),

@@ -44,7 +44,11 @@ export async function startTestControl(
     port: 0,
     token: token ?? undefined,
     command: { ...commandHandlers({ ...ports, network: world.network, reads, feed, info }), ...handlers },
-    inspect: inspectHandlers({ actors, reads }),
+    inspect: inspectHandlers({
+      actors,
+      reads,
+      sweep: async () => ({ instances: 0, removed: [], due: [], waiting: [], stopped: null }),
+    }),
     limits,
     metrics: new Registry(),
     unready: async () => [],

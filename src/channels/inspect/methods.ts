@@ -3,7 +3,7 @@ import type { ActorView, DeadLetterView, HistoryEntry, NodeView } from '../../do
 import { type HandlersOf, reads, result } from '../rpc/method.ts';
 import { needed, withDefault } from '../rpc/parameters.ts';
 import { RpcError } from '../rpc/errors.ts';
-import { objectId, oneOf, text, wholeNumber } from '../rpc/values.ts';
+import { flag, objectId, oneOf, text, wholeNumber } from '../rpc/values.ts';
 
 const path = needed(text({ min: 1, max: 500 }), 'Path of the actor, such as `load-balancers/lb-<id>`.');
 
@@ -41,6 +41,14 @@ export const inspectMethods = {
       '`deadLetters`: list of DeadLetter, oldest first.',
     ),
   }),
+  'housekeeping.sweep': reads({
+    summary: 'Looks for instances that no amphora knows, and removes those that are due.',
+    params: { dryRun: withDefault(flag(), false, 'Only look.') },
+    result: result<SweepView>(
+      '`instances`: how many there are. `removed`, `due`: ids of amphorae. `waiting`: list of `amphoraId` and `seenAt`, seen for the first time not long enough ago. `stopped`: why nothing is removed, or null.',
+    ),
+    errors: ['unavailable'],
+  }),
   'nodes.list': reads({
     summary: 'Nodes that run, and those that stopped within a day.',
     params: {},
@@ -51,6 +59,15 @@ export const inspectMethods = {
 export type InspectMethods = typeof inspectMethods;
 export type InspectHandlers = HandlersOf<InspectMethods>;
 
+export interface SweepView {
+  readonly instances: number;
+  readonly removed: readonly string[];
+  /** Would have been removed, were it not for `dryRun`. */
+  readonly due: readonly string[];
+  readonly waiting: readonly { readonly amphoraId: string; readonly seenAt: string }[];
+  readonly stopped: string | null;
+}
+
 /** What inspection needs of the rest. */
 export interface InspectPorts {
   readonly actors: {
@@ -60,13 +77,15 @@ export interface InspectPorts {
     restart(path: string): Promise<boolean>;
     deadLetters(): readonly DeadLetterView[];
   };
+  /** @throws when this node stands by */
+  readonly sweep: (isDryRun: boolean) => Promise<SweepView>;
   readonly reads: {
     listHistory(kind: 'loadBalancer' | 'amphora', id: string, limit: number): Promise<readonly HistoryEntry[]>;
     listNodes(): Promise<readonly NodeView[]>;
   };
 }
 
-export function inspectHandlers({ actors, reads: tables }: InspectPorts): InspectHandlers {
+export function inspectHandlers({ actors, sweep, reads: tables }: InspectPorts): InspectHandlers {
   return {
     'actors.tree': async () => ({ actors: actors.tree() }),
     'actors.show': async ({ path: wanted }) => {
@@ -80,6 +99,7 @@ export function inspectHandlers({ actors, reads: tables }: InspectPorts): Inspec
       throw new RpcError('notFound', `${wanted} is not the path of a durable actor`, { field: 'path' });
     },
     'deadLetters.list': async () => ({ deadLetters: actors.deadLetters() }),
+    'housekeeping.sweep': ({ dryRun }) => sweep(dryRun),
     'nodes.list': async () => ({ nodes: await tables.listNodes() }),
   };
 }

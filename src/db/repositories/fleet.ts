@@ -15,3 +15,12 @@ export async function allAmphorae(pool: Pool): Promise<readonly FleetRow[]> {
   );
   return rows.map((row) => ({ id: row.id, status: row.status, loadBalancerId: row.load_balancer_id }));
 }
+
+/** Of the ids given, those of amphorae that the journal knows and that are not deleted. */
+export async function knownAmphorae(pool: Pool, ids: readonly AmphoraId[]): Promise<ReadonlySet<AmphoraId>> {
+  const { rows } = await pool.query<{ id: AmphoraId }>(
+    `select id from entities where kind = 'amphora' and id = any($1::uuid[]) and not is_over`,
+    [ids],
+  );
+  return new Set(rows.map((row) => row.id));
+}

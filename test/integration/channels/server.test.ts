@@ -41,7 +41,11 @@ async function serve(
     port: 0,
     token: shown ?? undefined,
     command,
-    inspect: inspectHandlers({ actors, reads }),
+    inspect: inspectHandlers({
+      sweep: async () => ({ instances: 0, removed: [], due: [], waiting: [], stopped: null }),
+      actors,
+      reads,
+    }),
     limits,
     metrics: new Registry(),
     unready: async () => ['the database is away'],

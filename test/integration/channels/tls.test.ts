@@ -41,7 +41,11 @@ async function serve(wanted: { readonly token?: string } = { token }, host = '12
     token: wanted.token,
     tls: controlTls({ ...shown, clientCa: clients.file }),
     command: { 'server.info': async () => info } as unknown as CommandHandlers,
-    inspect: inspectHandlers({ actors: {} as never, reads: {} as never }),
+    inspect: inspectHandlers({
+      sweep: async () => ({ instances: 0, removed: [], due: [], waiting: [], stopped: null }),
+      actors: {} as never,
+      reads: {} as never,
+    }),
     metrics: new Registry(),
     unready: async () => [],
     log: { error: () => undefined },
