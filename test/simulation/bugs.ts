@@ -11,6 +11,7 @@ export const bugs = {
   snapshotOverNewer: 'a snapshot may replace a newer one',
   movesVipEarly: 'a replacement serves before the lost amphora is known to be gone',
   ignoresWakeAt: 'nothing is woken at its time after a takeover',
+  neverConfirms: 'what amphorae serve is not confirmed after a push of an owner that is gone',
   lostReply: 'an amphora that was granted and not claimed is forgotten',
 } as const;
 

@@ -100,10 +100,13 @@ export class SimulatedNode {
     }
   }
 
-  /** The lease is lost: no driver is called any more. What is on its way to the journal may still arrive there. */
+  /**
+   * The lease is lost: no step is started any more. What is on its way to the journal may still arrive there, and a push
+   * that was begun may still reach its amphora until its deadline.
+   */
   loseLease(): void {
     this.#hasLease = false;
-    this.#steps = [];
+    this.#steps = this.#steps.filter(({ step, isCalled }) => step.type === 'deploy' && !isCalled);
   }
 
   /** Sends a command; the answer comes once, or never when this node ends first. */
@@ -273,7 +276,14 @@ export class SimulatedNode {
 
   #definition(kind: EntityKind): EntityDefinition<Entity> {
     const definition = definitions[kind];
-    if (kind !== 'loadBalancer' || !this.#with.planted.has('movesVipEarly')) return definition;
+    const { planted } = this.#with;
+    if (kind === 'loadBalancer' && planted.has('neverConfirms')) {
+      return {
+        ...definition,
+        follow: (state, at) => definition.follow({ ...state, confirmAt: null } as Entity['state'], at),
+      };
+    }
+    if (kind !== 'loadBalancer' || !planted.has('movesVipEarly')) return definition;
     // As if amphorae that are leaving were gone.
     const staying = (state: Entity['state']): Entity['state'] => {
       const { slots } = state as LoadBalancerState;
@@ -371,6 +381,7 @@ export class SimulatedNode {
   #call(actor: Actor, step: Step): void {
     const { random, isFaulty } = this.#with;
     step.isCalled = true;
+    if (!this.#hasLease) return this.#lateCall(step);
     if (isFaulty() && random.chance(0.15)) return this.#answerIs(actor, step, undefined);
     const isHeard = !isFaulty() || !random.chance(0.1);
     const hear = (result: { readonly type: string } | undefined) =>
@@ -378,6 +389,14 @@ export class SimulatedNode {
     step.next = undefined;
     if (actor.kind === 'amphora') this.#amphoraStep(step.step as AmphoraStep, hear);
     else this.#loadBalancerStep(step.step as LoadBalancerStep, hear, step);
+  }
+
+  /** Of an owner that is gone: nobody hears of it. */
+  #lateCall(late: Step): void {
+    this.#steps = this.#steps.filter((step) => step !== late);
+    const step = late.step as LoadBalancerStep;
+    if (step.type !== 'deploy' || this.#with.now() > late.deadlineAt) return;
+    this.#with.world.serve(step.slot.amphoraId, step.loadBalancerId, step.tree);
   }
 
   #answerIs(actor: Actor, step: Step, result: { readonly type: string } | undefined): void {

@@ -2,8 +2,8 @@
 // answered, drivers that fail, amphorae that die. Every choice comes from the seed. Judges at the end from the journal,
 // the world and the clients' own logs, never from a controller's memory.
 //
-// Not simulated: calls of a frozen controller that reach a driver later. The lease aborts them; what arrives all the
-// same is not fenced, here as there.
+// Of a frozen controller's calls only pushes are let through, until their deadline: they are what nothing can fence. A
+// boot that comes through as late leaves an instance that no amphora knows, which is the sweep's.
 import { amphoraStatus } from '../../src/domain/amphora/amphora.ts';
 import type { AmphoraId, LoadBalancerId } from '../../src/domain/ids.ts';
 import type { LoadBalancerCommand } from '../../src/domain/load-balancer/commands.ts';

@@ -55,5 +55,7 @@ export type LoadBalancerEvent =
   | { readonly type: 'pushAccepted'; readonly at: number; readonly amphoraId: AmphoraId }
   | { readonly type: 'pushRefused'; readonly at: number; readonly amphoraId: AmphoraId; readonly reason: string }
   | { readonly type: 'changeRefused'; readonly at: number; readonly objectId: ObjectId; readonly reason: string }
+  /** What amphorae serve may not be what they accepted last. */
+  | { readonly type: 'confirmationDue'; readonly at: number }
   | { readonly type: 'loadBalancerDeleted'; readonly at: number }
   | StepEvent;

@@ -2,7 +2,7 @@
 import type { ObjectId } from '../ids.ts';
 import { endStep, evolveSteps, forgetFailures, noSteps } from '../step.ts';
 import type { LoadBalancerEvent, ObjectChange } from './events.ts';
-import { acceptPush, refuseChange, refusePush } from './push.ts';
+import { acceptPush, refuseChange, refusePush, servingSlots } from './push.ts';
 import type { LbObject, LoadBalancerState, MaybeLoadBalancer, Slot } from './state.ts';
 import { stepKeys } from './steps.ts';
 
@@ -23,6 +23,7 @@ function created(event: Extract<LoadBalancerEvent, { type: 'loadBalancerCreated'
     push: null,
     narrowing: null,
     steps: noSteps,
+    confirmAt: null,
     deletion: 'no',
   };
 }
@@ -70,11 +71,27 @@ function evolveExisting(state: LoadBalancerState, event: LoadBalancerEvent): Loa
       return refuseChange(state, event.objectId, event.reason);
     case 'loadBalancerDeleted':
       return { ...state, deletion: 'done', steps: noSteps };
+    case 'confirmationDue': {
+      const slots = state.slots.map((slot) => ({ ...slot, serves: false }));
+      return { ...state, slots, confirmAt: null };
+    }
     case 'stepStarted':
     case 'stepFailed':
-    case 'stepsInterrupted':
       return { ...state, steps: evolveSteps(state.steps, event) };
+    case 'stepsInterrupted':
+      return { ...state, steps: evolveSteps(state.steps, event), confirmAt: confirmAtAfter(state, event.keys) };
   }
+}
+
+/** The latest moment at which an interrupted push to a serving amphora may still have an effect. */
+function confirmAtAfter(state: LoadBalancerState, interrupted: readonly string[]): number | null {
+  let confirmAt = state.confirmAt;
+  for (const { amphoraId } of servingSlots(state)) {
+    const key = stepKeys.deploy(amphoraId);
+    const deadlineAt = interrupted.includes(key) ? state.steps.running[key]?.deadlineAt : undefined;
+    if (deadlineAt !== undefined) confirmAt = Math.max(confirmAt ?? 0, deadlineAt);
+  }
+  return confirmAt;
 }
 
 /** A change that comes while a push is on its way waits for the next one; a push that waits for a retry starts anew. */

@@ -7,7 +7,10 @@ import { type LoadBalancerStep, type PlacedVip, roles, type SlotAddress, stepKey
 import { servedTree } from './tree.ts';
 
 export function planLoadBalancer(state: LoadBalancerState, now: number): DueSteps<LoadBalancerStep> {
-  return dueSteps(state.steps, wantedSteps(state), now);
+  const due = dueSteps(state.steps, wantedSteps(state), now);
+  const { confirmAt, deletion } = state;
+  if (confirmAt === null || confirmAt <= now || deletion !== 'no') return due;
+  return { ...due, wakeAt: Math.min(due.wakeAt ?? confirmAt, confirmAt) };
 }
 
 /** Whether the step of that key still has a purpose. */

@@ -26,8 +26,13 @@ export function pushedForm<O extends LbObject>(object: O, isCarried: boolean): O
 /** What follows without a message: the end of a search for the refused change, or the push that is due. */
 export function followingEvent(state: LoadBalancerState, at: number): LoadBalancerEvent | undefined {
   const objectId = culprit(state.narrowing);
-  if (objectId === undefined) return nextPush(state, at);
+  if (objectId === undefined)
+    return isConfirmationDue(state, at) ? { type: 'confirmationDue', at } : nextPush(state, at);
   return { type: 'changeRefused', at, objectId, reason: state.narrowing?.reason ?? '' };
+}
+
+function isConfirmationDue({ confirmAt, push, narrowing, deletion }: LoadBalancerState, at: number): boolean {
+  return confirmAt !== null && confirmAt <= at && push === null && narrowing === null && deletion === 'no';
 }
 
 /** Undefined when there is nothing to push, or nobody to push it to. */

@@ -99,6 +99,11 @@ export interface LoadBalancerState {
   readonly push: Push | null;
   readonly narrowing: Narrowing | null;
   readonly steps: StepsState;
+  /**
+   * When a push of an owner that is gone can reach an amphora no more: what they serve is confirmed then. Null when there
+   * was none.
+   */
+  readonly confirmAt: number | null;
   readonly deletion: 'no' | 'requested' | 'done';
 }
 

@@ -190,3 +190,16 @@ test('a listener that is deleted after a push nobody answered is taken away from
   untilQuiet(simulated);
   expect([...simulated.serving.values()][0]).not.toContain(':81');
 });
+
+test('a push of an owner that is gone is confirmed once it can reach the amphora no more', () => {
+  const simulated = start(true);
+  simulated.command({ type: 'createListener', listener: listener(81) }, () => 'hangs');
+  simulated.crash(fortunate);
+  while (simulated.state?.push !== null) simulated.step(fortunate);
+  const [amphoraId] = [...simulated.serving.keys()];
+  if (amphoraId === undefined) throw new Error('nobody serves');
+  // What the owner that is gone had on its way arrives late.
+  simulated.serving.set(amphoraId, 'an older configuration');
+  untilQuiet(simulated);
+  expect(simulated.serving.get(amphoraId)).toContain(':81');
+});
