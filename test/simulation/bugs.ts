@@ -7,7 +7,6 @@ export const bugs = {
   doubleAllocation: 'an amphora is granted to whoever asks last',
   driverBeforeJournal: 'steps start before their entry is durable',
   forgetsSteps: 'steps under way are not taken up after a replay',
-  believesLateEnds: 'the end of an earlier run counts',
   snapshotOverNewer: 'a snapshot may replace a newer one',
   movesVipEarly: 'a replacement serves before the lost amphora is known to be gone',
   ignoresWakeAt: 'nothing is woken at its time after a takeover',

@@ -220,7 +220,7 @@ export class SimulatedNode {
       case 'wake':
         return this.#write(actor, [], undefined, undefined);
       case 'stepEnded': {
-        const decision = definition.decideStepEnded(actor.state, this.#believed(actor, message), now, policy);
+        const decision = definition.decideStepEnded(actor.state, message, now, policy);
         if (decision.type === 'accept') this.#write(actor, decision.events, undefined, undefined);
         return;
       }
@@ -247,11 +247,6 @@ export class SimulatedNode {
   #bent(state: Entity['state'] | undefined, command: { readonly type: string }): Entity['state'] | undefined {
     if (command.type !== 'allocateAmphora' || !this.#with.planted.has('doubleAllocation')) return state;
     return state === undefined ? undefined : ({ ...state, allocation: null } as Entity['state']);
-  }
-
-  #believed<R>(actor: Actor, ended: StepEnded<R>): StepEnded<R> {
-    if (!this.#with.planted.has('believesLateEnds')) return ended;
-    return { ...ended, run: actor.state?.steps.running[ended.key]?.run ?? ended.run };
   }
 
   #write(
@@ -522,13 +517,21 @@ function isAwaiting({ next, isReady }: Step): boolean {
   return next === undefined || !isReady();
 }
 
-export function replay(kind: EntityKind, { snapshot, entries }: Stored): Entity['state'] | undefined {
+/** States are never changed, so what was replayed once serves until something is written. */
+const replayed = new WeakMap<Stored, { readonly version: string; readonly state: Entity['state'] | undefined }>();
+
+export function replay(kind: EntityKind, stored: Stored): Entity['state'] | undefined {
+  const { snapshot, entries } = stored;
+  const version = `${snapshot?.seq}/${entries.length}/${entries.at(-1)?.seq}`;
+  const known = replayed.get(stored);
+  if (known?.version === version) return known.state;
   let state = snapshot === undefined ? undefined : (JSON.parse(snapshot.state) as Entity['state']);
   for (const entry of entries) {
     for (const event of JSON.parse(entry.events) as readonly Entity['event'][]) {
       state = definitions[kind].evolve(state, event);
     }
   }
+  replayed.set(stored, { version, state });
   return state;
 }
 

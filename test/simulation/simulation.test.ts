@@ -5,11 +5,10 @@ import { simulate } from './simulation.ts';
 describe('a service whose controllers crash, freeze and come back', () => {
   test('keeps every promise in a thousand schedules', () => {
     for (let seed = 1; seed <= 1_000; seed++) {
-      const { broken, crashes } = simulate(seed);
       // A seed that fails is repeated by `npm run simulate -- --seed N`.
-      expect({ seed, broken, crashed: crashes >= 0 }).toEqual({ seed, broken: [], crashed: true });
+      expect({ seed, broken: simulate(seed).broken }).toEqual({ seed, broken: [] });
     }
-  });
+  }, 300_000);
 
   test('goes the same way for the same seed', () => {
     expect(simulate(7)).toEqual(simulate(7));
@@ -17,10 +16,14 @@ describe('a service whose controllers crash, freeze and come back', () => {
 });
 
 describe('the simulation finds', () => {
-  test.each(Object.entries(bugs) as [Bug, string][])('%s: %s', (bug) => {
-    const found = firstSeedThatFails(bug);
-    expect(found).toBeLessThanOrEqual(10_000);
-  });
+  // The rarest takes some 2,000 schedules: half a minute on a busy machine.
+  test.each(Object.entries(bugs) as [Bug, string][])(
+    '%s: %s',
+    (bug) => {
+      expect(firstSeedThatFails(bug)).toBeLessThanOrEqual(10_000);
+    },
+    300_000,
+  );
 });
 
 function firstSeedThatFails(bug: Bug): number {
