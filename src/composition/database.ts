@@ -16,7 +16,11 @@ export interface Database {
 export async function openDatabase(config: Config, log: Logger, started: Started): Promise<Database> {
   const given = config.database.url;
   const database = given === undefined ? await openEmbedded(config.dataDir, log, started) : { url: given, revive };
-  await migrate(database.url);
+  await migrate(database.url).catch((error: unknown) => {
+    const { host, pathname } = new URL(database.url);
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new Error(`database.url: the database${pathname} on ${host} cannot be used: ${reason}`, { cause: error });
+  });
   return database;
 
   async function revive(): Promise<void> {}

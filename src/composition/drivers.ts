@@ -16,6 +16,7 @@ import { localNetwork } from '../drivers/network/local/driver.ts';
 import { noopNetwork } from '../drivers/network/noop/driver.ts';
 import { WorldClient } from '../drivers/noop-world/client.ts';
 import { startNoopWorld } from '../drivers/noop-world/start.ts';
+import { findExecutable } from './executable.ts';
 import type { Started } from './started.ts';
 
 const connectTimeoutMs = 2_000;
@@ -60,7 +61,7 @@ export async function openDrivers(
         managementSubnet: config.local.managementSubnet,
         deploymentId,
         agentMain: fileURLToPath(new URL('../agent/main.js', import.meta.url)),
-        haproxy: config.local.haproxy,
+        haproxy: findExecutable('local.haproxy', config.local.haproxy),
       }),
       network: localNetwork(config.local.subnet),
       amphora: createRestAmphoraDriver({

@@ -87,7 +87,7 @@ export async function startEmbeddedPostgres(options: StartEmbeddedPostgres): Pro
   const place = await preparePlace(options.dataDir);
   const password = passwordIn(options.dataDir);
   const running = await adopt(place);
-  if (running === undefined) await initialise(place, password, options.log);
+  if (running === undefined) await initialise(place, options.dataDir, password, options.log);
   const postmaster = running ?? (await start(place, options));
   const url = urlOf(postmaster.port, password);
   await createDatabase(url, options.dataDir);
@@ -112,6 +112,7 @@ export async function removeEmbeddedPostgres(dataDir: string): Promise<void> {
   await stopEmbeddedPostgres(dataDir);
   const folder = existingFolder(dataDir);
   if (folder !== undefined) rmSync(folder, { recursive: true, force: true });
+  rmSync(madeMark(dataDir), { force: true });
 }
 
 /** The running server, once it takes connections. One that is stopping is waited out. */
@@ -121,11 +122,17 @@ async function adopt(place: Place): Promise<Postmaster | undefined> {
 }
 
 /** Makes the data directory, or checks the one that is there. */
-async function initialise(place: Place, password: string, log: (message: string) => void): Promise<void> {
+async function initialise(
+  place: Place,
+  dataDir: string,
+  password: string,
+  log: (message: string) => void,
+): Promise<void> {
   if (existsSync(place.data)) {
     checkData(place);
     return;
   }
+  refuseToForget(place, dataDir);
   log(`making a PostgreSQL ${place.majorVersion} database in ${place.folder}`);
   // Under another name until it is whole: an initdb that was cut off must not pass for a database.
   removeUnfinished(place);
@@ -137,12 +144,26 @@ async function initialise(place: Place, password: string, log: (message: string)
     if (runByRoot()) chownSync(passwordFile, place.account.uid, place.account.gid);
     await runInitdb(place, unfinished, passwordFile);
     renameSync(unfinished, place.data);
+    writeFileSync(madeMark(dataDir), `${place.data}\n`, { mode: 0o600 });
   } catch (error) {
     rmSync(unfinished, { recursive: true, force: true });
     if (!existsSync(place.data)) throw error instanceof EmbeddedPostgresError ? error : explained(place.folder, error);
   } finally {
     rmSync(passwordFile, { force: true });
   }
+}
+
+/** In the dataDir: says that its database has been made, and where. */
+function madeMark(dataDir: string): string {
+  return join(dataDir, 'postgresql.made');
+}
+
+/** A database that is gone must not be replaced by an empty one: everything would be taken for deleted. */
+function refuseToForget(place: Place, dataDir: string): void {
+  if (!existsSync(madeMark(dataDir))) return;
+  throw new EmbeddedPostgresError(
+    `the database of ${dataDir} was in ${place.data} and is gone: restore it, or start afresh with another dataDir`,
+  );
 }
 
 /** What was left by starters that were killed. */

@@ -1,6 +1,6 @@
 // `npm run simulate -- --seed N` repeats a schedule; `--seeds N` tries so many; `--bugs` plants each bug in turn and says
 // which seed finds it first.
-import { Command } from 'commander';
+import { Command, InvalidArgumentError } from 'commander';
 import { type Bug, bugs } from './bugs.ts';
 import type { NewEntry } from './journal.ts';
 import { simulate } from './simulation.ts';
@@ -45,10 +45,15 @@ function run({ seed, seeds, plant, bugs: plantAll, trace }: Options): void {
   if (verdict !== undefined && verdict.broken.length > 0) process.exitCode = 1;
 }
 
+function wholeNumber(text: string): number {
+  if (!/^[1-9]\d*$/.test(text)) throw new InvalidArgumentError('expected a whole number from 1.');
+  return Number(text);
+}
+
 new Command('simulate')
   .description('Runs controllers that crash under a fake clock, journal and world, and says which promise was broken')
-  .option('--seed <n>', 'the one schedule to repeat', Number)
-  .option('--seeds <n>', 'how many schedules to try', Number, 10_000)
+  .option('--seed <n>', 'the one schedule to repeat', wholeNumber)
+  .option('--seeds <n>', 'how many schedules to try', wholeNumber, 10_000)
   .option('--plant <bug>', `a bug to plant: ${Object.keys(bugs).join(', ')}`)
   .option('--bugs', 'plant each in turn', false)
   .option('--trace', 'with --seed: print every journal entry', false)

@@ -44,6 +44,7 @@ export function missingInstancesChore({ compute, fleet, failOver }: MissingInsta
   };
 }
 
+/** What still runs in part, or under another data folder, is left to silence. */
 function isUp({ status }: Instance): boolean {
-  return status === 'ACTIVE' || status === 'BUILD';
+  return status !== 'STOPPED';
 }

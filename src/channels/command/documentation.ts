@@ -28,9 +28,9 @@ controller's certificate; without it, those that Node knows) and \`AMPHI_TOKEN\`
 \`AMPHI_CA\`, \`AMPHI_CERT\` and \`AMPHI_KEY\` are paths of PEM files.
 
 **Changes happen once.** Every method marked *changes* takes \`commandId\`, a string of 1 to 255 characters. Sent again
-with the same \`commandId\` and parameters, the command has one effect and gets the same answer, refusals too, for
-\`commands.retentionHours\`. Without one, the server makes one. The answer of a change always holds its \`commandId\`; so
-does an error's \`data\`. An answer means that the change is durable; that it has reached amphorae is said by
+with the same \`commandId\` and parameters, the command has one effect and gets the same answer, refusals by the load
+balancer too, for \`commands.retentionHours\`; the object in the answer is shown as it is now. A call whose parameters are
+wrong in themselves is not remembered. Without a \`commandId\`, the server makes one; the answer of a change holds it. An answer means that the change is durable; that it has reached amphorae is said by
 \`provisioningStatus\`.
 
 **Bounds.** Messages of \`command.maxMessageBytes\` at most (close code 1009 beyond). \`command.maxInFlight\` calls of a

@@ -35,7 +35,7 @@ export async function listAmphorae(
 export async function listNodes(pool: Pool): Promise<readonly NodeView[]> {
   const { rows } = await pool.query<NodeRow>(
     `select n.id, n.roles, n.address, n.version, n.started_at, n.lease_until, n.stopped_at,
-            (select count(*)::int from shards s where s.owner = n.id) as shards
+            (select count(*)::int from shards s where s.owner = n.id and s.family = 'entities') as shards
      from nodes n where n.stopped_at is null or n.stopped_at > now() - interval '1 day'
      order by n.started_at`,
   );

@@ -7,6 +7,7 @@ import {
   renameSync,
   statSync,
   writeFileSync,
+  rmSync,
 } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
@@ -180,9 +181,19 @@ test('what a killed first start left behind passes for no database and is cleare
   const data = dataOf(dataDir);
   const unfinished = `${data}.4194305.00.unfinished`;
   renameSync(data, unfinished);
+  rmSync(join(dataDir, 'postgresql.made'));
   const again = await startEmbeddedPostgres({ dataDir, log: silent });
   expect(existsSync(unfinished)).toBe(false);
   await again.stop('fast');
+});
+
+test('a database that is gone is not replaced by an empty one', async () => {
+  const dataDir = await stoppedDatabase('gone');
+  rmSync(dataOf(dataDir), { recursive: true });
+  await refused(
+    dataDir,
+    /^the database of .* was in .* and is gone: restore it, or start afresh with another dataDir$/,
+  );
 });
 
 function dataOf(dataDir: string): string {

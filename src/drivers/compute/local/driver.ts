@@ -85,7 +85,7 @@ class LocalCompute {
       const record = readRecord(home);
       if (record !== undefined && runs(record)) return Promise.resolve(active(amphoraId, record));
       const exists = amphoraeIn(this.#options.folder).includes(amphoraId);
-      const processes = processesIn(home);
+      const processes = processesIn(home, this.#options.deploymentId);
       if (!exists && processes.length === 0) return Promise.resolve(undefined);
       return Promise.resolve(instanceOf(amphoraId, record, processes));
     });
@@ -105,12 +105,13 @@ class LocalCompute {
     const { folder, deploymentId } = this.#options;
     return guarded('list', signal, () => {
       const processes = amphoraProcesses();
-      const running = processes.flatMap((one) => (dirname(one.folder) === folder ? [basename(one.folder)] : []));
+      const ours = processes.filter((one) => dirname(one.folder) === folder || one.deploymentId === deploymentId);
+      const running = ours.map((one) => basename(one.folder));
       const ids = new Set([...amphoraeIn(folder), ...running]);
       const instances = [...ids].flatMap((id) => {
         const home = join(folder, id);
         const record = readRecord(home);
-        const found = processes.filter((one) => one.folder === home);
+        const found = processes.filter((one) => isOf(one, home, deploymentId));
         // A folder without a record was being made here, by this deployment: the folder is its own.
         const owner = record?.deploymentId ?? found[0]?.deploymentId ?? deploymentId;
         return owner === deploymentId ? [instanceOf(id as AmphoraId, record, found)] : [];
@@ -124,7 +125,7 @@ class LocalCompute {
   }
 
   #agentOf(home: string): AmphoraProcess | undefined {
-    return processesIn(home).find((one) => one.isAgent);
+    return amphoraProcesses().find((one) => one.folder === home && one.isAgent);
   }
 
   /** Writes down what a controller that died between start and record could not. */
@@ -176,7 +177,9 @@ class LocalCompute {
 
   /** Until nothing of the amphora runs. Looks again after each blow: a process may have been starting another one. */
   async #killAll(home: string, signal: AbortSignal): Promise<void> {
-    for (let processes = processesIn(home); processes.length > 0; processes = processesIn(home)) {
+    const { deploymentId } = this.#options;
+    const left = () => processesIn(home, deploymentId);
+    for (let processes = left(); processes.length > 0; processes = left()) {
       signal.throwIfAborted();
       killGroups(processes);
       await sleep(pollMs);
@@ -196,8 +199,16 @@ class LocalCompute {
   }
 }
 
-function processesIn(home: string): readonly AmphoraProcess[] {
-  return amphoraProcesses().filter((one) => one.folder === home);
+/**
+ * An amphora's processes, also when a controller with another data folder started them: whoever destroys an amphora must
+ * not leave its haproxy on the VIP.
+ */
+function processesIn(home: string, deploymentId: string): readonly AmphoraProcess[] {
+  return amphoraProcesses().filter((one) => isOf(one, home, deploymentId));
+}
+
+function isOf(one: AmphoraProcess, home: string, deploymentId: string): boolean {
+  return one.folder === home || (one.deploymentId === deploymentId && basename(one.folder) === basename(home));
 }
 
 function runs({ pid, startedAt }: InstanceRecord): boolean {
