@@ -1,6 +1,7 @@
 // `amphi db`: the database's schema and state.
 import type { Command } from 'commander';
 import { isRunning, readRunFile } from '../config/data-folder.ts';
+import { existingFolder } from '../db/embedded-postgres/place.ts';
 import { startEmbeddedPostgres } from '../db/embedded-postgres.ts';
 import { migrate } from '../db/migrate.ts';
 import { databaseStatus } from '../db/status.ts';
@@ -30,7 +31,7 @@ export function dbCommand(program: Command, act: Act): void {
     .description('Whether the database can be reached, is migrated, and keeps what it acknowledges.')
     .action(
       act((context) =>
-        withDatabase(context, async (url) => {
+        withDatabase(refusingToMakeOne(context), async (url) => {
           const found = await databaseStatus(url);
           context.output.show(found);
           if (found.warnings.length > 0) throw new CliFailure(found.warnings.join('; '));
@@ -38,6 +39,15 @@ export function dbCommand(program: Command, act: Act): void {
       ),
     );
   examples(status, 'amphi db status', 'amphi db status -o json');
+}
+
+/** Who asks how a database is must not make one. */
+function refusingToMakeOne(context: Context): Context {
+  const { database, dataDir } = context.settings().config;
+  if (database.url === undefined && existingFolder(dataDir) === undefined) {
+    throw new CliFailure(`there is no database in ${dataDir}, and database.url is not set; \`amphi up\` makes one`);
+  }
+  return context;
 }
 
 /** The database of the settings, of the running controller, or the one in the data folder, started for the moment. */

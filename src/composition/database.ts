@@ -19,7 +19,9 @@ export async function openDatabase(config: Config, log: Logger, started: Started
   await migrate(database.url).catch((error: unknown) => {
     const { host, pathname } = new URL(database.url);
     const reason = error instanceof Error ? error.message : String(error);
-    throw new Error(`database.url: database ${pathname.slice(1)} on ${host} cannot be used: ${reason}`, { cause: error });
+    throw new Error(`database.url: database ${pathname.slice(1)} on ${host} cannot be used: ${reason}`, {
+      cause: error,
+    });
   });
   return database;
 
