@@ -164,3 +164,14 @@ test('an address whose port is taken is passed over for the next', async () => {
   expect(second).not.toBe(first);
   expect(await freeAddress(amphoraId, managementSubnet, (address) => address === first)).toBe(second);
 });
+
+test('an amphora that was made from another data folder is seen, and destroyed whole', async () => {
+  await create();
+  const elsewhere = join(folder, 'another-data-folder');
+  const other = localCompute({ folder: elsewhere, managementSubnet, deploymentId, agentMain, haproxy: '/opt/haproxy' });
+  const listed = await other.list(signal);
+  expect(listed.find((instance) => instance.amphoraId === amphoraId)?.status).not.toBe('STOPPED');
+  expect(listed.map((instance) => instance.amphoraId)).toContain(amphoraId);
+  await other.delete(amphoraId, signal);
+  expect(amphoraProcesses().filter((one) => one.folder === home)).toEqual([]);
+});
