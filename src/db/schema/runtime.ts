@@ -20,6 +20,8 @@ const moment = (name: string) => timestamp(name, { withTimezone: true, precision
 export const deployment = pgTable('deployment', {
   id: uuid().primaryKey(),
   createdAt: moment('created_at').notNull().defaultNow(),
+  /** Why nodes only look and change nothing; null while they work. */
+  observing: text(),
 });
 
 /** Processes. `number` is the key of the advisory lock that a node's session holds while it lives. */
@@ -27,8 +29,19 @@ export const nodes = pgTable('nodes', {
   id: uuid().primaryKey(),
   number: integer().generatedAlwaysAsIdentity().unique(),
   roles: text().array().notNull(),
+  /** Families of shards that it takes; none while it observes. */
+  families: text().array().notNull().default([]),
+  /** host:port of `/peer`. */
   address: text(),
+  /** host:port that amphorae send heartbeats to; null when it listens to none. */
+  heartbeatAddress: text('heartbeat_address'),
+  /** Settings that all nodes must have alike, by name: a fingerprint each. */
+  settings: jsonb().notNull().default({}),
   version: text().notNull(),
+  /** It gives its shards away and takes none. */
+  isDraining: boolean('is_draining').notNull().default(false),
+  /** When its present session began: what an absent lock proves depends on it. */
+  sessionSince: moment('session_since').notNull().defaultNow(),
   startedAt: moment('started_at').notNull().defaultNow(),
   leaseUntil: moment('lease_until').notNull(),
   stoppedAt: moment('stopped_at'),
