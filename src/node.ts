@@ -3,20 +3,26 @@
 import { randomUUID } from 'node:crypto';
 import pg from 'pg';
 import type { Logger } from 'pino';
+import { StatusFeed } from './actors/channels/status-feed.ts';
 import type { Chore } from './actors/housekeeping/housekeeping.ts';
 import { Sweep } from './actors/housekeeping/sweep.ts';
 import { Ownership } from './actors/runtime/ownership.ts';
 import { Tree } from './actors/tree.ts';
+import type { HeartbeatReceiver } from './channels/heartbeat/receiver.ts';
+import { PeerLinks } from './channels/peer/links.ts';
 import { Activity } from './composition/activity.ts';
 import { controlTls, serveControl } from './composition/control.ts';
 import { openDatabase, readDeploymentId } from './composition/database.ts';
 import { openDrivers } from './composition/drivers.ts';
+import { fingerprints } from './composition/alike.ts';
 import { outcomesOf, startHeartbeats } from './composition/heartbeats.ts';
+import { certificatesFolder, peerCredentials, peerHandlers, readSharedSecrets } from './composition/peers.ts';
 import { Started } from './composition/started.ts';
 import {
   DataFolderError,
   isRunning,
   openDataFolder,
+  openSecretsFolder,
   readRunFile,
   removeRunFile,
   secretIn,
@@ -31,6 +37,7 @@ import { purge } from './db/repositories/retention.ts';
 import { HeartbeatTable } from './domain/health/table.ts';
 import { sweepShares } from './domain/housekeeping/sweep.ts';
 import type { AmphoraId, DeploymentId } from './domain/ids.ts';
+import { type ClusterView, familiesOf } from './domain/ownership.ts';
 
 export const version = '0.1.0';
 
@@ -51,6 +58,8 @@ export interface StartNode {
 const purgeIntervalMs = 600_000;
 const connectTimeoutMs = 5_000;
 const queryTimeoutMs = 15_000;
+/** How long the sessions of other nodes are waited for after all were lost: they come back within half a second. */
+const sessionGraceMs = 2_000;
 
 /**
  * Starts a node and resolves once everything serves. Stopping it leaves amphorae serving.
@@ -93,31 +102,54 @@ async function startParts(config: Config, log: Logger, started: Started): Promis
   const deploymentId = await readDeploymentId(pool);
   const id = randomUUID();
   const leaseMs = config.lease.duration * 1000;
+  const secretsDir = config.secretsDir ?? dataDir;
+  openSecretsFolder(secretsDir);
+  const heartbeatKey = config.heartbeat.key ?? secretIn(secretsDir, 'heartbeat.key');
+  const drivers = await openDrivers(config, deploymentId, id, started);
+  const credentials = await peerCredentials(certificatesFolder(secretsDir));
+  const settings = fingerprints(config, readSharedSecrets(certificatesFolder(secretsDir), heartbeatKey));
+  const registration = { id, roles: config.roles, families: familiesOf(config.roles), version, leaseMs, settings };
+  // Whoever has an embedded database is alone: nobody's session is waited for.
+  const graceMs = config.database.url === undefined ? 0 : sessionGraceMs;
+  const addresses: { peer: string | null; heartbeat: string | null } = { peer: null, heartbeat: null };
   const ownership: Ownership = new Ownership({
     nodeId: id,
     leaseMs,
     log,
     openSession: async () => {
       await revive();
-      return OwnershipSession.open(databaseUrl, { id, roles: config.roles, version, address: null, leaseMs });
+      const { peer: address, heartbeat: heartbeatAddress } = addresses;
+      return OwnershipSession.open(databaseUrl, { ...registration, address, heartbeatAddress, graceMs });
     },
     onGained: (shards) => activity.gained(shards),
-    onLost: () => {
-      tree.dropForeign();
-      if (ownership.ownedShards === 0) activity.lost();
+    onLost: () => activity.lost(),
+    handOver: (shards) => tree.handOver(shards),
+    onView: (view) => {
+      peers.update(view.nodes);
+      tree.onView(view);
     },
   });
+  const peers = new PeerLinks({ nodeId: id, credentials, onLost: () => ownership.lookSoon(), log });
   const table = new HeartbeatTable();
-  const heartbeatKey = config.heartbeat.key ?? secretIn(dataDir, 'heartbeat.key');
-  const drivers = await openDrivers(config, deploymentId, id, started);
   const journal = new Journal(pool, (trouble) => {
     if (trouble === undefined) log.info('the database takes writes again');
     else log.error({ trouble }, 'the database takes no writes: commands wait, nothing is lost');
   });
+  const controllers = () => config.heartbeat.controllers ?? ownership.view.heartbeatAddresses;
+  const sweep = new Sweep({
+    compute: drivers.compute,
+    known: (ids) => knownAmphorae(pool, ids),
+    limits: { ...sweepShares, graceMs: config.sweep.grace * 1000 },
+    everyMs: config.sweep.interval * 1000,
+    now: Date.now,
+    log,
+  });
+  const tickMs = Math.max(50, Math.min(1_000, (config.heartbeat.timeout * 1000) / 12));
   const tree: Tree = new Tree({
     log,
     journal,
     ownership,
+    peers,
     policy: {
       firstDelayMs: config.retry.firstDelay * 1000,
       longestDelayMs: config.retry.cap * 1000,
@@ -131,44 +163,45 @@ async function startParts(config: Config, log: Logger, started: Started): Promis
     drivers: {
       ...drivers,
       deploymentId,
-      heartbeats: () => ({
-        controllers: [`${config.heartbeat.host}:${activity.heartbeatPort ?? config.heartbeat.port}`],
-        key: heartbeatKey,
-        interval: config.heartbeat.interval,
-      }),
+      heartbeats: () => ({ controllers: controllers(), key: heartbeatKey, interval: config.heartbeat.interval }),
     },
     health: {
       limits: {
         timeoutMs: config.heartbeat.timeout * 1000,
-        tickMs: Math.max(50, Math.min(1_000, (config.heartbeat.timeout * 1000) / 12)),
+        tickMs,
         failoversPerMinute: 60,
         breakerShare: 0.5,
         breakerMinimum: 8,
       },
+      intervalMs: config.heartbeat.interval * 1000,
       table,
+      controllers,
+      listening: () => new Set(config.heartbeat.controllers ?? listeningAddresses(ownership.view)),
       writeStatuses: (changes) => writeOperatingStatuses(pool, changes),
     },
     spares: {
       limits: { size: config.spares.size, maxBooting: config.spares.maxBooting },
       newId: () => randomUUID() as AmphoraId,
     },
+    housekeeping: {
+      chores: [purgeChore(pool, config), sweep.chore()],
+      sweep: (isDryRun) => sweep.run(isDryRun),
+    },
   });
   started.add(() => tree.stop());
-  const sweep = new Sweep({
-    compute: drivers.compute,
-    known: (ids) => knownAmphorae(pool, ids),
-    limits: { ...sweepShares, graceMs: config.sweep.grace * 1000 },
-    everyMs: config.sweep.interval * 1000,
-    now: Date.now,
-    log,
-  });
-  const activity: Activity = new Activity({
-    tree,
-    pool,
-    ownership: () => ownership,
-    chores: [purgeChore(pool, config), sweep.chore()],
-    listen: () => startHeartbeats(config, heartbeatKey, tree, log),
-    log,
+  started.add(() => peers.close());
+  const activity: Activity = new Activity({ tree, pool, ownership: () => ownership, log });
+  let receiver: HeartbeatReceiver | undefined;
+  if (config.roles.includes('health')) {
+    const listening = await startHeartbeats(config, heartbeatKey, tree.heartbeats, tickMs, log);
+    started.add(() => listening.close());
+    addresses.heartbeat = `${config.heartbeat.host}:${listening.port}`;
+    receiver = listening;
+  }
+  const feed = new StatusFeed(tree, {
+    nodeId: id,
+    peers,
+    ids: () => ownership.view.nodes.map((node) => node.id).filter((node) => node !== id),
   });
   const control = await serveControl({
     host: config.control.host,
@@ -182,16 +215,21 @@ async function startParts(config: Config, log: Logger, started: Started): Promis
     ownership,
     network: drivers.network,
     info: { name: 'amphitheatre', version, nodeId: id, driver: config.driver },
-    heartbeats: () => outcomesOf(activity.counters),
-    sweep,
+    feed,
+    peer: { credentials, handlers: peerHandlers(tree, feed, log) },
+    heartbeats: () => outcomesOf(receiver?.counters),
     log,
   });
+  addresses.peer = `${config.cluster.host ?? config.control.host}:${control.port}`;
   started.add(() => control.close());
+  started.add(() => feed.stop());
   started.add(() => activity.stop());
   started.add(() => ownership.stop());
+  started.add(() => ownership.drain(config.cluster.drainTimeout * 1000));
+  await activity.learnFleet();
   await ownership.start();
   await activity.started();
-  const ports = { api: null, control: control.port, heartbeat: activity.heartbeatPort };
+  const ports = { api: null, control: control.port, heartbeat: receiver?.port ?? null };
   writeRunFile(dataDir, {
     pid: process.pid,
     apiPort: null,
@@ -202,6 +240,10 @@ async function startParts(config: Config, log: Logger, started: Started): Promis
   });
   started.add(() => removeRunFile(dataDir, process.pid));
   return { id, deploymentId, ports, databaseUrl, tree, stop: () => started.stop(log) };
+}
+
+function listeningAddresses({ nodes }: ClusterView): readonly string[] {
+  return nodes.flatMap(({ heartbeatAddress }) => (heartbeatAddress === null ? [] : [heartbeatAddress]));
 }
 
 function purgeChore(pool: pg.Pool, { journal, commands }: Config): Chore {

@@ -1,45 +1,64 @@
 // The supervisor tree on one page.
 //
 //   system
-//   ├── load-balancers     lb-<id> → step-<n>
+//   ├── load-balancers     lb-<id> → step-<n>         of the shards that this node owns
 //   ├── amphorae           amphora-<id> → step-<n>
-//   ├── spares-pool
-//   ├── health-watchdog
-//   └── housekeeping
+//   ├── spares-pool        on one node of the cluster
+//   ├── health-watchdog    judges the amphorae of this node's shards of health
+//   └── housekeeping       on one node of the cluster
 //
 // What each needs of the outside comes in as ports; who tells whom what is wired here and nowhere else.
 import { configurePersistence, spawnStateless, start, stop } from 'nact';
 import type { Logger } from 'pino';
-import { amphora, type AmphoraEntity, amphoraStatus } from '../domain/amphora/amphora.ts';
-import type { HeartbeatTable } from '../domain/health/table.ts';
-import type { HeartbeatMessage } from '../domain/health/message.ts';
-import type { WatchdogLimits } from '../domain/health/watchdog.ts';
-import { type OperatingChange, OperatingStatuses } from './health-watchdog/operating-statuses.ts';
-import { spawnHealthWatchdog, type WatchdogMessage } from './health-watchdog/health-watchdog.ts';
+import { amphora, type AmphoraEntity } from '../domain/amphora/amphora.ts';
+import { type AmphoraFacts, amphoraFacts } from '../domain/amphora/facts.ts';
 import { amphoraRows } from '../domain/amphora/rows.ts';
-import type { AmphoraAnswer, AmphoraState } from '../domain/amphora/state.ts';
+import type { AmphoraAnswer } from '../domain/amphora/state.ts';
+import type { SweepReport } from '../domain/cluster/messages.ts';
+import {
+  type AmphoraQuestion,
+  answerOfAmphora,
+  answerOfLoadBalancer,
+  type LoadBalancerQuestion,
+} from '../domain/cluster/questions.ts';
 import type { EntityKind, StepTimeouts } from '../domain/entity.ts';
-import type { AmphoraId } from '../domain/ids.ts';
+import type { HeartbeatTable } from '../domain/health/table.ts';
+import type { WatchdogLimits } from '../domain/health/watchdog.ts';
+import { type AmphoraId, shardOf } from '../domain/ids.ts';
 import type { Fence, JournalPort } from '../domain/journal.ts';
-import { claimOf } from '../domain/load-balancer/decide.ts';
 import { loadBalancer, type LoadBalancerEntity } from '../domain/load-balancer/load-balancer.ts';
 import { loadBalancerRows } from '../domain/load-balancer/rows.ts';
+import type { ClusterView, OwnedShard } from '../domain/ownership.ts';
 import type { PoolLimits } from '../domain/spares/pool.ts';
 import type { RetryPolicy } from '../domain/step.ts';
+import { type AmphoraPorts, runAmphoraStep } from './amphorae/run-step.ts';
+import { ClusterEntities } from './cluster/entities.ts';
+import { Fleet } from './cluster/fleet.ts';
+import type { Peers } from '../domain/cluster/peers.ts';
+import { Singletons } from './cluster/singletons.ts';
+import { spawnHealthWatchdog, type WatchdogMessage } from './health-watchdog/health-watchdog.ts';
+import { Heartbeats } from './health-watchdog/heartbeats.ts';
+import { type OperatingChange, OperatingStatuses } from './health-watchdog/operating-statuses.ts';
 import { type Chore, type HousekeepingMessage, spawnHousekeeping } from './housekeeping/housekeeping.ts';
 import { missingInstancesChore } from './housekeeping/missing-instances.ts';
-import { type AmphoraPorts, runAmphoraStep } from './amphorae/run-step.ts';
 import { type LoadBalancerPorts, runLoadBalancerStep } from './load-balancers/run-step.ts';
 import type { LiveActor, NactRef } from './runtime/actor.ts';
-import type { CommandReply } from './runtime/entity-messages.ts';
 import { EntityManager } from './runtime/entity-manager.ts';
+import type { CommandReply } from './runtime/entity-messages.ts';
 import type { Ownership } from './runtime/ownership.ts';
 import { JournalPersistenceEngine } from './runtime/persistence-engine.ts';
 import { Registry } from './runtime/registry.ts';
-import { type AmphoraFacts, spawnSparesPool, type SparesPoolMessage } from './spares-pool/spares-pool.ts';
+import { spawnSparesPool, type SparesPoolMessage } from './spares-pool/spares-pool.ts';
 
 export type LoadBalancers = EntityManager<LoadBalancerEntity>;
 export type Amphorae = EntityManager<AmphoraEntity>;
+
+/** Entities of the whole cluster, wherever their owners are. */
+export interface Cluster {
+  readonly loadBalancers: ClusterEntities<LoadBalancerEntity, LoadBalancerQuestion>;
+  readonly amphorae: ClusterEntities<AmphoraEntity, AmphoraQuestion>;
+  readonly singletons: Singletons;
+}
 
 /** An entity that has work left or a time to be woken at. */
 export interface DueEntity {
@@ -55,6 +74,7 @@ export interface TreeOptions {
     recordFault(kind: EntityKind, id: string, fault: string | null, fence: Fence): Promise<void>;
   };
   readonly ownership: Ownership;
+  readonly peers: Peers;
   readonly policy: RetryPolicy;
   readonly timeouts: StepTimeouts;
   readonly snapshotEvery: number;
@@ -64,30 +84,42 @@ export interface TreeOptions {
     Pick<LoadBalancerPorts, 'network' | 'amphora'>;
   readonly health: {
     readonly limits: WatchdogLimits;
+    readonly intervalMs: number;
     readonly table: HeartbeatTable;
+    /** host:port of every node that amphorae shall report to. */
+    readonly controllers: () => readonly string[];
+    /** Of these and others, those that listen just now. */
+    readonly listening: () => ReadonlySet<string>;
     readonly writeStatuses: (changes: readonly OperatingChange[]) => Promise<void>;
   };
   readonly spares: {
     readonly limits: PoolLimits;
     readonly newId: () => AmphoraId;
   };
+  readonly housekeeping: {
+    readonly chores: readonly Chore[];
+    readonly sweep: (isDryRun: boolean) => Promise<SweepReport>;
+  };
 }
+
+/** Of the time a step may take, how long a hand-over waits for those under way. */
+const handOverMs = 3_000;
 
 export class Tree {
   readonly registry = new Registry();
+  /** Those of this node. */
   readonly loadBalancers: LoadBalancers;
   readonly amphorae: Amphorae;
+  readonly cluster: Cluster;
   readonly operating: OperatingStatuses;
+  readonly heartbeats: Heartbeats;
   readonly #system: NactRef;
-  /** What is known of every amphora that is not deleted. */
-  readonly fleet = new Map<AmphoraId, AmphoraFacts>();
+  readonly fleet = new Fleet();
   readonly #closing = new AbortController();
   readonly #options: TreeOptions;
   #spares: LiveActor<SparesPoolMessage> | undefined;
   #watchdog: LiveActor<WatchdogMessage> | undefined;
   #housekeeping: LiveActor<HousekeepingMessage> | undefined;
-  /** Heartbeats from amphorae that nobody knows. They delete nothing: their rows may only not be here yet. */
-  unknownHeartbeats = 0;
 
   constructor(options: TreeOptions) {
     this.#options = options;
@@ -113,6 +145,7 @@ export class Tree {
       snapshotEvery: options.snapshotEvery,
       now: Date.now,
       isOwned: (id: string) => ownership.owns(id),
+      accepts: (id: string) => ownership.accepts(id),
       fenceOf: (id: string) => ownership.fenceOf(id),
       leaseLost: () => ownership.leaseLost,
     };
@@ -136,99 +169,133 @@ export class Tree {
       recordFault: async (id, fault) => journal.recordFault('amphora', id, fault, ownership.fenceOf(id)),
       runStep: (step, signal) => runAmphoraStep(step, amphoraPorts, signal),
     });
-    const ports: LoadBalancerPorts = {
-      network: drivers.network,
-      amphora: drivers.amphora,
-      spares: { tell: (message) => this.#spares?.tell(message) },
-      amphorae: this.amphorae,
-      claimedBy: (id) => this.loadBalancers.read(id, (state) => state?.slots.map((slot) => slot.amphoraId) ?? []),
+    const { peers } = options;
+    this.cluster = {
+      loadBalancers: new ClusterEntities<LoadBalancerEntity, LoadBalancerQuestion>({
+        ...loadBalancer,
+        local: this.loadBalancers,
+        answer: answerOfLoadBalancer,
+        ownership,
+        peers,
+      }),
+      amphorae: new ClusterEntities<AmphoraEntity, AmphoraQuestion>({
+        ...amphora,
+        local: this.amphorae,
+        answer: answerOfAmphora,
+        ownership,
+        peers,
+      }),
+      singletons: new Singletons({
+        ownership,
+        peers,
+        sparesPool: () => this.#spares,
+        sweep: options.housekeeping.sweep,
+      }),
     };
-    const amphoraPorts: AmphoraPorts = {
-      ...drivers,
-      claimOf: (lbId, amphoraId) => this.loadBalancers.read(lbId, (state) => claimOf(state, amphoraId)),
-    };
+    const { singletons, ...entities } = this.cluster;
+    const ports: LoadBalancerPorts = { ...entities, ...pick(drivers), spares: singletons };
+    const amphoraPorts: AmphoraPorts = { ...drivers, loadBalancers: entities.loadBalancers };
     const { table, writeStatuses } = options.health;
     this.operating = new OperatingStatuses({ observation: (id) => table.observation(id), write: writeStatuses, log });
+    this.heartbeats = new Heartbeats({
+      table,
+      fleet: this.fleet,
+      operating: this.operating,
+      ownership,
+      peers,
+      loadBalancers: this.loadBalancers,
+      now: () => performance.now(),
+      log,
+    });
     this.loadBalancers.onChange((_id, _before, after) => this.operating.update(after, 'change'));
-    this.amphorae.onChange((id, _before, after) => this.#onAmphoraChange(id as AmphoraId, amphoraFacts(after)));
+    this.amphorae.onChange((id, before, after) => this.#onAmphoraChange(id as AmphoraId, before, after));
+    this.fleet.onChange((id, now) => {
+      this.#spares?.tell({ type: 'amphoraChanged', id, now });
+      this.#watchdog?.tell({ type: 'amphoraChanged', id, now });
+    });
   }
 
-  #onAmphoraChange(id: AmphoraId, facts: AmphoraFacts): void {
-    if (facts.status === 'DELETED') this.fleet.delete(id);
-    else this.fleet.set(id, facts);
-    this.#spares?.tell({ type: 'amphoraChanged', id, now: facts });
-    this.#watchdog?.tell({ type: 'amphoraChanged', id, now: facts });
-  }
-
-  /** Takes a heartbeat in. Wakes nobody unless it brings something new. */
-  onHeartbeat(message: HeartbeatMessage): void {
-    const facts = this.fleet.get(message.id as AmphoraId);
-    if (facts === undefined) {
-      this.unknownHeartbeats++;
-      return;
+  /** An amphora of this node: the others hear of what concerns them. */
+  #onAmphoraChange(id: AmphoraId, before: AmphoraEntity['state'] | undefined, after: AmphoraEntity['state']): void {
+    const facts = amphoraFacts(after);
+    this.fleet.learn(id, facts);
+    if (before === undefined || JSON.stringify(amphoraFacts(before)) !== JSON.stringify(facts)) {
+      this.#options.peers.tellAll('fleet.changed', { amphorae: [{ id, facts }] });
     }
-    const isNew = this.#options.health.table.fold(message, performance.now());
-    if (!isNew || facts.loadBalancerId === null) return;
-    const { loadBalancerId } = facts;
-    this.loadBalancers
-      .read(loadBalancerId, (state) => {
-        if (state !== undefined) this.operating.update(state, 'heartbeat');
-      })
-      .catch((error: unknown) => {
-        this.#options.log.debug({ err: error, loadBalancerId }, 'a heartbeat changes no status');
-      });
   }
 
-  /** Begins what only an owner of shards does. `fleet`: amphorae that are there already. */
-  activate(fleet: ReadonlyMap<AmphoraId, AmphoraFacts>, chores: readonly Chore[]): void {
-    for (const [id, facts] of fleet) if (!this.fleet.has(id)) this.fleet.set(id, facts);
-    this.#startSparesPool();
-    this.#startWatchdog();
-    this.#startHousekeeping(chores);
+  /** The cluster was looked at. */
+  onView(view: ClusterView): void {
+    this.heartbeats.onView(view);
   }
 
-  /** Ends it. What is known of amphorae is forgotten: others change them from now on. */
-  deactivate(): void {
-    for (const actor of [this.#spares, this.#watchdog, this.#housekeeping]) actor?.stop();
-    this.#spares = undefined;
-    this.#watchdog = undefined;
-    this.#housekeeping = undefined;
-    this.fleet.clear();
+  /**
+   * Begins what this node owns and has not begun, and ends what it does not own any more. The fleet must be known by now.
+   */
+  settleOwned(): void {
+    const { ownership } = this.#options;
+    this.dropForeign();
+    const keep = <A extends { stop(): void }>(
+      isOwned: boolean,
+      actor: A | undefined,
+      spawn: () => A,
+    ): A | undefined => {
+      if (isOwned) return actor ?? spawn();
+      actor?.stop();
+      return undefined;
+    };
+    this.#spares = keep(ownership.holds('spares', 0), this.#spares, () => this.#spawnSparesPool());
+    this.#housekeeping = keep(ownership.holds('housekeeping', 0), this.#housekeeping, () => this.#spawnHousekeeping());
+    this.#watchdog = keep(ownership.count('health') > 0, this.#watchdog, () => this.#spawnWatchdog());
+    this.#watchdog?.tell({ type: 'ownedChanged' });
   }
 
-  #startHousekeeping(chores: readonly Chore[]): void {
-    const { log, mailboxLimit, drivers } = this.#options;
+  /** Brings what is under way in these shards to an end, for a time, and lets go of the rest as it is. */
+  async handOver(shards: readonly OwnedShard[]): Promise<void> {
+    const leaving = new Set(shards.filter(({ family }) => family === 'entities').map(({ shard }) => shard));
+    const isLeaving = (id: string) => leaving.has(shardOf(id));
+    const managers = [this.loadBalancers, this.amphorae];
+    await Promise.all(managers.map((manager) => manager.settled(isLeaving, handOverMs)));
+    for (const manager of managers) manager.drop(isLeaving);
+  }
+
+  #spawnHousekeeping(): LiveActor<HousekeepingMessage> {
+    const { log, mailboxLimit, drivers, housekeeping } = this.#options;
     const missing = missingInstancesChore({
       compute: drivers.compute,
       fleet: this.fleet,
       failOver: (id, facts, reason) => this.#failOver(id, facts, reason),
     });
     const surroundings = { registry: this.registry, log, mailboxLimit };
-    this.#housekeeping = spawnHousekeeping(this.#system, surroundings, { chores: [missing, ...chores], log });
+    const chores = [missing, ...housekeeping.chores];
+    return spawnHousekeeping(this.#system, surroundings, { chores, log });
   }
 
-  #startWatchdog(): void {
+  #spawnWatchdog(): LiveActor<WatchdogMessage> {
     const { health, ownership, log, mailboxLimit } = this.#options;
-    this.#watchdog = spawnHealthWatchdog(
+    return spawnHealthWatchdog(
       this.#system,
       { registry: this.registry, log, mailboxLimit },
       {
         ...health,
         log,
-        fleet: () => this.fleet,
+        fleet: this.fleet,
+        judges: (id) => ownership.holds('health', this.fleet.shardOf(id)),
         isBlind: () => !ownership.isConnected || ownership.leaseLost.aborted,
         now: () => performance.now(),
+        reportTo: (id, controllers) => this.cluster.amphorae.command(id, { type: 'reportTo', controllers }),
         failOver: (id, facts, reason) => this.#failOver(id, facts, reason),
       },
     );
   }
 
   #failOver(amphoraId: AmphoraId, { loadBalancerId }: AmphoraFacts, reason: string): void {
+    const { loadBalancers, amphorae } = this.cluster;
     this.#options.log.warn({ amphoraId, loadBalancerId, reason }, 'amphora is lost');
     if (loadBalancerId === null) {
-      this.amphorae.command(amphoraId, { type: 'deleteAmphora', reason, onBehalfOf: null });
+      amphorae.command(amphoraId, { type: 'deleteAmphora', reason, onBehalfOf: null });
     } else {
-      this.loadBalancers.command(loadBalancerId, { type: 'failoverAmphora', amphoraId, why: 'lost', reason });
+      loadBalancers.command(loadBalancerId, { type: 'failoverAmphora', amphoraId, why: 'lost', reason });
     }
   }
 
@@ -242,11 +309,13 @@ export class Tree {
     return this.#system;
   }
 
-  /** Takes up an entity that has work left, at once or at its time. */
-  resume({ kind, id, hasWork, wakeAt }: DueEntity): void {
+  /** Takes up an entity that has work left, at once or at its time. Resolves when it has been woken, or will be. */
+  async resume({ kind, id, hasWork, wakeAt }: DueEntity): Promise<void> {
     const manager = kind === 'loadBalancer' ? this.loadBalancers : this.amphorae;
-    if (hasWork || wakeAt === undefined) manager.wake(id);
-    else manager.wakeAt(id, wakeAt);
+    if (!hasWork && wakeAt !== undefined && wakeAt > Date.now()) return manager.wakeAt(id, wakeAt);
+    manager.wake(id);
+    // What cannot be woken here says why by itself.
+    await (manager as LoadBalancers).read(id, () => undefined).catch(() => undefined);
   }
 
   /** Lets go of what this node does not own any more. */
@@ -257,16 +326,16 @@ export class Tree {
     this.operating.forget((id) => !ownership.owns(id));
   }
 
-  #startSparesPool(): void {
+  #spawnSparesPool(): LiveActor<SparesPoolMessage> {
     const { spares, log, mailboxLimit } = this.#options;
     /** The pool has counted on it already: it learns what is true. */
     const unlessAccepted = (id: AmphoraId) => (reply: CommandReply<AmphoraAnswer>) => {
       if (reply.type === 'ok') return;
       const bootFailure = reply.type === 'faulted' ? reply.reason : `amphora ${id} is ${reply.type}`;
-      const gone: AmphoraFacts = { status: 'DELETED', loadBalancerId: null, bootFailure };
+      const gone: AmphoraFacts = { status: 'DELETED', loadBalancerId: null, bootFailure, controllers: [] };
       this.#spares?.tell({ type: 'amphoraChanged', id, now: this.fleet.get(id) ?? gone });
     };
-    this.#spares = spawnSparesPool(
+    return spawnSparesPool(
       this.#system,
       { registry: this.registry, log, mailboxLimit },
       {
@@ -274,10 +343,14 @@ export class Tree {
         known: () => this.fleet,
         newId: spares.newId,
         boot: (amphoraId) =>
-          this.amphorae.command(amphoraId, { type: 'createAmphora', amphoraId }, { tell: unlessAccepted(amphoraId) }),
+          this.cluster.amphorae.command(
+            amphoraId,
+            { type: 'createAmphora', amphoraId },
+            { tell: unlessAccepted(amphoraId) },
+          ),
         remove: (id) => {
           const command = { type: 'deleteAmphora', reason: 'one spare too many', onBehalfOf: null } as const;
-          this.amphorae.command(id, command, { tell: unlessAccepted(id) });
+          this.cluster.amphorae.command(id, command, { tell: unlessAccepted(id) });
         },
         now: Date.now,
         log,
@@ -285,13 +358,9 @@ export class Tree {
     );
   }
 
-  get spares(): LiveActor<SparesPoolMessage> | undefined {
-    return this.#spares;
-  }
-
   stop(): void {
     this.#closing.abort();
-    this.deactivate();
+    for (const actor of [this.#spares, this.#watchdog, this.#housekeeping]) actor?.stop();
     this.operating.stop();
     this.loadBalancers.stop();
     this.amphorae.stop();
@@ -299,12 +368,6 @@ export class Tree {
   }
 }
 
-export function amphoraFacts(state: AmphoraState): AmphoraFacts {
-  const status = amphoraStatus(state);
-  const neverReady = state.agent === null && state.deletion !== null;
-  return {
-    status,
-    loadBalancerId: state.allocation?.loadBalancerId ?? null,
-    bootFailure: neverReady ? (state.deletion?.reason ?? '') : null,
-  };
+function pick({ network, amphora: agent }: TreeOptions['drivers']): Pick<LoadBalancerPorts, 'network' | 'amphora'> {
+  return { network, amphora: agent };
 }

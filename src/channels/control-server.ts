@@ -1,14 +1,18 @@
 // The HTTP server for programs and operators: the command channel, inspection, metrics and health on one port.
-import { createServer, type RequestListener, type Server } from 'node:http';
-import { createServer as createTlsServer } from 'node:https';
+import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http';
+import { createServer as createTlsServer, type Server as TlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
+import { createSecureContext } from 'node:tls';
 import { fastify, type FastifyInstance } from 'fastify';
 import type { Registry } from 'prom-client';
 import { isLoopback } from '../domain/loopback.ts';
 import { type CommandHandlers, commandMethods } from './command/methods.ts';
 import { type InspectHandlers, inspectMethods } from './inspect/methods.ts';
+import type { PeerCredentials } from './peer/links.ts';
+import { type PeerHandlers, peerServerName } from './peer/methods.ts';
+import { createPeerServer, divertTls, peerContext, peerEndpoint } from './peer/server.ts';
 import { type Authenticate, byCertificate, byToken, everybody } from './rpc/authentication.ts';
-import { type EndpointLimits, refuse, rpcEndpoint } from './rpc/endpoint.ts';
+import { type Endpoint, type EndpointLimits, refuse, rpcEndpoint } from './rpc/endpoint.ts';
 import type { ServerTls } from './tls.ts';
 
 export interface ControlServerOptions {
@@ -20,6 +24,8 @@ export interface ControlServerOptions {
   readonly token: string | undefined;
   /** Undefined: in clear text. */
   readonly tls?: ServerTls | undefined;
+  /** What this node shows to other nodes on `/peer`, and what it does for them; undefined for a server without `/peer`. */
+  readonly peer?: { readonly credentials: PeerCredentials; readonly handlers: PeerHandlers } | undefined;
   readonly command: CommandHandlers;
   readonly inspect: InspectHandlers;
   readonly limits?: Partial<EndpointLimits> | undefined;
@@ -45,25 +51,26 @@ export class ControlServerError extends Error {
 
 /** @throws ControlServerError when the address is beyond loopback without protection, or cannot be listened on */
 export async function startControlServer(options: ControlServerOptions): Promise<ControlServer> {
-  const { host, port, tls, log } = options;
+  const { host, port, tls, peer, log } = options;
   refuseUnprotected(options);
   const authenticate = authenticationOf(options);
-  const shared = {
-    authenticate,
-    limits: options.limits,
-    onMistake: (error: unknown, method: string) => log.error({ err: error, method }, 'a call failed by our mistake'),
-  };
+  const onMistake = (error: unknown, method: string) =>
+    log.error({ err: error, method }, 'a call failed by our mistake');
+  const shared = { authenticate, limits: options.limits, onMistake };
   const endpoints = {
     '/command': rpcEndpoint({ ...shared, methods: commandMethods, handlers: options.command }),
     '/inspect': rpcEndpoint({ ...shared, methods: inspectMethods, handlers: options.inspect }),
   };
-  const app = fastify({ logger: false, bodyLimit: 1024, serverFactory: (handler) => httpServer(handler, tls) });
+  const serverFactory = (handler: RequestListener) => httpServer(handler, tls, peer?.credentials);
+  const app = fastify({ logger: false, bodyLimit: 1024, serverFactory });
+  const peers = peer && peerEndpoint({ handlers: peer.handlers, onMistake });
+  const peerServer = peers && tls === undefined ? servePeersOnly(app.server, peer.credentials, peers) : undefined;
   serveHealth(app, options);
   serveMetrics(app, options.metrics, authenticate);
   app.get('/', (_, reply) => reply.type('text/plain; charset=utf-8').send(welcome));
   app.server.on('upgrade', (request, socket, head) => {
-    // Whatever stands there: it need not be a URL.
-    const [path = ''] = (request.url ?? '').split('?');
+    const path = pathOf(request);
+    if (path === '/peer' && peers !== undefined) return peers.upgrade(request, socket, head);
     const endpoint = Object.hasOwn(endpoints, path) ? endpoints[path as keyof typeof endpoints] : undefined;
     if (endpoint === undefined) return refuse(socket, 404, 'expected /command or /inspect');
     endpoint.upgrade(request, socket, head);
@@ -81,7 +88,9 @@ export async function startControlServer(options: ControlServerOptions): Promise
   return {
     port: (app.server.address() as AddressInfo).port,
     async close() {
-      await Promise.all(Object.values(endpoints).map((endpoint) => endpoint.close()));
+      const open = Object.values(endpoints);
+      await Promise.all((peers === undefined ? open : [peers, ...open]).map((endpoint) => endpoint.close()));
+      peerServer?.closeAllConnections();
       app.server.closeAllConnections();
       await app.close();
     },
@@ -108,15 +117,41 @@ function authenticationOf({ token, tls }: ControlServerOptions): Authenticate {
 
 const handshakeTimeoutMs = 10_000;
 
-function httpServer(handler: RequestListener, tls: ServerTls | undefined): Server {
+/** On a port that speaks clear text to all others. */
+function servePeersOnly(server: Server, credentials: PeerCredentials, peers: Endpoint): TlsServer {
+  const peerServer = createPeerServer(credentials);
+  divertTls(server, peerServer);
+  peerServer.on('upgrade', (request, socket, head) => {
+    if (pathOf(request) === '/peer') peers.upgrade(request, socket, head);
+    else refuse(socket, 404, 'expected /peer');
+  });
+  return peerServer;
+}
+
+function httpServer(handler: RequestListener, tls: ServerTls | undefined, peer: PeerCredentials | undefined): Server {
   if (tls === undefined) return createServer(handler);
   const { certificate: cert, key, clientCa: ca } = tls;
-  // Whoever shows no certificate, or a wrong one, may still show the token, and else is told why in HTTP.
-  const clients = ca === undefined ? {} : { ca, requestCert: true, rejectUnauthorized: false };
+  const forPeers = peer && peerContext(peer);
+  const forOthers = createSecureContext({ cert, key, ca, minVersion: 'TLSv1.2' });
   return createTlsServer(
-    { cert, key, ...clients, minVersion: 'TLSv1.2', handshakeTimeout: handshakeTimeoutMs },
+    {
+      cert,
+      key,
+      ca,
+      // Whoever shows no certificate, or a wrong one, may still show the token, and else is told why in HTTP.
+      requestCert: true,
+      rejectUnauthorized: false,
+      SNICallback: (name, done) => done(null, name === peerServerName ? forPeers : forOthers),
+      minVersion: 'TLSv1.2',
+      handshakeTimeout: handshakeTimeoutMs,
+    },
     handler,
   );
+}
+
+/** Whatever stands there: it need not be a URL. */
+function pathOf({ url = '' }: IncomingMessage): string {
+  return url.split('?')[0] ?? '';
 }
 
 /** Only whoever may use the channels may read numbers of the fleet. */

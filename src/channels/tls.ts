@@ -18,6 +18,8 @@ export interface ClientTls {
   readonly pinned?: string | undefined;
   readonly certificate?: string | undefined;
   readonly key?: string | undefined;
+  /** The name that the server is asked for, and must have, instead of its address. */
+  readonly serverName?: string | undefined;
 }
 
 /** A file that TLS cannot be made with; the message names it and says why. */
@@ -75,8 +77,8 @@ function belongs(certificatePem: string, key: KeyObject): boolean {
 }
 
 /** Options for `tls.connect`. */
-export function tlsOptions({ ca, pinned, certificate, key }: ClientTls): object {
-  const shown = { cert: certificate, key };
+export function tlsOptions({ ca, pinned, certificate, key, serverName }: ClientTls): object {
+  const shown = { cert: certificate, key, ...(serverName === undefined ? {} : { servername: serverName }) };
   if (pinned === undefined) return { ...shown, ca };
   const { fingerprint256 } = new X509Certificate(pinned);
   return {

@@ -1,32 +1,32 @@
-// What only the node that owns shards does: it listens to heartbeats, keeps spares, watches, keeps house, and takes up
-// what has work left. A node that owns nothing stands by. Begins when shards are gained, ends when all are lost.
+// What a node does when it has gained or lost shards: it learns the fleet, begins and ends what it owns, and takes up what
+// has work left: the most urgent first, and no more at a time than the database and the drivers take.
 import { setTimeout as wait } from 'node:timers/promises';
 import type pg from 'pg';
 import type { Logger } from 'pino';
-import type { Chore } from '../actors/housekeeping/housekeeping.ts';
 import type { Ownership } from '../actors/runtime/ownership.ts';
-import type { Tree } from '../actors/tree.ts';
-import type { HeartbeatReceiver } from '../channels/heartbeat/receiver.ts';
+import type { DueEntity, Tree } from '../actors/tree.ts';
 import { dueEntities } from '../db/repositories/due.ts';
 import { allAmphorae } from '../db/repositories/fleet.ts';
+import type { OwnedShard } from '../domain/ownership.ts';
 
 export interface ActivityOptions {
   readonly tree: Tree;
   readonly pool: pg.Pool;
   readonly ownership: () => Ownership;
-  readonly chores: readonly Chore[];
-  readonly listen: () => Promise<HeartbeatReceiver>;
   readonly log: Logger;
 }
 
-/** A predecessor that has just died may still hold the heartbeat port. */
 const retryDelayMs = 500;
+/** Messages between nodes may be lost: this is how long the fleet may be wrong then. */
+const fleetRefreshMs = 30_000;
+/** Entities that are woken at the same time in a takeover. */
+const wakeAtOnce = 100;
 
 export class Activity {
   readonly #options: ActivityOptions;
   /** One change after the other. */
   #changes: Promise<void> = Promise.resolve();
-  #receiver: HeartbeatReceiver | undefined;
+  #refresh: NodeJS.Timeout | undefined;
   #mayRetry = false;
   #isStopped = false;
 
@@ -34,21 +34,14 @@ export class Activity {
     this.#options = options;
   }
 
-  /** The port heartbeats come to; null while this node stands by. */
-  get heartbeatPort(): number | null {
-    return this.#receiver?.port ?? null;
-  }
-
-  get counters(): HeartbeatReceiver['counters'] | undefined {
-    return this.#receiver?.counters;
-  }
-
-  gained(shards: readonly number[]): void {
-    this.#enqueue(() => this.#takeUp(shards));
+  gained(shards: readonly OwnedShard[]): void {
+    this.#changes = this.#changes.then(() => this.#takeUp(shards));
+    // Whoever waits for `started` hears of it.
+    this.#changes.catch(() => undefined);
   }
 
   lost(): void {
-    this.#enqueue(() => this.#standBy());
+    this.#options.tree.settleOwned();
   }
 
   /** Waits for what was begun at the start. @throws what kept it from beginning; later on it is tried again instead */
@@ -57,26 +50,32 @@ export class Activity {
     this.#mayRetry = true;
     // Failures of the start are its caller's, those from now on are retried and end nowhere.
     this.#changes = Promise.resolve();
+    this.#refreshLater();
   }
 
   async stop(): Promise<void> {
     this.#isStopped = true;
+    clearTimeout(this.#refresh);
     await this.#changes.catch(() => undefined);
-    await this.#standBy();
   }
 
-  #enqueue(change: () => Promise<void>): void {
-    this.#changes = this.#changes.then(change);
-    // Whoever waits for `started` hears of it.
-    this.#changes.catch(() => undefined);
+  /** Learns of every amphora from the table for reading. @throws when the database is away */
+  async learnFleet(): Promise<void> {
+    const { fleet } = this.#options.tree;
+    const since = fleet.revision;
+    fleet.reconcile(await allAmphorae(this.#options.pool), since);
   }
 
-  async #takeUp(shards: readonly number[]): Promise<void> {
-    const { tree, pool, ownership, log } = this.#options;
-    while (!this.#isStopped && ownership().ownedShards > 0) {
+  async #takeUp(shards: readonly OwnedShard[]): Promise<void> {
+    const { tree, pool, log } = this.#options;
+    const entities = shards.filter(({ family }) => family === 'entities').map(({ shard }) => shard);
+    while (!this.#isStopped) {
       try {
-        await this.#begin();
-        for (const due of await dueEntities(pool, shards)) tree.resume(due);
+        await this.learnFleet();
+        tree.settleOwned();
+        const due = await dueEntities(pool, entities);
+        log.info({ shards: shards.length, due: due.length }, 'shards were taken up');
+        await this.#resume(due);
         return;
       } catch (error) {
         if (!this.#mayRetry) throw error;
@@ -86,22 +85,26 @@ export class Activity {
     }
   }
 
-  /** Does nothing when it is active already. */
-  async #begin(): Promise<void> {
-    if (this.#receiver !== undefined) return;
-    const { tree, pool, chores, listen, log } = this.#options;
-    const fleet = await allAmphorae(pool);
-    this.#receiver = await listen();
-    tree.activate(new Map(fleet.map((row) => [row.id, { ...row, bootFailure: null }])), chores);
-    log.info({ amphorae: fleet.length }, 'this node is active');
+  /** Resolves once everything has been woken, or will be at its time. */
+  async #resume(due: readonly DueEntity[]): Promise<void> {
+    const { tree, ownership } = this.#options;
+    const rest = due.values();
+    const wakeOneByOne = async () => {
+      for (const entity of rest) {
+        if (this.#isStopped) return;
+        if (ownership().owns(entity.id)) await tree.resume(entity);
+      }
+    };
+    await Promise.all(Array.from({ length: wakeAtOnce }, wakeOneByOne));
   }
 
-  async #standBy(): Promise<void> {
-    const receiver = this.#receiver;
-    if (receiver === undefined || (!this.#isStopped && this.#options.ownership().ownedShards > 0)) return;
-    this.#receiver = undefined;
-    this.#options.tree.deactivate();
-    await receiver.close();
-    this.#options.log.info('this node stands by');
+  #refreshLater(): void {
+    this.#refresh = setTimeout(() => {
+      this.learnFleet()
+        .catch((error: unknown) => this.#options.log.debug({ err: error }, 'the fleet could not be read'))
+        .finally(() => {
+          if (!this.#isStopped) this.#refreshLater();
+        });
+    }, fleetRefreshMs);
   }
 }

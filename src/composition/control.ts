@@ -2,15 +2,13 @@
 import type { Pool } from 'pg';
 import type { Logger } from 'pino';
 import { channelPorts } from '../actors/channels/ports.ts';
-import { StatusFeed } from '../actors/channels/status-feed.ts';
-import type { Sweep } from '../actors/housekeeping/sweep.ts';
+import type { StatusFeed } from '../actors/channels/status-feed.ts';
 import type { Ownership } from '../actors/runtime/ownership.ts';
 import type { Tree } from '../actors/tree.ts';
 import { commandHandlers } from '../channels/command/handlers.ts';
 import type { ServerInfo } from '../channels/command/methods.ts';
-import { type ControlServer, startControlServer } from '../channels/control-server.ts';
+import { type ControlServer, type ControlServerOptions, startControlServer } from '../channels/control-server.ts';
 import { inspectHandlers, type SweepView } from '../channels/inspect/methods.ts';
-import { RpcError } from '../channels/rpc/errors.ts';
 import { metricsOf } from '../channels/metrics.ts';
 import type { EndpointLimits } from '../channels/rpc/endpoint.ts';
 import { readCertificates, readKeyPair, type ServerTls } from '../channels/tls.ts';
@@ -33,9 +31,10 @@ export interface ServeControl {
   readonly ownership: Ownership;
   readonly network: NetworkDriver;
   readonly info: ServerInfo;
+  readonly feed: StatusFeed;
+  readonly peer: ControlServerOptions['peer'];
   /** Heartbeats by what became of them: accepted, or why they were dropped. */
   readonly heartbeats: () => Readonly<Record<string, number>>;
-  readonly sweep: Sweep;
   readonly log: Logger;
 }
 
@@ -51,27 +50,32 @@ export function controlTls({ certificate, key, clientCa }: Config['control']['tl
 
 /** @throws ControlServerError when the address cannot be listened on, or must not without a token */
 export function serveControl(options: ServeControl): Promise<ControlServer> {
-  const { host, port, token, tls, limits, tree, pool, ownership, network, info, log } = options;
+  const { host, port, token, tls, limits, tree, pool, ownership, network, info, feed, peer, log } = options;
   const { actors, ...ports } = channelPorts(tree);
   const reads = readsOf(pool);
-  const feed = new StatusFeed(tree);
   return startControlServer({
     host,
     port,
     token,
     tls,
     limits,
+    peer,
     command: commandHandlers({ ...ports, network, reads, feed, info }),
-    inspect: inspectHandlers({ actors, reads, sweep: (isDryRun) => sweepView(options, isDryRun) }),
+    inspect: inspectHandlers({
+      actors,
+      reads,
+      sweep: (isDryRun, signal) => sweepView(tree, isDryRun, signal),
+      drain: (nodeId, isDraining) => ownership.setDraining(nodeId, isDraining),
+    }),
     metrics: metricsOf({
       journal: () => ({ ...options.journal.counters, backlog: options.journal.backlog }),
       actors: actors.counts,
-      heartbeats: () => ({ ...options.heartbeats(), unknownAmphora: tree.unknownHeartbeats }),
+      heartbeats: () => ({ ...options.heartbeats(), unknownAmphora: tree.heartbeats.unknown }),
     }),
     unready: async () => {
       const reasons: string[] = [];
       if (!ownership.isConnected) reasons.push('this node has no session with the database');
-      else if (ownership.ownedShards === 0) reasons.push('this node owns no shards');
+      if (ownership.view.observing !== null) reasons.push(`nothing is changed for now: ${ownership.view.observing}`);
       if (options.journal.trouble !== undefined) reasons.push(`nothing can be written: ${options.journal.trouble}`);
       await pool
         .query('select 1')
@@ -82,9 +86,8 @@ export function serveControl(options: ServeControl): Promise<ControlServer> {
   });
 }
 
-async function sweepView({ sweep, ownership }: ServeControl, isDryRun: boolean): Promise<SweepView> {
-  if (ownership.ownedShards === 0) throw new RpcError('unavailable', 'This node stands by: ask the one that is active');
-  const report = await sweep.run(isDryRun);
+async function sweepView({ cluster }: Tree, isDryRun: boolean, signal: AbortSignal): Promise<SweepView> {
+  const report = await cluster.singletons.sweep(isDryRun, signal);
   const waiting = report.waiting.map(({ amphoraId, seenAt }) => ({
     amphoraId,
     seenAt: new Date(seenAt).toISOString(),

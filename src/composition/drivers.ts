@@ -17,6 +17,7 @@ import { noopNetwork } from '../drivers/network/noop/driver.ts';
 import { WorldClient } from '../drivers/noop-world/client.ts';
 import { startNoopWorld } from '../drivers/noop-world/start.ts';
 import { findExecutable } from './executable.ts';
+import { certificatesFolder } from './peers.ts';
 import type { Started } from './started.ts';
 
 const connectTimeoutMs = 2_000;
@@ -35,7 +36,7 @@ export async function openDrivers(
   started: Started,
 ): Promise<Drivers> {
   const certificate = await createLocalCertificateDriver({
-    folder: join(config.dataDir, 'certificates'),
+    folder: certificatesFolder(config.secretsDir ?? config.dataDir),
     keyType: config.certificate.keyType,
     serverCertificateDays: config.certificate.serverDays,
   });

@@ -1,11 +1,11 @@
 // The heartbeat channel of a node.
-import type { Tree } from '../actors/tree.ts';
+import type { Heartbeats } from '../actors/health-watchdog/heartbeats.ts';
 import { type HeartbeatReceiver, startHeartbeatReceiver } from '../channels/heartbeat/receiver.ts';
 import { rememberedPort, rememberPort } from '../config/data-folder.ts';
 import type { Config } from '../config/schema.ts';
 import type { Logger } from 'pino';
 
-/** Heartbeats by what became of them; none while the node stands by. */
+/** Heartbeats by what became of them; none without the role `health`. */
 export function outcomesOf(counters: HeartbeatReceiver['counters'] | undefined): Readonly<Record<string, number>> {
   if (counters === undefined) return {};
   const { received: _, ...outcomes } = counters;
@@ -14,11 +14,15 @@ export function outcomesOf(counters: HeartbeatReceiver['counters'] | undefined):
 
 const heartbeatPortFile = 'heartbeat.port';
 
-/** Amphorae know the port by their files: one that was free last time is taken again. */
+/**
+ * Amphorae know the port by their files: one that was free last time is taken again. What was seen of amphorae that other nodes
+ * judge is told to them every `flushMs`.
+ */
 export async function startHeartbeats(
   config: Config,
   key: string,
-  tree: Tree,
+  heartbeats: Heartbeats,
+  flushMs: number,
   log: Logger,
 ): Promise<HeartbeatReceiver> {
   const { host, port } = config.heartbeat;
@@ -28,7 +32,7 @@ export async function startHeartbeats(
       host,
       port: chosen,
       keys: [key],
-      onMessage: (message) => tree.onHeartbeat(message),
+      onMessage: (message) => heartbeats.receive(message),
       onSmallBuffer: (got, asked) =>
         log.warn(
           `heartbeats: the kernel gives ${got} bytes of receive buffer, not ${asked}: sysctl -w net.core.rmem_max=${asked}`,
@@ -36,5 +40,12 @@ export async function startHeartbeats(
     });
   const receiver = remembered === undefined ? await listen(port) : await listen(remembered).catch(() => listen(port));
   rememberPort(config.dataDir, heartbeatPortFile, receiver.port);
-  return receiver;
+  const flush = setInterval(() => heartbeats.flush(), flushMs);
+  return {
+    ...receiver,
+    close: () => {
+      clearInterval(flush);
+      return receiver.close();
+    },
+  };
 }

@@ -56,6 +56,15 @@ export function openDataFolder(folder: string): void {
   }
 }
 
+/** Makes the folder that nodes share with mode 0700, where it is not there. @throws DataFolderError */
+export function openSecretsFolder(folder: string): void {
+  try {
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+  } catch (error) {
+    throw new DataFolderError(`secretsDir ${folder} can't be used: ${(error as Error).message}`, error);
+  }
+}
+
 /** The secret in a file of the folder, made with mode 0600 when it is not there. Safe when two processes do it at once. */
 export function secretIn(folder: string, name: string): string {
   const path = join(folder, name);

@@ -1,7 +1,19 @@
 // Every setting there is: its name, kind, default and meaning. The single source for loading, `amphi config show` and
 // the documentation.
 import { z } from 'zod';
-import { choice, count, listOf, loopbackSubnet, maybe, port, seconds, secret, text, withDefault } from './setting.ts';
+import {
+  addresses,
+  choice,
+  count,
+  listOf,
+  loopbackSubnet,
+  maybe,
+  port,
+  seconds,
+  secret,
+  text,
+  withDefault,
+} from './setting.ts';
 
 export const drivers = ['local', 'noop', 'container'] as const;
 export const roles = ['worker', 'health', 'housekeeping', 'api', 'proxy'] as const;
@@ -11,6 +23,9 @@ const day = 86_400;
 export const schema = z.strictObject({
   dataDir: withDefault(text('the path of a folder'), './data').describe(
     'Folder for what a node keeps outside the database: keys, tokens, the embedded PostgreSQL, local amphorae. Relative to the current folder.',
+  ),
+  secretsDir: maybe(text('the path of a folder')).describe(
+    'Folder for what all nodes of a cluster must have alike: heartbeat.key and certificates/ with the authorities. The data folder unless given.',
   ),
   roles: withDefault(listOf(roles), [...roles]).describe('What this node does. `amphi up` does everything.'),
   driver: withDefault(choice(drivers), 'local').describe(
@@ -55,6 +70,9 @@ export const schema = z.strictObject({
     key: maybe(secret(text('at least 16 characters without blanks', /^\S{16,}$/))).describe(
       'Secret that signs heartbeats, equal on all nodes. Without it, one is made in the data folder.',
     ),
+    controllers: maybe(addresses()).describe(
+      'Addresses (host:port) that amphorae send heartbeats to, where they are not those of the nodes.',
+    ),
     interval: seconds({ min: 0.1, max: 3600 }).describe('Seconds between two heartbeats of an amphora.'),
     timeout: seconds({ min: 0.5, max: day }).describe('Seconds of silence after which an amphora is replaced.'),
   }),
@@ -64,6 +82,14 @@ export const schema = z.strictObject({
     ),
     maxBooting: withDefault(count('amphorae', { min: 1, max: 1000 }), 4).describe(
       'Spares that may boot at the same time.',
+    ),
+  }),
+  cluster: z.strictObject({
+    host: maybe(text('an IP address or a host name')).describe(
+      'Address by which other nodes reach the control port of this one. `control.host` unless given.',
+    ),
+    drainTimeout: withDefault(seconds({ min: 0, max: 3600 }), 20).describe(
+      'Seconds that a node takes at most, when it is stopped, to hand its work over to the others.',
     ),
   }),
   lease: z.strictObject({

@@ -64,6 +64,14 @@ export function listOf<const T extends readonly [string, ...string[]]>(values: T
     .register(traits, { kind: 'list', expects: `a list of ${values.join(', ')}, none of them twice` });
 }
 
+/** A list of places in a network; in an environment variable they are separated by commas. */
+export function addresses() {
+  return z
+    .array(z.string().regex(/^\S+:\d{1,5}$/))
+    .min(1)
+    .register(traits, { kind: 'list', expects: 'a list of host:port' });
+}
+
 /** A subnet of loopback addresses. */
 export function loopbackSubnet() {
   const octet = '(25[0-5]|2[0-4]\\d|1?\\d?\\d)';

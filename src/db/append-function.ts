@@ -4,8 +4,11 @@
 import { getTableColumns, getTableName } from 'drizzle-orm';
 import { projections } from './schema/projections.ts';
 
-/** A new name whenever arguments or results change: nodes of two versions run side by side during an upgrade. */
-export const appendFunction = 'append_entries_v1';
+/**
+ * A new name whenever arguments, results or columns of projections change: nodes of two versions run side by side during an
+ * upgrade, and each writes the columns that it knows.
+ */
+export const appendFunction = 'append_entries_v2';
 
 /**
  * Takes a JSON array of entries, gives a row per entry: its index, an outcome, and details.

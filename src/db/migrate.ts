@@ -7,8 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { drizzle } from 'drizzle-orm/node-postgres';
 import { migrate as applyMigrations } from 'drizzle-orm/node-postgres/migrator';
 import pg from 'pg';
-import { shardCount } from '../domain/ids.ts';
-import { families } from '../domain/ownership.ts';
+import { families, familyNames } from '../domain/ownership.ts';
 import { appendFunctionSql } from './append-function.ts';
 
 /** Advisory lock keys. Must not change: nodes of all versions agree on them. */
@@ -31,8 +30,9 @@ export async function migrate(url: string): Promise<void> {
       randomUUID(),
     ]);
     await client.query(
-      `insert into shards (family, shard) select f, s from unnest($1::text[]) f, generate_series(0, $2) s on conflict do nothing`,
-      [Object.values(families), shardCount - 1],
+      `insert into shards (family, shard)
+       select f, s from unnest($1::text[], $2::int[]) w (f, n), generate_series(0, n - 1) s on conflict do nothing`,
+      [familyNames, familyNames.map((family) => families[family].shards)],
     );
   } finally {
     await client.end();

@@ -1,47 +1,119 @@
 // Who is alive and who owns which shard. A node lives as long as its session (a connection that holds an advisory
 // lock) or, where the session's end cannot be seen, until its lease runs out on the database's clock.
 import pg from 'pg';
-import { type Family, families, type OwnedShard, type OwnershipSessionPort } from '../domain/ownership.ts';
+import {
+  type ClaimPlan,
+  type ClusterNode,
+  type ClusterView,
+  type Family,
+  familyNames,
+  type OwnedShard,
+  type OwnershipSessionPort,
+} from '../domain/ownership.ts';
 import { lockClasses } from './migrate.ts';
 
 export interface NodeRegistration {
   readonly id: string;
   readonly roles: readonly string[];
+  readonly families: readonly Family[];
   readonly version: string;
   /** host:port of `/peer`; null when it has none. */
   readonly address: string | null;
+  /** host:port that amphorae send heartbeats to; null when it listens to none. */
+  readonly heartbeatAddress: string | null;
   readonly leaseMs: number;
+  /**
+   * How long after a restart of the database, or after a session of its own was lost, a node waits for the sessions of the
+   * others before it takes their absence for their death.
+   */
+  readonly graceMs: number;
+  /** Fingerprints of settings that all nodes must have alike, by name. */
+  readonly settings: Readonly<Record<string, string>>;
+}
+
+/** This node and others have settings that would give different outcomes; the message names them. */
+export class UnlikeSettingsError extends Error {
+  constructor(names: readonly string[]) {
+    super(
+      `this node must not join the cluster: ${names.join(', ')} ${names.length === 1 ? 'differs' : 'differ'} from what the nodes that run have. Make them alike, or stop the others first`,
+    );
+    this.name = 'UnlikeSettingsError';
+  }
 }
 
 /** How long a takeover waits for appends that hold a shard's row. */
 const takeoverLockTimeoutMs = 2_000;
+const channel = 'amphitheatre_cluster';
 
-/** A node whose lock can be had is dead, whatever its lease says; one whose lease has passed is taken for dead. */
-const deadNodesSql = `
-  update nodes n set stopped_at = now()
-  where n.stopped_at is null and n.id <> $1
-    and (n.lease_until < now() or pg_try_advisory_xact_lock($2, n.number))
-  returning n.id`;
+/**
+ * Whether the node `n` is dead: a node whose lock can be had is, whatever its lease says; one whose lease has passed is taken
+ * for it. Whose session is older than that of the asking node `me` may still be on its way back from what ended both.
+ */
+const isDeadSql = `
+  (n.session_since > me.session_since or now() > greatest(pg_postmaster_start_time(), me.waits_from) + $2 * interval '1 millisecond')
+  and (n.lease_until < now() or pg_try_advisory_xact_lock($3, n.number))`;
+
+const meSql = `
+  select session_since, case when $4 then session_since else '-infinity' end as waits_from from nodes where id = $1`;
+
+const lookSql = `
+  with me as (${meSql})
+  select
+    (select json_agg(json_build_object('id', n.id, 'address', n.address, 'heartbeatAddress', n.heartbeat_address,
+        'version', n.version, 'families', n.families, 'isDraining', n.is_draining,
+        'isDead', n.id <> $1 and (${isDeadSql})))
+      from nodes n, me where n.stopped_at is null) as nodes,
+    (select json_object_agg(family, owners) from (
+      select family, json_agg(owner order by shard) as owners from shards group by family) s) as owners,
+    (select json_agg(distinct heartbeat_address order by heartbeat_address) from nodes
+      where heartbeat_address is not null and (stopped_at is null or stopped_at > now() - interval '2 minutes')) as heartbeats,
+    (select observing from deployment limit 1) as observing`;
+
+const declareDeadSql = `
+  with me as (${meSql})
+  update nodes n set stopped_at = now() from me
+  where n.stopped_at is null and n.id <> $1 and n.id = any($5::uuid[]) and (${isDeadSql})`;
 
 const claimSql = `
   with free as (
-    select family, shard from shards s
-    where family = any($2) and case when owner = $1
-      then (family, shard, epoch) not in (select * from unnest($3::text[], $4::smallint[], $5::bigint[]))
-      else owner is null or not exists (select 1 from nodes n where n.id = s.owner and n.stopped_at is null) end
-    order by family, shard for update)
-  update shards s set owner = $1, epoch = epoch + 1 from free
-  where s.family = free.family and s.shard = free.shard
+    select family, shard, owner is not distinct from $1 as is_mine from shards s
+    where case when owner = $1
+      then (family, shard, epoch) not in (select * from unnest($4::text[], $5::smallint[], $6::bigint[]))
+      else family = any($2) and
+        (owner is null or not exists (select 1 from nodes n where n.id = s.owner and n.stopped_at is null)) end
+    order by family, shard for update),
+  chosen as (
+    select f.family, f.shard from (
+      select *, row_number() over (partition by family order by is_mine desc, shard) as place from free) f
+    where is_mine or place <= (select most from unnest($2::text[], $3::int[]) w (family, most) where w.family = f.family))
+  update shards s set owner = $1, epoch = epoch + 1 from chosen c
+  where s.family = c.family and s.shard = c.shard
   returning s.family, s.shard, s.epoch`;
+
+const releaseSql = `
+  update shards s set owner = null
+  from unnest($2::text[], $3::smallint[], $4::bigint[]) given (family, shard, epoch)
+  where s.owner = $1 and s.family = given.family and s.shard = given.shard and s.epoch = given.epoch`;
+
+const notifySql = `select pg_notify('${channel}', '')`;
+
+interface Look {
+  readonly nodes: readonly ClusterNode[] | null;
+  readonly owners: Readonly<Record<string, readonly (string | null)[]>>;
+  readonly heartbeats: readonly string[] | null;
+  readonly observing: string | null;
+}
 
 export class OwnershipSession implements OwnershipSessionPort {
   readonly #client: pg.Client;
   readonly #node: NodeRegistration;
+  readonly #isReturn: boolean;
   readonly ended: Promise<Error | undefined>;
 
-  private constructor(client: pg.Client, node: NodeRegistration, ended: Promise<Error | undefined>) {
+  private constructor(client: pg.Client, node: NodeRegistration, isReturn: boolean, ended: Promise<Error | undefined>) {
     this.#client = client;
     this.#node = node;
+    this.#isReturn = isReturn;
     this.ended = ended;
   }
 
@@ -49,7 +121,7 @@ export class OwnershipSession implements OwnershipSessionPort {
    * Opens the session: a row in `nodes` with a lease, and the lock that says that this process lives. The same node may
    * open a new session after it lost one.
    *
-   * @throws Error when the database is away, or a session of this node that was lost still holds its lock
+   * @throws UnlikeSettingsError; Error when the database is away, or a session of this node that was lost still holds its lock
    */
   static async open(url: string, node: NodeRegistration): Promise<OwnershipSession> {
     const client = new pg.Client({
@@ -66,22 +138,18 @@ export class OwnershipSession implements OwnershipSessionPort {
     await client.connect();
     try {
       await client.query(`set lock_timeout = ${takeoverLockTimeoutMs}`);
-      // Other nodes see the row once the lock is held: without it they would take the newcomer for dead.
-      await client.query('begin');
-      const { rows } = await client.query<{ number: number }>(
-        `insert into nodes (id, roles, address, version, lease_until)
-         values ($1, $2, $3, $4, clock_timestamp() + $5 * interval '1 millisecond')
-         on conflict (id) do update set lease_until = excluded.lease_until, stopped_at = null, address = excluded.address
-         returning number`,
-        [node.id, node.roles, node.address, node.version, node.leaseMs],
-      );
-      await client.query('select pg_advisory_lock($1, $2)', [lockClasses.node, rows[0]?.number]);
-      await client.query('commit');
+      const isReturn = await register(client, node);
+      await client.query(`listen ${channel}`);
+      await client.query(notifySql);
+      return new OwnershipSession(client, node, isReturn, ended);
     } catch (error) {
       await client.end().catch(() => undefined);
       throw error;
     }
-    return new OwnershipSession(client, node, ended);
+  }
+
+  onNotice(listener: () => void): void {
+    this.#client.on('notification', listener);
   }
 
   async renew(): Promise<boolean> {
@@ -92,25 +160,108 @@ export class OwnershipSession implements OwnershipSessionPort {
     return rowCount === 1;
   }
 
-  async claimFree(held: readonly OwnedShard[]): Promise<readonly OwnedShard[]> {
-    await this.#client.query(deadNodesSql, [this.#node.id, lockClasses.node]);
+  async look(): Promise<ClusterView> {
+    const { rows } = await this.#client.query<Look>(lookSql, [...this.#judging]);
+    const [found] = rows;
+    const ownersOf = (family: Family) => found?.owners[family] ?? [];
+    return {
+      nodes: found?.nodes ?? [],
+      owners: {
+        entities: ownersOf('entities'),
+        spares: ownersOf('spares'),
+        health: ownersOf('health'),
+        housekeeping: ownersOf('housekeeping'),
+      },
+      heartbeatAddresses: found?.heartbeats ?? [],
+      observing: found?.observing ?? null,
+    };
+  }
+
+  async claim({ dead, most }: ClaimPlan, held: readonly OwnedShard[]): Promise<readonly OwnedShard[]> {
+    if (dead.length > 0) await this.#client.query(declareDeadSql, [...this.#judging, dead]);
     const { rows } = await this.#client.query<{ family: Family; shard: number; epoch: string }>(claimSql, [
       this.#node.id,
-      Object.values(families),
-      held.map(({ family }) => family),
-      held.map(({ shard }) => shard),
-      held.map(({ epoch }) => epoch),
+      familyNames,
+      familyNames.map((family) => most[family]),
+      ...columnsOf(held),
     ]);
     return rows.map(({ family, shard, epoch }) => ({ family, shard, epoch: Number(epoch) }));
+  }
+
+  async release(shards: readonly OwnedShard[]): Promise<void> {
+    await this.#client.query(releaseSql, [this.#node.id, ...columnsOf(shards)]);
+    await this.#client.query(notifySql);
+  }
+
+  async setDraining(nodeId: string, isDraining: boolean): Promise<boolean> {
+    const { rowCount } = await this.#client.query(
+      `update nodes set is_draining = $2 where id = $1 and stopped_at is null`,
+      [nodeId, isDraining],
+    );
+    await this.#client.query(notifySql);
+    return rowCount === 1;
   }
 
   async close(): Promise<void> {
     try {
       await this.#client.query('update shards set owner = null where owner = $1', [this.#node.id]);
       await this.#client.query('update nodes set stopped_at = now() where id = $1', [this.#node.id]);
+      await this.#client.query(notifySql);
     } catch {
       // The session's end says the same.
     }
     await this.#client.end().catch(() => undefined);
   }
+
+  /** Parameters of `isDeadSql` and `meSql`. */
+  get #judging(): readonly unknown[] {
+    return [this.#node.id, this.#node.graceMs, lockClasses.node, this.#isReturn];
+  }
+}
+
+/** Whether the node was known before. */
+async function register(client: pg.Client, node: NodeRegistration): Promise<boolean> {
+  // Other nodes see the row once the lock is held: without it they would take the newcomer for dead.
+  await client.query('begin');
+  // One at a time: of two that differ, the second one must see the first.
+  await client.query('select pg_advisory_xact_lock($1, 0)', [lockClasses.node]);
+  await refuseUnlike(client, node);
+  const { rows } = await client.query<{ number: number; is_return: boolean }>(
+    `insert into nodes (id, roles, families, address, heartbeat_address, settings, version, lease_until)
+     values ($1, $2, $3, $4, $5, $6, $7, clock_timestamp() + $8 * interval '1 millisecond')
+     on conflict (id) do update
+       set lease_until = excluded.lease_until, stopped_at = null, session_since = now(), address = excluded.address,
+           heartbeat_address = excluded.heartbeat_address
+     returning number, xmax <> 0 as is_return`,
+    [
+      node.id,
+      node.roles,
+      node.families,
+      node.address,
+      node.heartbeatAddress,
+      JSON.stringify(node.settings),
+      node.version,
+      node.leaseMs,
+    ],
+  );
+  await client.query('select pg_advisory_lock($1, $2)', [lockClasses.node, rows[0]?.number]);
+  await client.query('commit');
+  return rows[0]?.is_return ?? false;
+}
+
+/** @throws UnlikeSettingsError */
+async function refuseUnlike(client: pg.Client, { id, settings }: NodeRegistration): Promise<void> {
+  const { rows } = await client.query<{ key: string }>(
+    `select distinct key from nodes n, jsonb_each_text(n.settings) theirs
+     where n.stopped_at is null and n.lease_until > now() and n.id <> $1
+       and not pg_try_advisory_xact_lock($3, n.number)
+       and $2::jsonb ? key and theirs.value <> $2::jsonb ->> key
+     order by key`,
+    [id, JSON.stringify(settings), lockClasses.node],
+  );
+  if (rows.length > 0) throw new UnlikeSettingsError(rows.map(({ key }) => key));
+}
+
+function columnsOf(shards: readonly OwnedShard[]): readonly unknown[] {
+  return [shards.map(({ family }) => family), shards.map(({ shard }) => shard), shards.map(({ epoch }) => epoch)];
 }

@@ -1,9 +1,24 @@
-// Ownership as the runtime sees it: shards, epochs, and the session that says that a node lives. `src/db/ownership.ts`
-// keeps it in PostgreSQL.
+// Who owns what in a cluster: families of shards, what each node sees of the others, and the pure rules of sharing.
+// `src/db/ownership.ts` keeps it in PostgreSQL, `src/actors/runtime/ownership.ts` carries it out.
+import { shardCount } from './ids.ts';
 
-/** Families of shards. Names are in the database and must not change. */
-export const families = { entities: 'entities', health: 'health' } as const;
-export type Family = (typeof families)[keyof typeof families];
+/**
+ * What is owned, in how many parts, and by nodes of which role. A family of one shard is a singleton of the cluster. Names are
+ * in the database and must not change.
+ */
+export const families = {
+  entities: { shards: shardCount, role: 'worker' },
+  spares: { shards: 1, role: 'worker' },
+  health: { shards: shardCount, role: 'health' },
+  housekeeping: { shards: 1, role: 'housekeeping' },
+} as const;
+export type Family = keyof typeof families;
+
+export const familyNames = Object.keys(families) as readonly Family[];
+
+export function familiesOf(roles: readonly string[]): readonly Family[] {
+  return familyNames.filter((family) => roles.includes(families[family].role));
+}
 
 export interface OwnedShard {
   readonly family: Family;
@@ -11,18 +26,114 @@ export interface OwnedShard {
   readonly epoch: number;
 }
 
+/** A node that has not stopped, as the database shows it. */
+export interface ClusterNode {
+  readonly id: string;
+  /** host:port of `/peer`; null when it has none. */
+  readonly address: string | null;
+  /** host:port that amphorae send heartbeats to; null when it listens to none. */
+  readonly heartbeatAddress: string | null;
+  readonly version: string;
+  readonly families: readonly Family[];
+  readonly isDraining: boolean;
+  /** Its session has ended, or its lease has run out. */
+  readonly isDead: boolean;
+}
+
+export interface ClusterView {
+  readonly nodes: readonly ClusterNode[];
+  /** Owner of every shard, in order of shards; null for none. */
+  readonly owners: Readonly<Record<Family, readonly (string | null)[]>>;
+  /** Addresses that listen to heartbeats, or did two minutes ago: a node that is only restarted shall find its amphorae. */
+  readonly heartbeatAddresses: readonly string[];
+  /** Why nobody may change anything; null when all may. */
+  readonly observing: string | null;
+}
+
+export const emptyView: ClusterView = {
+  nodes: [],
+  owners: { entities: [], spares: [], health: [], housekeeping: [] },
+  heartbeatAddresses: [],
+  observing: null,
+};
+
+/** What a node is to take: so many shards of each family, and those of nodes that are dead, which it declares so. */
+export interface ClaimPlan {
+  readonly dead: readonly string[];
+  readonly most: Readonly<Record<Family, number>>;
+  /** Whether there is anything to be had. */
+  readonly isNeeded: boolean;
+}
+
+type Counts = Record<Family, number>;
+
+/** Free shards, up to the node's fair share. */
+export function planClaims(view: ClusterView, self: string, held: readonly OwnedShard[]): ClaimPlan {
+  const dead = view.nodes.filter((node) => node.isDead && node.id !== self).map(({ id }) => id);
+  const living = new Set(view.nodes.filter((node) => !dead.includes(node.id)).map(({ id }) => id));
+  const most: Counts = { entities: 0, spares: 0, health: 0, housekeeping: 0 };
+  const known = new Set(held.map(({ family, shard }) => `${family}/${shard}`));
+  let isNeeded = dead.length > 0;
+  for (const family of familyNames) {
+    // The answer to an earlier claim was lost.
+    if (view.owners[family].some((owner, shard) => owner === self && !known.has(`${family}/${shard}`))) isNeeded = true;
+    const free = view.owners[family].filter((owner) => owner === null || !living.has(owner)).length;
+    const missing = fairShare(view, family, self) - countOf(held, family);
+    most[family] = view.observing === null ? Math.max(0, Math.min(free, missing)) : 0;
+    if (most[family] > 0) isNeeded = true;
+  }
+  return { dead, most, isNeeded };
+}
+
+/** What a node has beyond its fair share, and ought to give to others; at most `most` of each family at a time. */
+export function planRelease(
+  view: ClusterView,
+  self: string,
+  held: readonly OwnedShard[],
+  most: number,
+): readonly OwnedShard[] {
+  return familyNames.flatMap((family) => {
+    const mine = held.filter((shard) => shard.family === family);
+    const surplus = view.observing === null ? mine.length - fairShare(view, family, self) : mine.length;
+    return mine.slice(0, Math.max(0, Math.min(surplus, most)));
+  });
+}
+
+/**
+ * The most that a node shall own of a family: an equal share among those that take it. A node that drains has none as long as
+ * another one is there to take its part.
+ */
+function fairShare(view: ClusterView, family: Family, self: string): number {
+  const takers = view.nodes.filter((node) => node.families.includes(family) && (!node.isDead || node.id === self));
+  const staying = takers.filter((node) => !node.isDraining);
+  const members = staying.length > 0 ? staying : takers;
+  if (!members.some((node) => node.id === self)) return 0;
+  return Math.ceil(families[family].shards / members.length);
+}
+
+function countOf(held: readonly OwnedShard[], family: Family): number {
+  return held.filter((shard) => shard.family === family).length;
+}
+
 export interface OwnershipSessionPort {
   /** Settles when the session is over: with the error that ended it, or undefined after `close`. */
   readonly ended: Promise<Error | undefined>;
+  /** Calls back when another node has joined, left or given something away. */
+  onNotice(listener: () => void): void;
   /** Prolongs the lease by its full length from the database's now. False when this node was declared dead meanwhile. */
   renew(): Promise<boolean>;
+  look(): Promise<ClusterView>;
   /**
-   * Takes every shard that nobody alive owns, and those in this node's name that are not among `held`, each under a new
+   * Takes what the plan says, as far as it is free still, and what is in this node's name and not among `held`; each under a new
    * epoch. Appends under the epoch before fail from here on. Gives what was taken.
    *
    * @throws when appends held a shard for too long; nothing is taken then
    */
-  claimFree(held: readonly OwnedShard[]): Promise<readonly OwnedShard[]>;
+  claim(plan: ClaimPlan, held: readonly OwnedShard[]): Promise<readonly OwnedShard[]>;
+  /** Gives shards away, where their epoch is still the one named, and tells the others. */
+  release(shards: readonly OwnedShard[]): Promise<void>;
+  /** Has a node give everything away, or take part again. False when there is no such node. */
+  setDraining(nodeId: string, isDraining: boolean): Promise<boolean>;
   /** Gives everything back, so that a successor need not wait. Idempotent; never fails. */
   close(): Promise<void>;
 }

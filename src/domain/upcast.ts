@@ -12,8 +12,22 @@ export interface Upcaster {
   readonly snapshot: ((state: unknown) => unknown) | undefined;
 }
 
-/** In order of version. Empty as long as every kind is at version 1. */
-export const upcasters: readonly Upcaster[] = [];
+/** In order of version. */
+export const upcasters: readonly Upcaster[] = [
+  {
+    // Amphorae know whom they report to.
+    kind: 'amphora',
+    from: 1,
+    events: (event) => {
+      const { type } = event as { readonly type: string };
+      return [type === 'amphoraBooted' ? { ...(event as object), controllers: [] } : event];
+    },
+    snapshot: (state) => ({ ...(state as object), controllers: [], wantedControllers: null }),
+  },
+];
+
+/** Of all that is kept: rises with every kind's schema version. A node takes no work from one that knows a later one. */
+export const dataVersion = 2;
 
 /** This process is older than what it reads. */
 export class NewerVersionError extends Error {

@@ -100,6 +100,8 @@ export interface AmphoraView {
   readonly computeId: string | null;
   readonly agentHost: string | null;
   readonly agentPort: number | null;
+  /** host:port of every node that it sends heartbeats to. */
+  readonly controllers: readonly string[];
   readonly haproxyVersion: string | null;
   readonly certificateFingerprint: string | null;
   readonly certificateExpiresAt: string | null;
@@ -192,8 +194,16 @@ export interface NodeView {
   readonly startedAt: string;
   readonly leaseUntil: string;
   readonly stoppedAt: string | null;
-  /** Shards it owns. */
+  /** It gives its shards to the others and takes none. */
+  readonly isDraining: boolean;
+  /** host:port that amphorae send heartbeats to; null when it listens to none. */
+  readonly heartbeatAddress: string | null;
+  /** Shards of load balancers and amphorae that it owns. */
   readonly shards: number;
+  /** Shards of amphorae whose health it judges. */
+  readonly healthShards: number;
+  /** What runs once in the cluster, and here: `spares`, `housekeeping`. */
+  readonly singletons: readonly string[];
 }
 
 /** A live actor. */

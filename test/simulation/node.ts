@@ -411,7 +411,7 @@ export class SimulatedNode {
     switch (step.type) {
       case 'boot':
         world.boot(step.amphoraId);
-        return hear({ type: 'booted', computeId: step.amphoraId, agent, facts } as { type: string });
+        return hear({ type: 'booted', computeId: step.amphoraId, agent, controllers: [], facts } as { type: string });
       case 'awaitAgent':
         return hear({ type: 'agentAnswered', facts } as { type: string });
       case 'checkAllocation': {
@@ -420,6 +420,8 @@ export class SimulatedNode {
         if (claim === 'undecided') return hear(undefined);
         return hear({ type: 'allocationChecked', isClaimed: claim === 'claimed' } as { type: string });
       }
+      case 'configureAgent':
+        return hear({ type: 'agentConfigured', controllers: step.controllers } as { type: string });
       case 'destroy':
         world.destroy(step.amphoraId);
         return hear({ type: 'destroyed' });

@@ -9,6 +9,7 @@ import type { CommandHandlers } from '../../src/channels/command/methods.ts';
 import { startControlServer } from '../../src/channels/control-server.ts';
 import { inspectHandlers } from '../../src/channels/inspect/methods.ts';
 import type { EndpointLimits } from '../../src/channels/rpc/endpoint.ts';
+import { noPeers } from '../../src/domain/cluster/peers.ts';
 import { readsOf } from '../../src/db/repositories/reads.ts';
 import type { TestNode } from './tree.ts';
 import type { FakeWorld } from './fake-drivers.ts';
@@ -37,7 +38,7 @@ export async function startTestControl(
 ): Promise<TestControl> {
   const { actors, ...ports } = channelPorts(node.tree);
   const reads = readsOf(node.pool);
-  const feed = new StatusFeed(node.tree);
+  const feed = new StatusFeed(node.tree, { nodeId: 'node', ids: () => [], peers: noPeers });
   const info = { name: 'amphitheatre', version: 'test', nodeId: 'node', driver: 'fake' } as const;
   const server = await startControlServer({
     host: '127.0.0.1',
@@ -48,6 +49,7 @@ export async function startTestControl(
       actors,
       reads,
       sweep: async () => ({ instances: 0, removed: [], due: [], waiting: [], stopped: null }),
+      drain: async () => false,
     }),
     limits,
     metrics: new Registry(),

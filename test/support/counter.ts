@@ -11,7 +11,7 @@ import { Ownership } from '../../src/actors/runtime/ownership.ts';
 import { JournalPersistenceEngine } from '../../src/actors/runtime/persistence-engine.ts';
 import { Registry } from '../../src/actors/runtime/registry.ts';
 import { Journal } from '../../src/db/journal.ts';
-import { OwnershipSession } from '../../src/db/ownership.ts';
+import { entityShards, openTestSession } from './registration.ts';
 import { dueEntities } from '../../src/db/repositories/due.ts';
 import { refuse } from '../../src/domain/decision.ts';
 import type { Entity, EntityDefinition } from '../../src/domain/entity.ts';
@@ -175,10 +175,9 @@ export async function startCounterNode(options: CounterOptions): Promise<Counter
     nodeId,
     leaseMs,
     log,
-    openSession: () =>
-      OwnershipSession.open(url, { id: nodeId, roles: ['worker'], version: 'test', address: null, leaseMs }),
+    openSession: () => openTestSession(url, { id: nodeId, leaseMs }),
     onGained: (shards) => {
-      dueEntities(pool, shards).then(
+      dueEntities(pool, entityShards(shards)).then(
         (all) => {
           for (const { id, hasWork, wakeAt } of all) {
             if (hasWork || wakeAt === undefined) manager.wake(id);
@@ -213,6 +212,7 @@ export async function startCounterNode(options: CounterOptions): Promise<Counter
     snapshotEvery: 10,
     now: Date.now,
     isOwned: (id) => ownership.owns(id),
+    accepts: (id) => ownership.accepts(id),
     fenceOf: (id) => ownership.fenceOf(id),
     leaseLost: () => ownership.leaseLost,
     rowsOf: (state) =>

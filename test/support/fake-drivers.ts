@@ -12,6 +12,8 @@ export class FakeWorld {
   readonly instances = new Map<string, Instance>();
   readonly vips = new Map<string, Vip>();
   readonly served = new Map<string, ServeRequest>();
+  /** Amphora → the agent's configuration that it was given last. */
+  readonly configured = new Map<string, string>();
   readonly calls: string[] = [];
   /** Call name → what its next calls do, in order. */
   readonly misbehave = new Map<string, Misbehaviour[]>();
@@ -101,6 +103,8 @@ export class FakeWorld {
         this.served.set(amphoraId, request);
         return { accepted: true } as const;
       }),
+    configure: ({ amphoraId }, agentConfiguration, signal) =>
+      this.#call('amphora.configure', amphoraId, signal, () => void this.configured.set(amphoraId, agentConfiguration)),
     configurationDigest: async () => undefined,
     close: async () => undefined,
   };

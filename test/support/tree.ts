@@ -5,11 +5,11 @@ import { pino } from 'pino';
 import { Ownership } from '../../src/actors/runtime/ownership.ts';
 import { Tree } from '../../src/actors/tree.ts';
 import { Journal } from '../../src/db/journal.ts';
-import { OwnershipSession } from '../../src/db/ownership.ts';
+import { Activity } from '../../src/composition/activity.ts';
+import { noPeers } from '../../src/domain/cluster/peers.ts';
 import { writeOperatingStatuses } from '../../src/db/repositories/operating-statuses.ts';
 import { HeartbeatTable } from '../../src/domain/health/table.ts';
-import { dueEntities } from '../../src/db/repositories/due.ts';
-import { allAmphorae } from '../../src/db/repositories/fleet.ts';
+import { openTestSession } from './registration.ts';
 import type { AmphoraId, DeploymentId, LoadBalancerId } from '../../src/domain/ids.ts';
 import type { LoadBalancerCommand } from '../../src/domain/load-balancer/commands.ts';
 import type { LoadBalancerState } from '../../src/domain/load-balancer/state.ts';
@@ -48,14 +48,17 @@ export async function startTestNode(options: TestNodeOptions): Promise<TestNode>
     nodeId: id,
     leaseMs,
     log,
-    openSession: () => OwnershipSession.open(url, { id, roles: ['worker'], version: 'test', address: null, leaseMs }),
-    onGained: (shards) => void resumeDue(shards),
-    onLost: () => tree.dropForeign(),
+    openSession: () => openTestSession(url, { id, leaseMs, roles: ['worker', 'health', 'housekeeping'] }),
+    onGained: (shards) => activity.gained(shards),
+    onLost: () => activity.lost(),
+    handOver: (shards) => tree.handOver(shards),
+    onView: (view) => tree.onView(view),
   });
   const tree: Tree = new Tree({
     log,
     journal,
     ownership,
+    peers: noPeers,
     policy: { firstDelayMs: 20, longestDelayMs: 200, budget: options.retryBudget ?? 4, errorDelayMs: 60_000 },
     timeouts: { callMs: options.stepMs ?? 5_000, bootMs: 20_000 },
     snapshotEvery: 10,
@@ -70,7 +73,10 @@ export async function startTestNode(options: TestNodeOptions): Promise<TestNode>
         breakerMinimum: 8,
         ...options.health,
       },
+      intervalMs: 1_000,
       table: new HeartbeatTable(),
+      controllers: () => ['127.0.0.1:5555'],
+      listening: () => new Set(['127.0.0.1:5555']),
       writeStatuses: (changes) => writeOperatingStatuses(pool, changes),
     },
     drivers: {
@@ -85,29 +91,26 @@ export async function startTestNode(options: TestNodeOptions): Promise<TestNode>
       limits: { size: options.spares ?? 1, maxBooting: options.maxBooting ?? 4 },
       newId: () => randomUUID() as AmphoraId,
     },
+    housekeeping: {
+      chores: [],
+      sweep: async () => ({ instances: 0, removed: [], due: [], waiting: [], stopped: null }),
+    },
   });
+  const activity = new Activity({ tree, pool, ownership: () => ownership, log });
   await ownership.start();
-  const fleet = new Map((await allAmphorae(pool)).map((row) => [row.id, { ...row, bootFailure: null }]));
-  tree.activate(fleet, []);
+  await activity.started();
   return {
     tree,
     pool,
     journal,
     ownership,
     close: async () => {
+      await activity.stop();
       tree.stop();
       await ownership.stop();
       await pool.end();
     },
   };
-
-  async function resumeDue(shards: readonly number[]): Promise<void> {
-    try {
-      for (const due of await dueEntities(pool, shards)) tree.resume(due);
-    } catch (error) {
-      log.warn({ err: error }, 'what is due could not be listed');
-    }
-  }
 }
 
 export function newLoadBalancerId(): LoadBalancerId {

@@ -2,7 +2,8 @@
 // that were lost in a crash are made again.
 import { setTimeout as wait } from 'node:timers/promises';
 import type { AgentAddress, AgentFacts, AmphoraStep, AmphoraStepResult } from '../../domain/amphora/state.ts';
-import { configDriveFiles } from '../../domain/amphora/config-drive.ts';
+import { agentConfiguration, configDriveFiles } from '../../domain/amphora/config-drive.ts';
+import type { Answers, LoadBalancerQuestion } from '../../domain/cluster/questions.ts';
 import type { AmphoraId, DeploymentId, LoadBalancerId } from '../../domain/ids.ts';
 import type { AmphoraDriver } from '../../drivers/amphora/driver.ts';
 import type { CertificateDriver } from '../../drivers/certificate/driver.ts';
@@ -19,11 +20,10 @@ export interface AmphoraPorts {
     /** Seconds. */
     readonly interval: number;
   };
-  /** Whether the load balancer counts the amphora as its own. */
-  readonly claimOf: (
-    loadBalancerId: LoadBalancerId,
-    amphoraId: AmphoraId,
-  ) => Promise<'claimed' | 'undecided' | 'unclaimed'>;
+  /** Load balancers, wherever their owner is. */
+  readonly loadBalancers: {
+    query<A>(id: LoadBalancerId, question: LoadBalancerQuestion, signal: AbortSignal): Promise<A>;
+  };
 }
 
 /** How long a boot waits for the agent before it says that there is an instance, and leaves the rest to a step of its own. */
@@ -42,10 +42,18 @@ export async function runAmphoraStep(
     case 'awaitAgent':
       return { type: 'agentAnswered', facts: await askAgent(step.amphoraId, step.agent, ports, signal) };
     case 'checkAllocation': {
-      const claim = await ports.claimOf(step.loadBalancerId, step.amphoraId);
+      const question = { type: 'claimOf', amphoraId: step.amphoraId } as const;
+      const claim = await ports.loadBalancers.query<Answers['claimOf']>(step.loadBalancerId, question, signal);
       if (claim === 'undecided')
         throw new Error(`load balancer ${step.loadBalancerId} is claiming an amphora just now`);
       return { type: 'allocationChecked', isClaimed: claim === 'claimed' };
+    }
+    case 'configureAgent': {
+      const { amphoraId, agent: endpoint, controllers } = step;
+      const { key: heartbeatKey, interval: heartbeatInterval } = ports.heartbeats();
+      const text = agentConfiguration({ amphoraId, controllers, heartbeatKey, heartbeatInterval });
+      await ports.amphora.configure({ amphoraId, endpoint }, text, signal);
+      return { type: 'agentConfigured', controllers };
     }
     case 'destroy':
       await ports.compute.delete(step.amphoraId, signal);
@@ -56,18 +64,20 @@ export async function runAmphoraStep(
 async function boot(amphoraId: AmphoraId, ports: AmphoraPorts, signal: AbortSignal): Promise<AmphoraStepResult> {
   const { compute, certificate, deploymentId } = ports;
   const existing = await compute.get(amphoraId, signal);
+  const told = ports.heartbeats().controllers;
   const instance = existing ?? (await create(amphoraId, ports, signal));
   const running = await untilActive(instance, ports, signal);
   const quick = AbortSignal.any([signal, AbortSignal.timeout(quickBootMs)]);
   const facts = await askAgent(amphoraId, running.agent, ports, quick).catch(() => null);
-  return { type: 'booted', computeId: running.computeId, agent: running.agent, facts };
+  const controllers = existing === undefined ? told : [];
+  return { type: 'booted', computeId: running.computeId, agent: running.agent, controllers, facts };
 
   async function create(id: AmphoraId, { heartbeats }: AmphoraPorts, aborts: AbortSignal): Promise<Instance> {
-    const { controllers, key, interval } = heartbeats();
+    const { key, interval } = heartbeats();
     const issued = await certificate.issue(id, aborts);
     const files = configDriveFiles({
       amphoraId: id,
-      controllers,
+      controllers: told,
       heartbeatKey: key,
       heartbeatInterval: interval,
       serverPem: `${issued.certificatePem.trimEnd()}\n${issued.privateKeyPem}`,

@@ -2,11 +2,9 @@
 import type { EntityKind } from '../../domain/entity.ts';
 import type { LoadBalancerCommand } from '../../domain/load-balancer/commands.ts';
 import type { StepsState } from '../../domain/step.ts';
-import type { ActorView, DeadLetterView, SparesPoolView } from '../../domain/views.ts';
+import type { ActorView, DeadLetterView } from '../../domain/views.ts';
 import type { CommandIdentity } from '../runtime/entity-messages.ts';
 import type { ActorRecord } from '../runtime/registry.ts';
-import { ask } from '../runtime/reply.ts';
-import type { SparesView } from '../spares-pool/spares-pool.ts';
 import type { Tree } from '../tree.ts';
 
 export interface ActorDetails extends ActorView {
@@ -19,9 +17,9 @@ export function channelPorts(tree: Tree) {
   return {
     loadBalancers: {
       ask: (id: string, command: LoadBalancerCommand, signal: AbortSignal, key: CommandIdentity) =>
-        tree.loadBalancers.ask(id, command, signal, key),
+        tree.cluster.loadBalancers.ask(id, command, signal, key),
     },
-    sparesView: (signal: AbortSignal) => sparesView(tree, signal),
+    sparesView: (signal: AbortSignal) => tree.cluster.singletons.sparesView(signal),
     actors: {
       tree: (): readonly ActorView[] => tree.registry.all().map(actorView),
       show(path: string): ActorDetails | undefined {
@@ -41,13 +39,6 @@ export function channelPorts(tree: Tree) {
         tree.registry.deadLetters().map((letter) => ({ ...letter, at: isoTime(letter.at) })),
     },
   };
-}
-
-async function sparesView(tree: Tree, signal: AbortSignal): Promise<SparesPoolView | undefined> {
-  const { spares } = tree;
-  if (spares === undefined) return undefined;
-  const view = await ask<SparesView>((replyTo) => spares.tell({ type: 'view', replyTo }), signal);
-  return { ...view, notBefore: view.notBefore === null ? null : isoTime(view.notBefore) };
 }
 
 /** Counts failures of steps from now on, by kind of entity. */

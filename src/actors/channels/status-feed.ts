@@ -1,5 +1,7 @@
-// Changes of statuses, for those who want to hear of them: provisioning statuses as entities of this node change,
-// operating statuses as heartbeats tell. While nobody listens it does nothing.
+// Changes of statuses, for those who want to hear of them on any node: provisioning statuses as entities change, operating
+// statuses as heartbeats tell. Each node tells of its own to its listeners and to the nodes that have listeners, which say so
+// again and again. While nobody listens it does nothing.
+import type { Peers } from '../../domain/cluster/peers.ts';
 import type { LoadBalancerId, ObjectId } from '../../domain/ids.ts';
 import type { LoadBalancerState, ObjectKind } from '../../domain/load-balancer/state.ts';
 import { provisioningStatuses } from '../../domain/load-balancer/statuses.ts';
@@ -23,22 +25,67 @@ export interface StatusSources {
   };
 }
 
+export interface OtherNodes {
+  readonly nodeId: string;
+  readonly ids: () => readonly string[];
+  readonly peers: Peers;
+}
+
+/** How long a node is told of changes after it has said that it wants them. */
+const wantedForMs = 15_000;
+const wantAgainMs = 5_000;
+const wantTimeoutMs = 1_000;
+
 export class StatusFeed {
   readonly #listeners = new Map<Listener, string | undefined>();
   readonly #sources: StatusSources;
+  readonly #others: OtherNodes;
   readonly #now: () => number;
+  /** Node → until when it wants to hear of changes. */
+  readonly #wantedBy = new Map<string, number>();
+  #unsent: StatusChange[] = [];
+  #again: NodeJS.Timeout | undefined;
 
-  constructor(sources: StatusSources, now: () => number = Date.now) {
+  constructor(sources: StatusSources, others: OtherNodes, now: () => number = Date.now) {
     this.#sources = sources;
+    this.#others = others;
     this.#now = now;
     sources.loadBalancers.onChange((id, before, after) => this.#onChange(id as LoadBalancerId, before, after));
     sources.operating.onChange((changes) => this.#onOperatingChanges(changes));
   }
 
   /** Calls back for each change from now on, of one load balancer or of all. Returns how to stop that. */
-  subscribe(listener: Listener, loadBalancerId?: string): () => void {
+  async subscribe(listener: Listener, loadBalancerId?: string): Promise<() => void> {
     this.#listeners.set(listener, loadBalancerId);
-    return () => this.#listeners.delete(listener);
+    await this.#wantFromOthers();
+    return () => {
+      this.#listeners.delete(listener);
+      if (this.#listeners.size === 0) this.stop();
+    };
+  }
+
+  /** Another node has listeners. */
+  want(node: string): void {
+    this.#wantedBy.set(node, this.#now() + wantedForMs);
+  }
+
+  /** Changes that another node has told. */
+  relay(changes: readonly StatusChange[]): void {
+    for (const change of changes) this.#tellListeners(change);
+  }
+
+  stop(): void {
+    clearTimeout(this.#again);
+    this.#again = undefined;
+  }
+
+  /** A node that cannot be asked just now is asked again soon. */
+  async #wantFromOthers(): Promise<void> {
+    clearTimeout(this.#again);
+    this.#again = setTimeout(() => void this.#wantFromOthers(), wantAgainMs).unref();
+    const { ids, peers, nodeId: node } = this.#others;
+    const signal = AbortSignal.timeout(wantTimeoutMs);
+    await Promise.allSettled(ids().map((id) => peers.call(id, 'status.want', { node }, signal)));
   }
 
   #onOperatingChanges(changes: readonly OperatingChange[]): void {
@@ -71,7 +118,12 @@ export class StatusFeed {
 
   #isHeard(loadBalancerId: string): boolean {
     for (const wanted of this.#listeners.values()) if (wanted === undefined || wanted === loadBalancerId) return true;
-    return false;
+    return this.#isWantedElsewhere;
+  }
+
+  get #isWantedElsewhere(): boolean {
+    for (const [node, until] of this.#wantedBy) if (until < this.#now()) this.#wantedBy.delete(node);
+    return this.#wantedBy.size > 0;
   }
 
   #tell(
@@ -83,9 +135,22 @@ export class StatusFeed {
     const operatingStatus = this.#sources.operating.get(loadBalancerId)?.get(objectId) ?? 'OFFLINE';
     const at = new Date(this.#now()).toISOString();
     const change = { objectId, kind, loadBalancerId, provisioningStatus, operatingStatus, at };
+    this.#tellListeners(change);
+    if (!this.#isWantedElsewhere) return;
+    if (this.#unsent.length === 0) setImmediate(() => this.#send());
+    this.#unsent.push(change);
+  }
+
+  #tellListeners(change: StatusChange): void {
     for (const [listener, wanted] of this.#listeners) {
-      if (wanted === undefined || wanted === loadBalancerId) listener(change);
+      if (wanted === undefined || wanted === change.loadBalancerId) listener(change);
     }
+  }
+
+  #send(): void {
+    const changes = this.#unsent;
+    this.#unsent = [];
+    for (const node of this.#wantedBy.keys()) this.#others.peers.tell(node, 'status.changed', { changes });
   }
 }
 

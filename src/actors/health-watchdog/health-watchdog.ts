@@ -2,21 +2,39 @@
 // been silent too long. It judges from heartbeats alone.
 import type { Logger } from 'pino';
 import type { HeartbeatTable } from '../../domain/health/table.ts';
+import {
+  planReporting,
+  type ReportingState,
+  silenceCountsFrom,
+  startReporting,
+} from '../../domain/health/reporting.ts';
 import { judge, startWatching, type WatchdogLimits, type WatchdogState } from '../../domain/health/watchdog.ts';
+import type { AmphoraFacts } from '../../domain/amphora/facts.ts';
 import type { AmphoraId } from '../../domain/ids.ts';
+import type { Fleet } from '../cluster/fleet.ts';
 import { type ActorSurroundings, type LiveActor, type NactRef, neverGivenUp, spawnActor } from '../runtime/actor.ts';
-import type { AmphoraFacts } from '../spares-pool/spares-pool.ts';
 
 export type WatchdogMessage =
   | { readonly type: 'tick' }
+  /** This node judges other amphorae than before. */
+  | { readonly type: 'ownedChanged' }
   | { readonly type: 'amphoraChanged'; readonly id: AmphoraId; readonly now: AmphoraFacts };
 
 export interface WatchdogOptions {
   readonly limits: WatchdogLimits;
+  /** Between two heartbeats of an amphora, milliseconds. */
+  readonly intervalMs: number;
   readonly table: HeartbeatTable;
-  readonly fleet: () => ReadonlyMap<AmphoraId, AmphoraFacts>;
+  readonly fleet: Fleet;
+  /** Whether this node judges an amphora. */
+  readonly judges: (id: AmphoraId) => boolean;
   /** Whether this node can't know: no database, or no lease. */
   readonly isBlind: () => boolean;
+  /** host:port of every node that amphorae shall report to. */
+  readonly controllers: () => readonly string[];
+  /** Of these and others, those that listen just now. */
+  readonly listening: () => ReadonlySet<string>;
+  readonly reportTo: (id: AmphoraId, controllers: readonly string[]) => void;
   readonly failOver: (id: AmphoraId, facts: AmphoraFacts, reason: string) => void;
   /** Milliseconds on a monotonic clock. */
   readonly now: () => number;
@@ -25,6 +43,7 @@ export interface WatchdogOptions {
 
 interface State {
   readonly watch: WatchdogState;
+  readonly reporting: ReportingState;
   readonly timer: NodeJS.Timeout;
   holdReason: string | undefined;
 }
@@ -39,19 +58,29 @@ export function spawnHealthWatchdog(
     name: 'health-watchdog',
     kind: 'healthWatchdog',
     start: (self) => {
-      const watch = startWatching(options.now());
-      for (const [id, facts] of options.fleet()) expect(watch, id, facts, options.now());
-      const timer = setInterval(() => self.tell({ type: 'tick' }), limits.tickMs);
-      return { watch, timer, holdReason: undefined };
+      const state: State = {
+        watch: startWatching(options.now()),
+        reporting: startReporting(),
+        timer: setInterval(() => self.tell({ type: 'tick' }), limits.tickMs),
+        holdReason: undefined,
+      };
+      expectOwned(state, options);
+      return state;
     },
     receive: (state, message) => {
-      if (message.type === 'amphoraChanged') {
-        expect(state.watch, message.id, message.now, options.now());
-        if (message.now.status === 'DELETED') table.forget(message.id);
-        return state;
+      switch (message.type) {
+        case 'amphoraChanged':
+          expect(state.watch, message.id, message.now, options);
+          if (message.now.status === 'DELETED') table.forget(message.id);
+          return state;
+        case 'ownedChanged':
+          expectOwned(state, options);
+          return state;
+        case 'tick':
+          adviseReporting(state, options);
+          tick(state, options);
+          return state;
       }
-      tick(state, options);
-      return state;
     },
     limits: neverGivenUp,
     describe: ({ watch, holdReason }) => ({
@@ -62,27 +91,47 @@ export function spawnHealthWatchdog(
     release: (state) => clearInterval(state.timer),
   });
 
-  function tick(state: State, { now, isBlind, fleet, failOver }: WatchdogOptions): void {
-    const lastSeen = (id: AmphoraId) => table.lastSeen(id);
-    const verdict = judge(state.watch, lastSeen, now(), isBlind(), limits);
+  function tick(state: State, { now, isBlind, fleet, failOver, intervalMs }: WatchdogOptions): void {
+    const listening = options.listening();
+    const heardOrExcused = (id: AmphoraId) => {
+      const controllers = fleet.get(id)?.controllers ?? [];
+      return silenceCountsFrom(state.reporting, id, controllers, listening, table.lastSeen(id), now(), intervalMs);
+    };
+    const verdict = judge(state.watch, heardOrExcused, now(), isBlind(), limits);
     if (verdict.holdReason !== state.holdReason) {
       state.holdReason = verdict.holdReason;
       if (verdict.holdReason !== undefined)
         log.warn({ held: verdict.held.length }, `failovers held: ${verdict.holdReason}`);
     }
     for (const { id, silentMs } of verdict.failover) {
-      const facts = fleet().get(id);
+      const facts = fleet.get(id);
       if (facts !== undefined) failOver(id, facts, `no heartbeat for ${(silentMs / 1000).toFixed(1)} s`);
     }
   }
 }
 
-/** Amphorae that are up ought to be heard; one that just came up has its whole time-out before it. */
-function expect(watch: WatchdogState, id: AmphoraId, { status }: AmphoraFacts, now: number): void {
-  if (status === 'READY' || status === 'ALLOCATED') {
-    if (!watch.expected.has(id)) watch.expected.set(id, now);
+/** Amphorae that are up ought to be heard; one that just came up, or to this node, has its whole time-out before it. */
+function expect(
+  watch: WatchdogState,
+  id: AmphoraId,
+  { status }: AmphoraFacts,
+  { now, judges }: Pick<WatchdogOptions, 'now' | 'judges'>,
+): void {
+  if ((status === 'READY' || status === 'ALLOCATED') && judges(id)) {
+    if (!watch.expected.has(id)) watch.expected.set(id, now());
   } else {
     watch.expected.delete(id);
     watch.asked.delete(id);
   }
+}
+
+function expectOwned({ watch }: State, options: WatchdogOptions): void {
+  for (const [id, facts] of options.fleet) expect(watch, id, facts, options);
+}
+
+/** Tells amphorae, a few at a time, when nodes have come or gone. */
+function adviseReporting({ watch, reporting }: State, { fleet, controllers, now, reportTo }: WatchdogOptions): void {
+  const wanted = controllers();
+  const told = (id: AmphoraId) => fleet.get(id)?.controllers;
+  for (const id of planReporting(reporting, watch.expected.keys(), told, wanted, now())) reportTo(id, wanted);
 }

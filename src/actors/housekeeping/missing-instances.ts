@@ -3,14 +3,15 @@
 // Later on silence alone is judged. Only for compute drivers whose list is the truth.
 import { setTimeout as wait } from 'node:timers/promises';
 import { expectedInstances, type Listing, missingTwice } from '../../domain/health/missing.ts';
+import type { AmphoraFacts } from '../../domain/amphora/facts.ts';
 import type { AmphoraId } from '../../domain/ids.ts';
 import type { ComputeDriver, Instance } from '../../drivers/compute/driver.ts';
-import type { AmphoraFacts } from '../spares-pool/spares-pool.ts';
+import type { Fleet } from '../cluster/fleet.ts';
 import type { Chore } from './housekeeping.ts';
 
 export interface MissingInstancesOptions {
   readonly compute: ComputeDriver;
-  readonly fleet: ReadonlyMap<AmphoraId, AmphoraFacts>;
+  readonly fleet: Fleet;
   readonly failOver: (id: AmphoraId, facts: AmphoraFacts, reason: string) => void;
 }
 

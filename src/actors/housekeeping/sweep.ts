@@ -1,5 +1,6 @@
 // The chore that removes instances nobody knows: left by a restore from an older backup, or by hand.
 import type { Logger } from 'pino';
+import type { SweepReport } from '../../domain/cluster/messages.ts';
 import { planSweep, type SweepLimits } from '../../domain/housekeeping/sweep.ts';
 import type { AmphoraId } from '../../domain/ids.ts';
 import type { ComputeDriver } from '../../drivers/compute/driver.ts';
@@ -13,15 +14,6 @@ export interface SweepOptions {
   readonly everyMs: number;
   readonly now: () => number;
   readonly log: Logger;
-}
-
-export interface SweepReport {
-  readonly instances: number;
-  readonly removed: readonly AmphoraId[];
-  /** Would be removed, were it not for `dryRun`. */
-  readonly due: readonly AmphoraId[];
-  readonly waiting: readonly { readonly amphoraId: AmphoraId; readonly seenAt: number }[];
-  readonly stopped: string | null;
 }
 
 const timeoutMs = 30_000;

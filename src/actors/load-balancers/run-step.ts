@@ -1,27 +1,35 @@
 // Carries out a load balancer's steps through drivers and other entities. Every step may run twice.
 import { renderHaproxy } from '../../domain/haproxy/render.ts';
 import type { AmphoraId, LoadBalancerId } from '../../domain/ids.ts';
-import type { AmphoraCommand, AmphoraAnswer } from '../../domain/amphora/state.ts';
+import type { AmphoraEntity } from '../../domain/amphora/amphora.ts';
+import type { AmphoraCommand } from '../../domain/amphora/state.ts';
+import type { SuggestionMessage } from '../../domain/cluster/messages.ts';
+import type { AmphoraQuestion, Answers, LoadBalancerQuestion } from '../../domain/cluster/questions.ts';
 import type { LoadBalancerStep, LoadBalancerStepResult } from '../../domain/load-balancer/steps.ts';
 import type { AmphoraDriver } from '../../drivers/amphora/driver.ts';
 import type { NetworkDriver } from '../../drivers/network/driver.ts';
-import type { CommandReply } from '../runtime/entity-messages.ts';
-import { ask } from '../runtime/reply.ts';
-import type { SparesPoolMessage, Suggestion } from '../spares-pool/spares-pool.ts';
+import type { Answered } from '../cluster/entities.ts';
 
 export interface LoadBalancerPorts {
   readonly network: NetworkDriver;
   readonly amphora: AmphoraDriver;
-  readonly spares: { tell(message: SparesPoolMessage): void };
+  /** The pool of the cluster, wherever it runs. */
+  readonly spares: {
+    suggest(
+      loadBalancerId: LoadBalancerId,
+      excluded: readonly AmphoraId[],
+      signal: AbortSignal,
+    ): Promise<SuggestionMessage>;
+  };
   /** Amphorae, wherever their owner is. */
   readonly amphorae: {
-    ask(id: string, command: AmphoraCommand, signal: AbortSignal): Promise<CommandReply<AmphoraAnswer>>;
+    ask(id: string, command: AmphoraCommand, signal: AbortSignal): Promise<Answered<AmphoraEntity>>;
+    query<A>(id: string, question: AmphoraQuestion, signal: AbortSignal): Promise<A>;
     whenOver(id: string, signal: AbortSignal): Promise<void>;
-    /** Whether there is no such amphora, or not any more. */
-    isGone(id: string): Promise<boolean>;
   };
-  /** Amphorae that the load balancer counts as its own now. */
-  readonly claimedBy: (id: LoadBalancerId) => Promise<readonly AmphoraId[]>;
+  readonly loadBalancers: {
+    query<A>(id: LoadBalancerId, question: LoadBalancerQuestion, signal: AbortSignal): Promise<A>;
+  };
 }
 
 type Step<T extends LoadBalancerStep['type']> = Extract<LoadBalancerStep, { type: T }>;
@@ -49,8 +57,6 @@ export async function runLoadBalancerStep(
   }
 }
 
-let requests = 0;
-
 /** Asks until an amphora grants itself: a suggested one may have been taken, or be gone. */
 async function claimAmphora(
   { loadBalancerId, role, isRepeat }: Step<'claimAmphora'>,
@@ -58,9 +64,12 @@ async function claimAmphora(
   signal: AbortSignal,
 ): Promise<LoadBalancerStepResult> {
   /** Not to be suggested: what the load balancer has already, and what did not grant itself. */
-  const excluded = isRepeat ? [...(await ports.claimedBy(loadBalancerId))] : [];
+  const claimed = { type: 'claimedAmphorae' } as const;
+  const excluded = isRepeat
+    ? [...(await ports.loadBalancers.query<Answers['claimedAmphorae']>(loadBalancerId, claimed, signal))]
+    : [];
   for (;;) {
-    const suggestion = await suggest(loadBalancerId, excluded, ports, signal);
+    const suggestion = await ports.spares.suggest(loadBalancerId, excluded, signal);
     if (suggestion.type === 'none') throw new Error(suggestion.reason);
     const command = { type: 'allocateAmphora', loadBalancerId, role } as const;
     const reply = await ports.amphorae.ask(suggestion.amphoraId, command, signal);
@@ -69,24 +78,6 @@ async function claimAmphora(
       return { type: 'amphoraGranted', role, amphoraId: suggestion.amphoraId, computeId, agent };
     }
     excluded.push(suggestion.amphoraId);
-  }
-}
-
-async function suggest(
-  loadBalancerId: LoadBalancerId,
-  excluded: readonly AmphoraId[],
-  { spares }: LoadBalancerPorts,
-  signal: AbortSignal,
-): Promise<Suggestion> {
-  const request = ++requests;
-  try {
-    return await ask<Suggestion>(
-      (replyTo) => spares.tell({ type: 'suggest', request, loadBalancerId, excluded: [...excluded], replyTo }),
-      signal,
-    );
-  } catch (error) {
-    spares.tell({ type: 'withdraw', request });
-    throw error;
   }
 }
 
@@ -104,7 +95,8 @@ async function deploy(
     if (result.accepted) return { type: 'served', amphoraId };
     return { type: 'servingRefused', amphoraId, reason: result.reason };
   } catch (error) {
-    if (!signal.aborted && (await amphorae.isGone(amphoraId))) return { type: 'amphoraGone', amphoraId };
+    const isGone = !signal.aborted && (await amphorae.query<Answers['isGone']>(amphoraId, { type: 'isGone' }, signal));
+    if (isGone) return { type: 'amphoraGone', amphoraId };
     throw error;
   }
 }

@@ -9,13 +9,15 @@ import { type JournalPersistenceEngine, keyOf } from './persistence-engine.ts';
 import { ask, nobody, type ReplyTo } from './reply.ts';
 
 export interface EntityManagerOptions<E extends Entity>
-  extends Omit<EntitySurroundings<E>, 'onWakeAt' | 'onEnd' | 'onLeft' | 'onChange'> {
+  extends Omit<EntitySurroundings<E>, 'onWakeAt' | 'onEnd' | 'onLeft' | 'onChange' | 'mayStart'> {
   readonly parent: NactRef;
   /** Actors are called `<prefix>-<id>`. */
   readonly prefix: string;
   readonly engine: JournalPersistenceEngine;
   readonly idleMs: number;
   readonly isOwned: (id: string) => boolean;
+  /** Owned, and not being handed over. */
+  readonly accepts: (id: string) => boolean;
   /** How to say that there is none of that id. */
   readonly notFound: (id: string) => Refusal;
   readonly recordFault: (id: string, fault: string | null) => Promise<void>;
@@ -33,7 +35,7 @@ export class EntityManager<E extends Entity> {
   readonly #timers = new Map<string, NodeJS.Timeout>();
   readonly #faults = new Map<string, string>();
   readonly #listeners = new Set<Change<E>>();
-  readonly #goneListeners = new Map<string, Set<() => void>>();
+  readonly #goneListeners = new Map<string, Set<(isOver: boolean) => void>>();
   readonly #sweep: NodeJS.Timeout;
   /** Faults are written one after the other: the newest must be the last. */
   #faultWrites: Promise<void> = Promise.resolve();
@@ -118,12 +120,16 @@ export class EntityManager<E extends Entity> {
     return this.read(id, (state) => state === undefined || this.#options.definition.isOver(state));
   }
 
-  /** Resolves when the entity is over; at once when there is none. @throws when the signal aborts first */
-  async whenOver(id: string, signal: AbortSignal): Promise<void> {
-    if (await this.isGone(id)) return;
-    await ask<void>((replyTo) => {
+  /**
+   * Resolves when the entity is over, with true, at once when there is none; with false when it has got another owner first.
+   *
+   * @throws when the signal aborts first, or the entity is elsewhere already
+   */
+  async whenOver(id: string, signal: AbortSignal): Promise<boolean> {
+    if (await this.isGone(id)) return true;
+    return ask<boolean>((replyTo) => {
       const listeners = this.#goneListeners.get(id) ?? new Set();
-      const tell = () => replyTo.tell();
+      const tell = (isOver: boolean) => replyTo.tell(isOver);
       listeners.add(tell);
       this.#goneListeners.set(id, listeners);
       const giveUp = () => {
@@ -132,6 +138,20 @@ export class EntityManager<E extends Entity> {
       };
       signal.addEventListener('abort', giveUp, { once: true });
     }, signal);
+  }
+
+  #tellGone(id: string, isOver: boolean): void {
+    for (const tell of this.#goneListeners.get(id) ?? []) tell(isOver);
+    this.#goneListeners.delete(id);
+  }
+
+  /** Resolves when none of those entities has a message or a step in hand, and after that time at the latest. */
+  async settled(isMeant: (id: string) => boolean, withinMs: number): Promise<void> {
+    const meant = [...this.#live].filter(([id]) => isMeant(id)).map(([, entity]) => entity);
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, withinMs)));
+    await Promise.race([Promise.all(meant.map((entity) => entity.settled())), late]);
+    clearTimeout(timer);
   }
 
   /** Tries again what was given up. A sound actor starts again too. */
@@ -151,7 +171,7 @@ export class EntityManager<E extends Entity> {
   }
 
   #route(id: string, message: EntityMessage<E>): void {
-    if (this.#isStopped || !this.#options.isOwned(id)) return this.#turnAway(message, notHere);
+    if (this.#isStopped || !this.#options.accepts(id)) return this.#turnAway(message, notHere);
     const live = this.#live.get(id);
     if (live !== undefined) {
       if (message.type === 'command' && live.record.pending >= this.#options.mailboxLimit) {
@@ -180,7 +200,7 @@ export class EntityManager<E extends Entity> {
       const loaded = await engine.load(key);
       messages = this.#takeLoading(id);
       // Lost meanwhile, or stopping: routed again, they are turned away.
-      if (this.#isStopped || !this.#options.isOwned(id)) return messages.forEach((message) => this.#route(id, message));
+      if (this.#isStopped || !this.#options.accepts(id)) return messages.forEach((message) => this.#route(id, message));
       const fault = loaded?.fault ?? undefined;
       if (fault !== undefined) {
         this.#faults.set(id, fault);
@@ -214,6 +234,7 @@ export class EntityManager<E extends Entity> {
   #spawn(id: string): LiveEntity<E> {
     const entity = spawnEntity<E>(this.#options.parent, id, `${this.#options.prefix}-${id}`, {
       ...this.#options,
+      mayStart: this.#options.accepts,
       onChange: (entityId, before, after) => {
         for (const listener of this.#listeners) listener(entityId, before, after);
       },
@@ -230,8 +251,7 @@ export class EntityManager<E extends Entity> {
     this.#live.delete(id);
     this.wakeAt(id, undefined);
     if (why === 'over') {
-      for (const tell of this.#goneListeners.get(id) ?? []) tell();
-      this.#goneListeners.delete(id);
+      this.#tellGone(id, true);
     } else if (why !== 'stale') {
       const reason = `its actor was given up after repeated crashes: ${why.fault.message}`;
       this.#faults.set(id, reason);
@@ -260,7 +280,7 @@ export class EntityManager<E extends Entity> {
         return message.replyTo.tell(reply);
       case 'read':
         if (reply.type === 'refused') return message.read(undefined);
-        return message.fail(new Error(reply.type === 'faulted' ? reply.reason : 'it is not to be had here just now'));
+        return message.fail(reply.type === 'faulted' ? new Error(reply.reason) : new ElsewhereError(reply.type));
       case 'wake':
       case 'rewriteRows':
       case 'stepEnded':
@@ -283,13 +303,18 @@ export class EntityManager<E extends Entity> {
 
   /** Lets go of what this node does not own any more. */
   dropForeign(): void {
-    const isForeign = (id: string) => !this.#options.isOwned(id);
-    for (const id of [...this.#timers.keys()].filter(isForeign)) this.wakeAt(id, undefined);
-    for (const id of [...this.#faults.keys()].filter(isForeign)) this.#faults.delete(id);
-    for (const [id, entity] of [...this.#live].filter(([candidate]) => isForeign(candidate))) {
+    this.drop((id) => !this.#options.isOwned(id));
+  }
+
+  /** Lets go of those entities. What they have in hand is theirs who has them next. */
+  drop(isMeant: (id: string) => boolean): void {
+    for (const id of [...this.#timers.keys()].filter(isMeant)) this.wakeAt(id, undefined);
+    for (const id of [...this.#faults.keys()].filter(isMeant)) this.#faults.delete(id);
+    for (const [id, entity] of [...this.#live].filter(([candidate]) => isMeant(candidate))) {
       this.#live.delete(id);
       entity.stop();
     }
+    for (const id of [...this.#goneListeners.keys()].filter(isMeant)) this.#tellGone(id, false);
   }
 
   stop(): void {
@@ -303,9 +328,17 @@ export class EntityManager<E extends Entity> {
   }
 }
 
+/** The state can't be told here and now: another node owns the entity, or too much is waiting. */
+export class ElsewhereError extends Error {
+  constructor(why: string) {
+    super(`it is not to be had here just now (${why})`);
+    this.name = 'ElsewhereError';
+  }
+}
+
 const busy = { type: 'busy', retryAfterMs: 1_000 } as const;
 /** Another node owns it, or will in a moment. */
-const notHere = { type: 'busy', retryAfterMs: 500 } as const;
+const notHere = { type: 'elsewhere' } as const;
 
 /** A command that is taken up again after a crash may have been answered before it. */
 function once<T>(replyTo: ReplyTo<T>): ReplyTo<T> {

@@ -10,6 +10,8 @@ export type CommandReply<Answer> =
   | { readonly type: 'refused'; readonly refusal: Refusal }
   /** The mailbox is full. */
   | { readonly type: 'busy'; readonly retryAfterMs: number }
+  /** Another node owns it, or will in a moment. Nothing has happened. */
+  | { readonly type: 'elsewhere' }
   /** Its actor was given up. */
   | { readonly type: 'faulted'; readonly reason: string };
 

@@ -42,6 +42,8 @@ export interface EntitySurroundings<E extends Entity> extends ActorSurroundings 
   /** After every durable change. */
   readonly onChange: (id: string, before: E['state'] | undefined, after: E['state']) => void;
   readonly onWakeAt: (id: string, at: number | undefined) => void;
+  /** False while the entity is being handed over: whoever has it next starts the steps that the journal names. */
+  readonly mayStart: (id: string) => boolean;
   /** The actor has stopped, or must be stopped: it is over, another node owns it, or it was given up. */
   readonly onEnd: (id: string, why: 'over' | 'stale' | { readonly fault: Error }) => void;
   /** Messages that a stopped actor has not handled, oldest first; nact would drop them in silence. */
@@ -53,6 +55,8 @@ export interface LiveEntity<E extends Entity> {
   /** Steps under way. */
   readonly steps: ReadonlyMap<string, StepWorker>;
   tell(message: EntityMessage<E>): void;
+  /** Resolves when it has neither a message nor a step in hand, or is stopped. */
+  settled(): Promise<void>;
   stop(): void;
 }
 
@@ -99,6 +103,7 @@ class EntityActor<E extends Entity> implements LiveEntity<E> {
   #unknowns = 0;
   #current: Current<E> = nothing();
   #isStopped = false;
+  readonly #settleListeners = new Set<() => void>();
 
   constructor(parent: NactRef, id: string, name: string, surroundings: EntitySurroundings<E>) {
     this.#id = id;
@@ -129,6 +134,21 @@ class EntityActor<E extends Entity> implements LiveEntity<E> {
     dispatch(this.#ref, message);
   }
 
+  settled(): Promise<void> {
+    if (this.#isSettled) return Promise.resolve();
+    return new Promise((resolve) => this.#settleListeners.add(resolve));
+  }
+
+  get #isSettled(): boolean {
+    return this.#isStopped || (this.record.pending === 0 && this.steps.size === 0);
+  }
+
+  #tellSettled(): void {
+    if (this.#settleListeners.size === 0 || !this.#isSettled) return;
+    for (const tell of this.#settleListeners) tell();
+    this.#settleListeners.clear();
+  }
+
   stop(): void {
     // By its path, where another actor may live once this one is stopped.
     if (!this.#isStopped) stop(this.#ref);
@@ -143,6 +163,7 @@ class EntityActor<E extends Entity> implements LiveEntity<E> {
     this.#with.registry.remove(this.record);
     const left = [...inHand, ...this.#waiting];
     this.#waiting.clear();
+    this.#tellSettled();
     if (left.length > 0) this.#with.onLeft(this.#id, left);
   }
 
@@ -166,6 +187,7 @@ class EntityActor<E extends Entity> implements LiveEntity<E> {
     this.#current = current;
     this.#current = await this.#handle(current, live, ctx.persist);
     end(this.record);
+    this.#tellSettled();
     return this.#current;
   }
 
@@ -279,7 +301,7 @@ class EntityActor<E extends Entity> implements LiveEntity<E> {
     const { registry, leaseLost, runStep, definition, onChange, onWakeAt, onEnd } = this.#with;
     for (const key of next.cancel) this.steps.get(key)?.cancel();
     // Stopped while it wrote: whoever has it next finds the steps in the journal.
-    for (const started of this.#isStopped ? [] : next.start) {
+    for (const started of this.#isStopped || !this.#with.mayStart(this.#id) ? [] : next.start) {
       const worker = startStep<E['step'], E['result']>({
         parent: this.#ref,
         registry,

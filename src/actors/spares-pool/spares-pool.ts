@@ -1,6 +1,8 @@
 // The spares pool: keeps booted amphorae at hand, points load balancers to them, and boots for those that wait. Its
 // state is what amphorae tell; it is learnt anew from their rows at the start.
 import type { Logger } from 'pino';
+import type { AmphoraFacts } from '../../domain/amphora/facts.ts';
+import type { SuggestionMessage } from '../../domain/cluster/messages.ts';
 import type { AmphoraId, LoadBalancerId } from '../../domain/ids.ts';
 import {
   bootPauseMs,
@@ -15,11 +17,6 @@ import {
 import type { AmphoraStatus } from '../../domain/statuses.ts';
 import { type ActorSurroundings, type LiveActor, type NactRef, neverGivenUp, spawnActor } from '../runtime/actor.ts';
 import type { ReplyTo } from '../runtime/reply.ts';
-
-export type Suggestion =
-  | { readonly type: 'amphora'; readonly amphoraId: AmphoraId }
-  /** None, and none is to be expected soon. */
-  | { readonly type: 'none'; readonly reason: string };
 
 export interface SparesView {
   readonly size: number;
@@ -37,23 +34,16 @@ export type SparesPoolMessage =
       readonly loadBalancerId: LoadBalancerId;
       /** Amphorae the load balancer counts as its own already, or that did not grant themselves. */
       readonly excluded: readonly AmphoraId[];
-      readonly replyTo: ReplyTo<Suggestion>;
+      readonly replyTo: ReplyTo<SuggestionMessage>;
     }
   | { readonly type: 'withdraw'; readonly request: number }
   | { readonly type: 'amphoraChanged'; readonly id: AmphoraId; readonly now: AmphoraFacts }
   | { readonly type: 'plan' }
   | { readonly type: 'view'; readonly replyTo: ReplyTo<SparesView> };
 
-export interface AmphoraFacts {
-  readonly status: AmphoraStatus;
-  readonly loadBalancerId: LoadBalancerId | null;
-  /** Why it goes without ever having been ready; null otherwise. */
-  readonly bootFailure: string | null;
-}
-
 export interface SparesPoolOptions {
   readonly limits: PoolLimits;
-  readonly known: () => ReadonlyMap<AmphoraId, AmphoraFacts>;
+  readonly known: () => Iterable<readonly [AmphoraId, AmphoraFacts]>;
   /** Both come back as `amphoraChanged`, also when nothing comes of them. */
   readonly boot: (id: AmphoraId) => void;
   readonly remove: (id: AmphoraId) => void;
@@ -62,8 +52,11 @@ export interface SparesPoolOptions {
   readonly log: Logger;
 }
 
+/** Of an amphora that has not told anything itself. */
+const unheard = { loadBalancerId: null, bootFailure: null, controllers: [] } as const;
+
 interface Waiter {
-  readonly replyTo: ReplyTo<Suggestion>;
+  readonly replyTo: ReplyTo<SuggestionMessage>;
 }
 
 interface State {
@@ -171,11 +164,11 @@ function carryOut(state: State, options: SparesPoolOptions, planAgain: () => voi
   const plan = planPool(state.pool, options.limits, now);
   for (let count = 0; count < plan.boot; count++) {
     const id = options.newId();
-    learn(state.pool, id, { status: 'BOOTING', loadBalancerId: null, bootFailure: null });
+    learn(state.pool, id, { ...unheard, status: 'BOOTING' });
     options.boot(id);
   }
   for (const id of plan.remove) {
-    learn(state.pool, id, { status: 'PENDING_DELETE', loadBalancerId: null, bootFailure: null });
+    learn(state.pool, id, { ...unheard, status: 'PENDING_DELETE' });
     options.remove(id);
   }
   clearTimeout(state.timer);

@@ -222,9 +222,7 @@ function fleetHandlers(ports: CommandPorts, dispatch: Dispatch): Part<'amphora' 
       return { amphora: (await reads.findAmphora(id)) ?? null };
     },
     'spares.show': async (_, { signal }) => {
-      const view = await sparesView(signal);
-      if (view === undefined) throw new RpcError('unavailable', 'This node does not run the pool of spares');
-      return view;
+      return sparesView(signal);
     },
     'subnet.list': async (_, { signal }) => ({ items: await network.subnets(signal), next: null }),
   };
@@ -238,8 +236,8 @@ function statusHandlers({ feed }: CommandPorts): Part<'status'> {
   };
   return {
     'status.subscribe': async ({ loadBalancerId }, { peer }) => {
+      const stop = await feed.subscribe((change) => peer.notify('status.changed', change), loadBalancerId ?? undefined);
       end(peer);
-      const stop = feed.subscribe((change) => peer.notify('status.changed', change), loadBalancerId ?? undefined);
       const forget = peer.onClose(stop);
       subscriptions.set(peer, () => {
         stop();

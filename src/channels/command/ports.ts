@@ -66,15 +66,14 @@ export interface CommandPorts {
     /** Resolves once the command's effect is durable. @throws when the signal aborts first */
     ask(id: string, command: LoadBalancerCommand, signal: AbortSignal, key: CommandKey): Promise<Reply>;
   };
-  /** Undefined when no pool runs here. */
-  readonly sparesView: (signal: AbortSignal) => Promise<SparesPoolView | undefined>;
+  readonly sparesView: (signal: AbortSignal) => Promise<SparesPoolView>;
   readonly network: {
     subnets(signal: AbortSignal): Promise<readonly SubnetView[]>;
     resolveVip(wish: VipWish, signal: AbortSignal): Promise<VipPlace>;
   };
   readonly reads: Reads;
   readonly feed: {
-    subscribe(listener: (change: StatusChange) => void, loadBalancerId?: string): () => void;
+    subscribe(listener: (change: StatusChange) => void, loadBalancerId?: string): Promise<() => void>;
   };
   readonly info: ServerInfo;
 }

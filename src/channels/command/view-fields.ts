@@ -72,6 +72,7 @@ const amphora: Fields<AmphoraView> = {
   computeId: 'What the compute driver calls it.',
   agentHost: 'Where its agent listens.',
   agentPort: 'Where its agent listens.',
+  controllers: 'Addresses (host:port) that it sends heartbeats to.',
   haproxyVersion: 'As its agent told.',
   certificateFingerprint: 'SHA-256 of its certificate.',
   certificateExpiresAt: 'When its certificate ends.',

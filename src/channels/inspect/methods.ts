@@ -54,6 +54,15 @@ export const inspectMethods = {
     params: {},
     result: result<{ readonly nodes: readonly NodeView[] }>('`nodes`: list of Node.'),
   }),
+  'nodes.drain': reads({
+    summary: 'Has a node give its shards to the others and take none, or take part again. It takes effect by and by.',
+    params: {
+      id: needed(objectId<string>(), 'The node.'),
+      isDraining: withDefault(flag(), true, 'False: it takes part again.'),
+    },
+    result: result<{ readonly id: string; readonly isDraining: boolean }>('`id` and `isDraining`.'),
+    errors: ['notFound'],
+  }),
 } as const;
 
 export type InspectMethods = typeof inspectMethods;
@@ -77,15 +86,16 @@ export interface InspectPorts {
     restart(path: string): Promise<boolean>;
     deadLetters(): readonly DeadLetterView[];
   };
-  /** @throws when this node stands by */
-  readonly sweep: (isDryRun: boolean) => Promise<SweepView>;
+  readonly sweep: (isDryRun: boolean, signal: AbortSignal) => Promise<SweepView>;
+  /** False when there is no such node. */
+  readonly drain: (nodeId: string, isDraining: boolean) => Promise<boolean>;
   readonly reads: {
     listHistory(kind: 'loadBalancer' | 'amphora', id: string, limit: number): Promise<readonly HistoryEntry[]>;
     listNodes(): Promise<readonly NodeView[]>;
   };
 }
 
-export function inspectHandlers({ actors, sweep, reads: tables }: InspectPorts): InspectHandlers {
+export function inspectHandlers({ actors, sweep, drain, reads: tables }: InspectPorts): InspectHandlers {
   return {
     'actors.tree': async () => ({ actors: actors.tree() }),
     'actors.show': async ({ path: wanted }) => {
@@ -99,7 +109,11 @@ export function inspectHandlers({ actors, sweep, reads: tables }: InspectPorts):
       throw new RpcError('notFound', `${wanted} is not the path of a durable actor`, { field: 'path' });
     },
     'deadLetters.list': async () => ({ deadLetters: actors.deadLetters() }),
-    'housekeeping.sweep': ({ dryRun }) => sweep(dryRun),
+    'housekeeping.sweep': ({ dryRun }, { signal }) => sweep(dryRun, signal),
     'nodes.list': async () => ({ nodes: await tables.listNodes() }),
+    'nodes.drain': async ({ id, isDraining }) => {
+      if (await drain(id, isDraining)) return { id, isDraining };
+      throw new RpcError('notFound', `There is no running node ${id}`, { field: 'id' });
+    },
   };
 }

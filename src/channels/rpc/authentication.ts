@@ -28,6 +28,18 @@ export function byCertificate(otherwise: Authenticate | undefined): Authenticate
   };
 }
 
+/** Another node of the cluster: whoever asked for that name, and shows a certificate of the authority that goes with it. */
+export function byPeerCertificate(serverName: string): Authenticate {
+  return ({ socket }) => {
+    const isPeer = socket instanceof TLSSocket && socket.authorized && servernameOf(socket) === serverName;
+    return isPeer ? undefined : 'expected a certificate signed by the authority of this cluster';
+  };
+}
+
+function servernameOf(socket: TLSSocket): unknown {
+  return (socket as { readonly servername?: unknown }).servername;
+}
+
 /** For loopback only. Pages of a browser on the same machine are kept out: they always say where they come from. */
 export const everybody: Authenticate = ({ headers }) =>
   headers.origin === undefined ? undefined : 'web pages may not connect without a token';

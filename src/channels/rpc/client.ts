@@ -2,7 +2,7 @@
 import { WebSocket } from 'ws';
 import { type ClientTls, tlsOptions } from '../tls.ts';
 import { errorFrom } from './errors.ts';
-import type { MethodTable, ResultOf } from './method.ts';
+import { cancelMethod, type MethodTable, type ResultOf } from './method.ts';
 
 /** The connection could not be made, or has ended; a call that was under way may have happened. */
 export class ConnectionError extends Error {
@@ -20,6 +20,8 @@ export interface ConnectOptions {
   readonly tls?: ClientTls | undefined;
   /** Most time for connecting. Default 10 s. */
   readonly timeoutMs?: number | undefined;
+  /** Sent with the request to upgrade, besides the token. */
+  readonly headers?: Readonly<Record<string, string>> | undefined;
 }
 
 interface Waiting {
@@ -57,7 +59,7 @@ export class RpcClient<T extends MethodTable> {
   /** @throws ConnectionError naming the address and the reason */
   static connect<T extends MethodTable>(options: ConnectOptions): Promise<RpcClient<T>> {
     const { url, token, tls = {}, timeoutMs = 10_000 } = options;
-    const headers = token === undefined ? {} : { authorization: `Bearer ${token}` };
+    const headers = { ...options.headers, ...(token === undefined ? {} : { authorization: `Bearer ${token}` }) };
     const handshake = { headers, handshakeTimeout: timeoutMs, perMessageDeflate: false };
     const socket = new WebSocket(url, { ...handshake, ...tlsOptions(tls) });
     return new Promise((resolve, reject) => {
@@ -73,18 +75,48 @@ export class RpcClient<T extends MethodTable> {
   }
 
   /**
-   * Calls a method and waits for its answer. Calls may overlap.
+   * Calls a method and waits for its answer. Calls may overlap. When the signal aborts, the server is told that nobody waits
+   * any more.
    *
-   * @throws RpcError as the server gave it; ConnectionError when the connection ends first
+   * @throws RpcError as the server gave it; ConnectionError when the connection ends first; the signal's reason
    */
-  call<M extends keyof T & string>(method: M, params: Readonly<Record<string, unknown>> = {}): Promise<ResultOf<T[M]>> {
+  call<M extends keyof T & string>(
+    method: M,
+    params: Readonly<Record<string, unknown>> = {},
+    signal?: AbortSignal,
+  ): Promise<ResultOf<T[M]>> {
     return new Promise((resolve, reject) => {
       if (this.#ended !== undefined) return reject(this.#ended);
+      if (signal?.aborted === true) return reject(reasonOfAbort(signal));
       const id = this.#nextId++;
-      this.#waiting.set(id, { resolve: resolve as (result: unknown) => void, reject });
-      this.#socket.send(JSON.stringify({ jsonrpc: '2.0', id, method, params }), (error) => {
-        if (error) this.#end(new ConnectionError(`cannot send to ${this.#url}: ${error.message}`, error));
+      const onAbort = () => {
+        if (signal === undefined || !this.#waiting.delete(id)) return;
+        this.notify(cancelMethod, { id });
+        reject(reasonOfAbort(signal));
+      };
+      signal?.addEventListener('abort', onAbort, { once: true });
+      const forget = () => signal?.removeEventListener('abort', onAbort);
+      this.#waiting.set(id, {
+        resolve: (result) => (forget(), resolve(result as ResultOf<T[M]>)),
+        reject: (error) => (forget(), reject(error)),
       });
+      this.#send({ jsonrpc: '2.0', id, method, params });
+    });
+  }
+
+  /** Calls a method whose answer nobody waits for. Lost when the connection ends. */
+  notify(method: string, params: unknown): void {
+    if (this.#ended === undefined) this.#send({ jsonrpc: '2.0', method, params });
+  }
+
+  /** Bytes that wait to be sent. */
+  get bufferedBytes(): number {
+    return this.#socket.bufferedAmount;
+  }
+
+  #send(message: unknown): void {
+    this.#socket.send(JSON.stringify(message), (error) => {
+      if (error) this.#end(new ConnectionError(`cannot send to ${this.#url}: ${error.message}`, error));
     });
   }
 
@@ -119,6 +151,10 @@ export class RpcClient<T extends MethodTable> {
     for (const { reject } of this.#waiting.values()) reject(this.#ended);
     this.#waiting.clear();
   }
+}
+
+function reasonOfAbort(signal: AbortSignal): Error {
+  return signal.reason instanceof Error ? signal.reason : new Error('aborted');
 }
 
 function unauthorized({ token, tls }: ConnectOptions): string {

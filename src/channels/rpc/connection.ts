@@ -2,7 +2,7 @@
 // the client takes them. Whatever one client does, others do not feel it.
 import { WebSocket, type RawData } from 'ws';
 import { errorBody, RpcError } from './errors.ts';
-import type { CallContext, Peer } from './method.ts';
+import { type CallContext, cancelMethod, type Peer } from './method.ts';
 import { type CallReader, parseMessage, type Request, type RequestId, type Unreadable } from './request.ts';
 
 export type Handler = (params: unknown, context: CallContext) => Promise<unknown>;
@@ -31,6 +31,8 @@ export class RpcConnection implements Peer {
   readonly #options: ConnectionOptions;
   readonly #closeListeners = new Set<() => void>();
   #inFlight = 0;
+  /** Ends the signals of calls in flight that have an id. */
+  readonly #aborts = new Map<RequestId, AbortController>();
   /** Notifications left out since the last one that was sent. */
   #dropped = 0;
   #drain: NodeJS.Timeout | undefined;
@@ -89,6 +91,7 @@ export class RpcConnection implements Peer {
 
   #onClose(): void {
     clearInterval(this.#drain);
+    for (const abort of this.#aborts.values()) abort.abort(new Error('the client has gone'));
     for (const listener of this.#closeListeners) listener();
     this.#closeListeners.clear();
   }
@@ -118,6 +121,7 @@ export class RpcConnection implements Peer {
   /** Never fails; undefined for what wants no answer. */
   async #reply(item: Request | Unreadable): Promise<object | undefined> {
     if ('error' in item) return failed(item.id, item.error);
+    if (item.method === cancelMethod) return this.#cancel(item);
     const { maxInFlight } = this.#options;
     if (this.#inFlight >= maxInFlight) {
       const message = `${maxInFlight} calls of this connection wait for their answer already`;
@@ -134,11 +138,17 @@ export class RpcConnection implements Peer {
     }
   }
 
+  #cancel({ params }: Request): undefined {
+    const id = (params as { readonly id?: RequestId } | null | undefined)?.id;
+    if (id !== undefined) this.#aborts.get(id)?.abort(new Error('nobody waits for the answer any more'));
+  }
+
   async #carryOut(request: Request): Promise<object> {
     const { reader, handlers, deadlineMs, onMistake } = this.#options;
     let commandId: string | undefined;
     const deadline = new AbortController();
     const timer = setTimeout(() => deadline.abort(), deadlineMs);
+    if (request.id !== undefined) this.#aborts.set(request.id, deadline);
     try {
       const { method, params, command } = reader.read(request);
       commandId = command?.id;
@@ -155,6 +165,7 @@ export class RpcConnection implements Peer {
       return { jsonrpc: '2.0', error: errorBody(toRpcError(error), commandId) };
     } finally {
       clearTimeout(timer);
+      if (request.id !== undefined) this.#aborts.delete(request.id);
     }
   }
 

@@ -3,6 +3,9 @@
 import type { ErrorCode } from './errors.ts';
 import type { Given, Parameters } from './parameters.ts';
 
+/** A notification with the `id` of a call: nobody waits for its answer any more. */
+export const cancelMethod = 'rpc.cancel';
+
 /** What a call answers. The type is for the compiler, the text for people. */
 export interface Result<R> {
   readonly text: string;

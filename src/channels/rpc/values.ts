@@ -49,6 +49,22 @@ export function wholeNumber({ min, max }: { readonly min: number; readonly max: 
   return value(`A whole number from ${min} to ${max}.`, z.number().int().min(min).max(max));
 }
 
+/** An object that only programs of ours write: what is in it is read where it is used. */
+export function trustedObject<T extends object>(): z.ZodType<T> {
+  return value<T>(
+    'An object.',
+    z.custom<T>((given) => typeof given === 'object' && given !== null && !Array.isArray(given)),
+  );
+}
+
+/** The same for a list. */
+export function trustedList<T>(): z.ZodType<readonly T[]> {
+  return value<readonly T[]>(
+    'A list.',
+    z.custom<readonly T[]>((given) => Array.isArray(given)),
+  );
+}
+
 export function port(): z.ZodType<number> {
   return wholeNumber({ min: 1, max: 65_535 });
 }

@@ -34,20 +34,37 @@ export async function listAmphorae(
 /** Nodes that run, and those that stopped within the last day. */
 export async function listNodes(pool: Pool): Promise<readonly NodeView[]> {
   const { rows } = await pool.query<NodeRow>(
-    `select n.id, n.roles, n.address, n.version, n.started_at, n.lease_until, n.stopped_at,
-            (select count(*)::int from shards s where s.owner = n.id and s.family = 'entities') as shards
-     from nodes n where n.stopped_at is null or n.stopped_at > now() - interval '1 day'
+    `select n.id, n.roles, n.address, n.heartbeat_address, n.version, n.started_at, n.lease_until, n.stopped_at,
+            n.is_draining, owned.*
+     from nodes n cross join lateral (
+       select count(*) filter (where s.family = 'entities')::int as shards,
+              count(*) filter (where s.family = 'health')::int as health_shards,
+              coalesce(array_agg(s.family order by s.family) filter (where s.family not in ('entities', 'health')), '{}')
+                as singletons
+       from shards s where s.owner = n.id) owned
+     where n.stopped_at is null or n.stopped_at > now() - interval '1 day'
      order by n.started_at`,
   );
-  return rows.map(({ started_at: startedAt, lease_until: leaseUntil, stopped_at: stoppedAt, ...row }) => ({
-    ...row,
-    startedAt: isoTime(startedAt),
-    leaseUntil: isoTime(leaseUntil),
-    stoppedAt: stoppedAt === null ? null : isoTime(stoppedAt),
+  return rows.map((row) => ({
+    id: row.id,
+    roles: row.roles,
+    version: row.version,
+    address: row.address,
+    heartbeatAddress: row.heartbeat_address,
+    startedAt: isoTime(row.started_at),
+    leaseUntil: isoTime(row.lease_until),
+    stoppedAt: row.stopped_at === null ? null : isoTime(row.stopped_at),
+    isDraining: row.is_draining,
+    shards: row.shards,
+    healthShards: row.health_shards,
+    singletons: row.singletons,
   }));
 }
 
-interface NodeRow extends Pick<NodeView, 'id' | 'roles' | 'address' | 'version' | 'shards'> {
+interface NodeRow extends Pick<NodeView, 'id' | 'roles' | 'address' | 'version' | 'shards' | 'singletons'> {
+  readonly heartbeat_address: string | null;
+  readonly is_draining: boolean;
+  readonly health_shards: number;
   readonly started_at: Date;
   readonly lease_until: Date;
   readonly stopped_at: Date | null;

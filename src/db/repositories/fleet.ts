@@ -1,19 +1,23 @@
 // Amphorae that are there, for whoever starts to watch them.
 import type { Pool } from 'pg';
+import type { AmphoraFacts } from '../../domain/amphora/facts.ts';
 import type { AmphoraId, LoadBalancerId } from '../../domain/ids.ts';
 import type { AmphoraStatus } from '../../domain/statuses.ts';
 
-export interface FleetRow {
-  readonly id: AmphoraId;
-  readonly status: AmphoraStatus;
-  readonly loadBalancerId: LoadBalancerId | null;
-}
-
-export async function allAmphorae(pool: Pool): Promise<readonly FleetRow[]> {
-  const { rows } = await pool.query<{ id: AmphoraId; status: AmphoraStatus; load_balancer_id: LoadBalancerId | null }>(
-    'select id, status, load_balancer_id from amphorae',
+/** What the table for reading shows of every amphora that is not deleted. */
+export async function allAmphorae(pool: Pool): Promise<ReadonlyMap<AmphoraId, AmphoraFacts>> {
+  const { rows } = await pool.query<{
+    id: AmphoraId;
+    status: AmphoraStatus;
+    load_balancer_id: LoadBalancerId | null;
+    controllers: readonly string[];
+  }>('select id, status, load_balancer_id, controllers from amphorae');
+  return new Map(
+    rows.map(({ id, status, load_balancer_id: loadBalancerId, controllers }) => [
+      id,
+      { status, loadBalancerId, bootFailure: null, controllers },
+    ]),
   );
-  return rows.map((row) => ({ id: row.id, status: row.status, loadBalancerId: row.load_balancer_id }));
 }
 
 /** Of the ids given, those of amphorae that the journal knows and that are not deleted. */

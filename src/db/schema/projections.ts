@@ -107,6 +107,8 @@ export const amphorae = pgTable(
     computeId: text('compute_id'),
     agentHost: text('agent_host'),
     agentPort: integer('agent_port'),
+    /** host:port of every node that it sends heartbeats to. */
+    controllers: jsonb().$type<readonly string[]>().notNull().default([]),
     haproxyVersion: text('haproxy_version'),
     certificateFingerprint: text('certificate_fingerprint'),
     certificateExpiresAt: moment('certificate_expires_at'),

@@ -25,7 +25,13 @@ import type {
 } from './state.ts';
 
 /** Keys are in journals and must not change. */
-const stepKeys = { boot: 'boot', awaitAgent: 'await-agent', checkAllocation: 'check-allocation', destroy: 'destroy' };
+const stepKeys = {
+  boot: 'boot',
+  awaitAgent: 'await-agent',
+  checkAllocation: 'check-allocation',
+  configureAgent: 'configure-agent',
+  destroy: 'destroy',
+};
 
 /** How long a load balancer may take to claim what it was granted before the amphora asks. */
 const claimPeriodMs = 15_000;
@@ -42,6 +48,11 @@ export function decideAmphora(state: MaybeAmphora, command: AmphoraCommand, at: 
   switch (command.type) {
     case 'allocateAmphora':
       return decideAllocate(state, command, at);
+    case 'reportTo': {
+      const { controllers } = command;
+      const isKnown = sameList(state.wantedControllers ?? state.controllers, controllers);
+      return accept(state, isKnown || state.deletion !== null ? [] : [{ type: 'controllersWanted', at, controllers }]);
+    }
     case 'deleteAmphora': {
       const { reason, onBehalfOf } = command;
       const owner = state.allocation?.loadBalancerId ?? null;
@@ -74,6 +85,10 @@ function decideAllocate(
   return accept(state, [allocated]);
 }
 
+function sameList(one: readonly string[], other: readonly string[]): boolean {
+  return one.length === other.length && one.every((item, index) => item === other[index]);
+}
+
 function accept(state: AmphoraState, events: readonly AmphoraEvent[]): AmphoraDecision {
   return { type: 'accept', events, answer: { id: state.id, instance: state.instance, isGone: false } };
 }
@@ -103,13 +118,16 @@ export function decideAmphoraStepEnded(
 function resultEvents(result: AmphoraStepResult, at: number): readonly AmphoraEvent[] {
   switch (result.type) {
     case 'booted': {
-      const booted: AmphoraEvent = { type: 'amphoraBooted', at, computeId: result.computeId, agent: result.agent };
+      const { computeId, agent, controllers } = result;
+      const booted: AmphoraEvent = { type: 'amphoraBooted', at, computeId, agent, controllers };
       return result.facts === null ? [booted] : [booted, { type: 'amphoraReady', at, facts: result.facts }];
     }
     case 'agentAnswered':
       return [{ type: 'amphoraReady', at, facts: result.facts }];
     case 'allocationChecked':
       return [{ type: result.isClaimed ? 'allocationConfirmed' : 'allocationReturned', at }];
+    case 'agentConfigured':
+      return [{ type: 'agentConfigured', at, controllers: result.controllers }];
     case 'destroyed':
       return [{ type: 'amphoraDeleted', at }];
   }
@@ -124,8 +142,8 @@ export function evolveAmphora(state: MaybeAmphora, event: AmphoraEvent): MaybeAm
   if (state === undefined) {
     if (event.type !== 'amphoraCreated') return undefined;
     const { id, at } = event;
-    const nothing = { instance: null, agent: null, allocation: null, deletion: null, steps: noSteps };
-    return { id, createdAt: at, updatedAt: at, ...nothing };
+    const unknown = { instance: null, agent: null, controllers: [], wantedControllers: null };
+    return { id, createdAt: at, updatedAt: at, ...unknown, allocation: null, deletion: null, steps: noSteps };
   }
   return { ...evolveExisting(state, event), updatedAt: event.at };
 }
@@ -136,7 +154,14 @@ function evolveExisting(state: AmphoraState, event: AmphoraEvent): AmphoraState 
       return state;
     case 'amphoraBooted': {
       const instance = { computeId: event.computeId, agent: event.agent };
-      return { ...state, instance, steps: endStep(state.steps, stepKeys.boot) };
+      return { ...state, instance, controllers: event.controllers, steps: endStep(state.steps, stepKeys.boot) };
+    }
+    case 'controllersWanted':
+      return { ...state, wantedControllers: event.controllers, steps: endStep(state.steps, stepKeys.configureAgent) };
+    case 'agentConfigured': {
+      const { controllers } = event;
+      const steps = endStep(state.steps, stepKeys.configureAgent);
+      return { ...state, controllers, wantedControllers: null, steps };
     }
     case 'amphoraReady':
       return { ...state, agent: event.facts, steps: endStep(state.steps, stepKeys.awaitAgent) };
@@ -183,10 +208,18 @@ function wantedSteps(state: AmphoraState, now: number): readonly AmphoraStep[] {
   if (state.agent === null) {
     return [{ type: 'awaitAgent', key: stepKeys.awaitAgent, amphoraId, agent: state.instance.agent }];
   }
+  const steps: AmphoraStep[] = [];
+  const { wantedControllers: controllers, allocation } = state;
+  if (controllers !== null) {
+    const { agent } = state.instance;
+    steps.push({ type: 'configureAgent', key: stepKeys.configureAgent, amphoraId, agent, controllers });
+  }
   const checkAt = allocationCheckAt(state);
-  if (state.allocation === null || checkAt === undefined || checkAt > now) return [];
-  const { loadBalancerId } = state.allocation;
-  return [{ type: 'checkAllocation', key: stepKeys.checkAllocation, amphoraId, loadBalancerId }];
+  if (allocation !== null && checkAt !== undefined && checkAt <= now) {
+    const { loadBalancerId } = allocation;
+    steps.push({ type: 'checkAllocation', key: stepKeys.checkAllocation, amphoraId, loadBalancerId });
+  }
+  return steps;
 }
 
 function allocationCheckAt(state: AmphoraState): number | undefined {
@@ -215,7 +248,7 @@ export interface AmphoraEntity {
 
 export const amphora: EntityDefinition<AmphoraEntity> = {
   kind: 'amphora',
-  schemaVersion: 1,
+  schemaVersion: 2,
   decide: decideAmphora,
   decideStepEnded: decideAmphoraStepEnded,
   decideResumed: decideAmphoraResumed,

@@ -14,16 +14,21 @@ export interface ConfigDrive {
   readonly clientCaPem: string;
 }
 
+/** What amphora-agent.conf says that is not the same for all. */
+export type AgentConfiguration = Pick<ConfigDrive, 'amphoraId' | 'controllers' | 'heartbeatKey' | 'heartbeatInterval'>;
+
 /** Path below `/etc/octavia` → content. Holds secrets. */
 export function configDriveFiles(drive: ConfigDrive): Readonly<Record<string, string>> {
   return {
-    'amphora-agent.conf': agentConf(drive),
+    'amphora-agent.conf': agentConfiguration(drive),
     'certs/server.pem': drive.serverPem,
     'certs/client_ca.pem': drive.clientCaPem,
   };
 }
 
-function agentConf({ amphoraId, controllers, heartbeatKey, heartbeatInterval }: ConfigDrive): string {
+/** amphora-agent.conf. Holds the heartbeat secret. */
+export function agentConfiguration(settings: AgentConfiguration): string {
+  const { amphoraId, controllers, heartbeatKey, heartbeatInterval } = settings;
   return `[DEFAULT]
 debug = False
 

@@ -16,6 +16,7 @@ export function amphoraRows(state: AmphoraState | undefined): Rows {
     computeId: instance?.computeId ?? null,
     agentHost: instance?.agent.host ?? null,
     agentPort: instance?.agent.port ?? null,
+    controllers: state.controllers,
     haproxyVersion: agent?.haproxyVersion ?? null,
     certificateFingerprint: agent?.certificateFingerprint ?? null,
     certificateExpiresAt: agent === null ? null : moment(agent.certificateExpiresAt),

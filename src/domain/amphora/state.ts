@@ -25,6 +25,10 @@ export interface AmphoraState {
   readonly instance: { readonly computeId: string; readonly agent: AgentAddress } | null;
   /** What its agent said when it was ready; null until then. */
   readonly agent: AgentFacts | null;
+  /** host:port of every node that it sends heartbeats to; empty while that is not known. */
+  readonly controllers: readonly string[];
+  /** To be sent them to instead; null when that is so already. */
+  readonly wantedControllers: readonly string[] | null;
   readonly allocation: Allocation | null;
   readonly deletion: { readonly reason: string; readonly done: boolean } | null;
   readonly steps: StepsState;
@@ -40,7 +44,14 @@ export type MaybeAmphora = AmphoraState | undefined;
 
 export type AmphoraEvent =
   | { readonly type: 'amphoraCreated'; readonly at: number; readonly id: AmphoraId }
-  | { readonly type: 'amphoraBooted'; readonly at: number; readonly computeId: string; readonly agent: AgentAddress }
+  | {
+      readonly type: 'amphoraBooted';
+      readonly at: number;
+      readonly computeId: string;
+      readonly agent: AgentAddress;
+      /** What it was given; empty when that is not known. */
+      readonly controllers: readonly string[];
+    }
   | { readonly type: 'amphoraReady'; readonly at: number; readonly facts: AgentFacts }
   | {
       readonly type: 'amphoraAllocated';
@@ -51,6 +62,8 @@ export type AmphoraEvent =
   | { readonly type: 'allocationConfirmed'; readonly at: number }
   /** The load balancer it was allocated to does not claim it: it is a spare again. */
   | { readonly type: 'allocationReturned'; readonly at: number }
+  | { readonly type: 'controllersWanted'; readonly at: number; readonly controllers: readonly string[] }
+  | { readonly type: 'agentConfigured'; readonly at: number; readonly controllers: readonly string[] }
   | { readonly type: 'amphoraDeletionRequested'; readonly at: number; readonly reason: string }
   | { readonly type: 'amphoraDeleted'; readonly at: number }
   | StepEvent;
@@ -58,6 +71,8 @@ export type AmphoraEvent =
 export type AmphoraCommand =
   | { readonly type: 'createAmphora'; readonly amphoraId: AmphoraId }
   | { readonly type: 'allocateAmphora'; readonly loadBalancerId: LoadBalancerId; readonly role: AmphoraRole }
+  /** Nodes have come or gone: it shall send its heartbeats to these. */
+  | { readonly type: 'reportTo'; readonly controllers: readonly string[] }
   | {
       readonly type: 'deleteAmphora';
       readonly reason: string;
@@ -80,6 +95,7 @@ export type AmphoraStep = { readonly key: string; readonly amphoraId: AmphoraId 
   | { readonly type: 'boot' }
   | { readonly type: 'awaitAgent'; readonly agent: AgentAddress }
   | { readonly type: 'checkAllocation'; readonly loadBalancerId: LoadBalancerId }
+  | { readonly type: 'configureAgent'; readonly agent: AgentAddress; readonly controllers: readonly string[] }
   | { readonly type: 'destroy' }
 );
 
@@ -88,11 +104,14 @@ export type AmphoraStepResult =
       readonly type: 'booted';
       readonly computeId: string;
       readonly agent: AgentAddress;
+      /** Whom it was told to report to; empty when it was made by an earlier step, and that is not known. */
+      readonly controllers: readonly string[];
       /** What the agent said, when it was up already. */
       readonly facts: AgentFacts | null;
     }
   | { readonly type: 'agentAnswered'; readonly facts: AgentFacts }
   | { readonly type: 'allocationChecked'; readonly isClaimed: boolean }
+  | { readonly type: 'agentConfigured'; readonly controllers: readonly string[] }
   | { readonly type: 'destroyed' };
 
 export type AmphoraStepEnded = StepEnded<AmphoraStepResult>;

@@ -10,7 +10,7 @@ export interface Listing {
 
 /** Amphorae that ought to have an instance. */
 export function expectedInstances(
-  fleet: ReadonlyMap<AmphoraId, { readonly status: AmphoraStatus }>,
+  fleet: Iterable<readonly [AmphoraId, { readonly status: AmphoraStatus }]>,
 ): readonly AmphoraId[] {
   return [...fleet].filter(([, { status }]) => status === 'READY' || status === 'ALLOCATED').map(([id]) => id);
 }

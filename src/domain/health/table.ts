@@ -13,8 +13,12 @@ interface Seen {
   seq: number;
   /** Statuses in one text; statistics are not part of it. */
   statuses: string;
-  observation: Observation;
+  /** Undefined while only other nodes have heard it. */
+  observation: Observation | undefined;
 }
+
+/** Differs from the statuses of every message. */
+const unheard = '?';
 
 export class HeartbeatTable {
   readonly #seen = new Map<string, Seen>();
@@ -38,6 +42,22 @@ export class HeartbeatTable {
     seen.statuses = statuses;
     seen.observation = { listeners, pools };
     return true;
+  }
+
+  /** It was heard by another node. */
+  touch(amphoraId: string, at: number): void {
+    const seen = this.#seen.get(amphoraId);
+    if (seen === undefined) {
+      this.#seen.set(amphoraId, { at, seq: 0, statuses: unheard, observation: undefined });
+    } else {
+      seen.at = Math.max(seen.at, at);
+    }
+  }
+
+  /** Whatever it says next counts as new. */
+  expectNews(amphoraId: string): void {
+    const seen = this.#seen.get(amphoraId);
+    if (seen !== undefined) seen.statuses = unheard;
   }
 
   /** When the amphora was heard last; undefined when never. */

@@ -43,6 +43,8 @@ export interface AmphoraDriver {
    * out where the amphora has it already. A refusal is a result, not a failure.
    */
   serve(amphora: AmphoraAddress, request: ServeRequest, signal: AbortSignal): Promise<ServeResult>;
+  /** Gives the agent another amphora-agent.conf: it sends its heartbeats where that says from now on. */
+  configure(amphora: AmphoraAddress, agentConfiguration: string, signal: AbortSignal): Promise<void>;
   /** MD5 (hex) of the configuration the amphora holds for this load balancer; undefined when it holds none. */
   configurationDigest(
     amphora: AmphoraAddress,

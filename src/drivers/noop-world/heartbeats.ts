@@ -42,6 +42,13 @@ export class Heartbeats {
     setImmediate(beat);
   }
 
+  /** Sends to where its files say now, and goes on with what it reports. */
+  restart(instance: WorldInstance): void {
+    this.stop(instance);
+    this.start(instance);
+    this.update(instance);
+  }
+
   /** From now on reports what the instance serves. */
   update(instance: WorldInstance): void {
     const sender = this.#senders.get(instance.amphoraId);

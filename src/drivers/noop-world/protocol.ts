@@ -19,6 +19,10 @@ export interface WorldCalls {
   'network.releaseVip': { params: { readonly loadBalancerId: LoadBalancerId }; result: null };
   'amphora.info': { params: { readonly amphoraId: AmphoraId }; result: WireAmphoraInfo };
   'amphora.serve': { params: ServeRequest & { readonly amphoraId: AmphoraId }; result: ServeResult };
+  'amphora.configure': {
+    params: { readonly amphoraId: AmphoraId; readonly agentConfiguration: string };
+    result: null;
+  };
   'amphora.configurationDigest': {
     params: { readonly amphoraId: AmphoraId; readonly loadBalancerId: LoadBalancerId };
     result: string | null;

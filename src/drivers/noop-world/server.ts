@@ -41,6 +41,7 @@ export async function serveWorld({ port = 0, logFile }: ServeWorld): Promise<Wor
       created: (instance) => heartbeats.start(instance),
       gone: (instance) => heartbeats.stop(instance),
       served: (instance) => heartbeats.update(instance),
+      configured: (instance) => heartbeats.restart(instance),
     },
     Date.now,
   );

@@ -22,7 +22,7 @@ export interface WorldInstance {
   readonly deploymentId: string;
   readonly computeId: string;
   readonly host: string;
-  readonly files: Readonly<Record<string, string>>;
+  files: Readonly<Record<string, string>>;
   readonly bootedAt: number;
   stopped: boolean;
   silent: boolean;
@@ -36,6 +36,7 @@ export interface WorldEvents {
   created(instance: WorldInstance): void;
   gone(instance: WorldInstance): void;
   served(instance: WorldInstance): void;
+  configured(instance: WorldInstance): void;
 }
 
 type Handlers = { [C in WorldCall]: (params: WorldCalls[C]['params']) => WorldCalls[C]['result'] };
@@ -168,6 +169,12 @@ export class World {
       else instance.configurations.set(loadBalancerId, configuration);
       this.#events.served(instance);
       return { accepted: true };
+    },
+    'amphora.configure': ({ amphoraId, agentConfiguration }) => {
+      const instance = this.#agent(amphoraId, 'amphora.noop configure');
+      instance.files = { ...instance.files, 'amphora-agent.conf': agentConfiguration };
+      this.#events.configured(instance);
+      return null;
     },
     'amphora.configurationDigest': ({ amphoraId, loadBalancerId }) => {
       const held = this.#agent(amphoraId, 'amphora.noop configurationDigest').configurations.get(loadBalancerId);

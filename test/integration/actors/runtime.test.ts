@@ -282,7 +282,7 @@ describe('a stale epoch', () => {
     );
     for (let count = 0; count < 4; count++) counters.post(id, { type: 'add', amount: 1 }, `add-${count}`);
     await waitFor(() => counters.replies.size === 4, { describe: 'all answers' });
-    expect([...counters.replies.values()]).toEqual(Array(4).fill([{ type: 'busy', retryAfterMs: 500 }]));
+    expect([...counters.replies.values()]).toEqual(Array(4).fill([{ type: 'elsewhere' }]));
     expect(counters.runs[0]?.signal.aborted).toBe(true);
     expect(counters.manager.liveCount).toBe(0);
     expect(counters.registry.all()).toEqual([]);
@@ -297,7 +297,7 @@ describe('a stale epoch', () => {
     // As when the session was lost and opened again while the append was on its way.
     const { epoch, node: owner } = counters.ownership.fenceOf(id);
     await counters.pool.query('update shards set epoch = epoch + 1');
-    expect(await counters.send(id, { type: 'add', amount: 1 }, 'the-command')).toMatchObject({ type: 'busy' });
+    expect(await counters.send(id, { type: 'add', amount: 1 }, 'the-command')).toMatchObject({ type: 'elsewhere' });
     await waitFor(() => counters.ownership.owns(id), { describe: 'the shard to be claimed again' });
     expect(counters.ownership.fenceOf(id)).toEqual(fenceOf(id, { node: owner, epoch: epoch + 2 }));
     expect(await counters.send(id, { type: 'add', amount: 1 }, 'the-command')).toEqual({ type: 'ok', answer: 1 });
@@ -431,7 +431,7 @@ describe('a step', () => {
     await counters.ownership.stop();
     counters.manager.dropForeign();
     expect(counters.runs[0]?.signal.aborted).toBe(true);
-    expect(await counters.send(id, { type: 'add', amount: 1 })).toMatchObject({ type: 'busy' });
+    expect(await counters.send(id, { type: 'add', amount: 1 })).toMatchObject({ type: 'elsewhere' });
     await expect(stateOf(counters, id)).rejects.toThrow();
   });
 });
@@ -448,7 +448,7 @@ describe('a node that stops', () => {
     await counters.close();
     await waitFor(() => counters.replies.size === 11, { describe: 'all answers' });
     expect([...counters.replies.values()].every((replies) => replies.length === 1)).toBe(true);
-    for (const [reply] of counters.replies.values()) expect(['ok', 'busy']).toContain(reply?.type);
+    for (const [reply] of counters.replies.values()) expect(['ok', 'elsewhere']).toContain(reply?.type);
     expect(counters.registry.all()).toEqual([]);
   });
 });

@@ -165,10 +165,7 @@ describe('the pool', () => {
     const world = new FakeWorld();
     await query(`alter table amphorae add constraint nothing_boots check (status <> 'BOOTING')`);
     const started = await node(world, { spares: 2 });
-    const view = () =>
-      new Promise<{ booting: number; failedBoots: number }>((resolve) =>
-        started.tree.spares?.tell({ type: 'view', replyTo: { tell: resolve } }),
-      );
+    const view = () => started.tree.cluster.singletons.sparesView(AbortSignal.timeout(5_000));
     await waitFor(async () => (await view()).failedBoots > 0, { describe: 'a boot to be refused' });
     await waitFor(async () => (await view()).booting === 0, { describe: 'it to be forgotten' });
     await query('alter table amphorae drop constraint nothing_boots');

@@ -136,7 +136,7 @@ describe('heartbeats', () => {
     const world = new FakeWorld();
     const node = await startTestNode({ url: database.url, world, ...options });
     undo.push(() => node.close());
-    const { port, counters } = await receiver((one) => node.tree.onHeartbeat(one));
+    const { port, counters } = await receiver((one) => node.tree.heartbeats.receive(one));
     const emit = sender(port);
     const made: Setting = { node, world, counters, silent: new Set(), words: ['UP', 'UP'] };
     let seq = 0;
@@ -215,7 +215,7 @@ describe('heartbeats', () => {
       status: 'ACTIVE',
       agent: undefined,
     });
-    await waitFor(() => made.node.tree.unknownHeartbeats > 2, { describe: 'unknown heartbeats' });
+    await waitFor(() => made.node.tree.heartbeats.unknown > 2, { describe: 'unknown heartbeats' });
     expect(made.world.instances.has('nobody')).toBe(true);
   });
 

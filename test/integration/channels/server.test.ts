@@ -43,6 +43,7 @@ async function serve(
     command,
     inspect: inspectHandlers({
       sweep: async () => ({ instances: 0, removed: [], due: [], waiting: [], stopped: null }),
+      drain: async () => false,
       actors,
       reads,
     }),

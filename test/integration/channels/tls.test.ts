@@ -43,6 +43,7 @@ async function serve(wanted: { readonly token?: string } = { token }, host = '12
     command: { 'server.info': async () => info } as unknown as CommandHandlers,
     inspect: inspectHandlers({
       sweep: async () => ({ instances: 0, removed: [], due: [], waiting: [], stopped: null }),
+      drain: async () => false,
       actors: {} as never,
       reads: {} as never,
     }),

@@ -118,7 +118,7 @@ describe('a secret', () => {
   });
 
   test('is not in the log of the controller, of amphorae or of PostgreSQL', () => {
-    expect(output).toContain('this node is active');
+    expect(output).toContain('shards were taken up');
     expect(secretsIn(output)).toEqual([]);
     const logs = [amphi.dataDir, existingFolder(amphi.dataDir) ?? '']
       .flatMap(files)

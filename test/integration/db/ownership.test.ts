@@ -4,12 +4,13 @@ import pg from 'pg';
 import { pino } from 'pino';
 import { Ownership } from '../../../src/actors/runtime/ownership.ts';
 import { Journal } from '../../../src/db/journal.ts';
-import { OwnershipSession } from '../../../src/db/ownership.ts';
+import type { OwnershipSession } from '../../../src/db/ownership.ts';
 import { shardCount, shardOf } from '../../../src/domain/ids.ts';
 import { StaleEpochError } from '../../../src/domain/journal.ts';
-import type { OwnedShard } from '../../../src/domain/ownership.ts';
+import type { ClaimPlan, OwnedShard } from '../../../src/domain/ownership.ts';
 import { type DatabaseProxy, startDatabaseProxy } from '../../support/database-proxy.ts';
 import { entry } from '../../support/entries.ts';
+import { entityShards, openTestSession, type TestSession } from '../../support/registration.ts';
 import { useTestDatabase } from '../../support/postgres.ts';
 import { waitFor } from '../../support/wait-for.ts';
 
@@ -26,11 +27,23 @@ beforeAll(() => {
 });
 beforeEach(() => pool.query('update shards set owner = null'));
 
-const everything = shardCount * 2;
+const everything = shardCount * 2 + 1;
 
-async function open(options: { url?: string; id?: string; leaseMs?: number } = {}): Promise<OwnershipSession> {
-  const { url = database.url, id = randomUUID(), leaseMs = 60_000 } = options;
-  const session = await OwnershipSession.open(url, { id, roles: ['worker'], version: 'test', address: null, leaseMs });
+/** Shards of every family that a worker and judge of health takes. */
+const all: ClaimPlan = {
+  dead: [],
+  most: { entities: shardCount, health: shardCount, spares: 1, housekeeping: 0 },
+  isNeeded: true,
+};
+
+/** Takes whatever can be had, as a node alone would. */
+async function claimAll(session: OwnershipSession, held: readonly OwnedShard[] = []): Promise<readonly OwnedShard[]> {
+  const { nodes } = await session.look();
+  return session.claim({ ...all, dead: nodes.filter(({ isDead }) => isDead).map(({ id }) => id) }, held);
+}
+
+async function open({ url = database.url, ...node }: Partial<TestSession> & { url?: string } = {}) {
+  const session = await openTestSession(url, { id: randomUUID(), leaseMs: 60_000, ...node });
   undo.push(() => session.close());
   return session;
 }
@@ -48,7 +61,7 @@ function epochOf(shards: readonly OwnedShard[], shard = 0): number {
 const untilAllTaken = (session: OwnershipSession) =>
   waitFor(
     async () => {
-      const taken = await session.claimFree([]);
+      const taken = await claimAll(session);
       return taken.length === everything ? taken : undefined;
     },
     { describe: 'all shards to be taken' },
@@ -57,29 +70,29 @@ const untilAllTaken = (session: OwnershipSession) =>
 describe('a session', () => {
   test('takes everything that is free, once, each under a higher epoch', async () => {
     const session = await open();
-    const first = await session.claimFree([]);
+    const first = await claimAll(session);
     expect(first).toHaveLength(everything);
-    expect(await session.claimFree(first)).toEqual([]);
-    const again = await session.claimFree([]);
+    expect(await claimAll(session, first)).toEqual([]);
+    const again = await claimAll(session);
     expect(again).toHaveLength(everything);
     expect(epochOf(again)).toBe(epochOf(first) + 1);
   });
 
   test('takes anew what it does not know to hold: the answer to an earlier claim may have been lost', async () => {
     const session = await open();
-    const [unheard, ...heard] = await session.claimFree([]);
-    const again = await session.claimFree(heard);
+    const [unheard, ...heard] = await claimAll(session);
+    const again = await claimAll(session, heard);
     expect(again).toEqual([{ ...unheard, epoch: (unheard?.epoch ?? 0) + 1 }]);
   });
 
   test('takes nothing while another one lives, and everything that one gives back', async () => {
     const first = await open();
     const second = await open();
-    const held = await first.claimFree([]);
-    expect(await second.claimFree([])).toEqual([]);
+    const held = await claimAll(first);
+    expect(await claimAll(second)).toEqual([]);
     expect(await first.renew()).toBe(true);
     await first.close();
-    const taken = await second.claimFree([]);
+    const taken = await claimAll(second);
     expect(taken).toHaveLength(everything);
     expect(epochOf(taken)).toBe(epochOf(held) + 1);
   });
@@ -88,7 +101,7 @@ describe('a session', () => {
     const proxy = await wire();
     const first = await open({ url: proxy.url });
     const second = await open();
-    await first.claimFree([]);
+    await claimAll(first);
     proxy.cut();
     expect(await first.ended).toBeDefined();
     await untilAllTaken(second);
@@ -98,7 +111,7 @@ describe('a session', () => {
     const proxy = await wire();
     const first = await open({ url: proxy.url, leaseMs: 300 });
     const second = await open();
-    await first.claimFree([]);
+    await claimAll(first);
     proxy.freeze();
     await untilAllTaken(second);
     proxy.thaw();
@@ -109,10 +122,10 @@ describe('a session', () => {
     const proxy = await wire();
     const id = randomUUID();
     const first = await open({ url: proxy.url, id });
-    const before = await first.claimFree([]);
+    const before = await claimAll(first);
     proxy.cut();
     const again = await open({ id });
-    const after = await again.claimFree([]);
+    const after = await claimAll(again);
     expect(after).toHaveLength(everything);
     expect(epochOf(after)).toBe(epochOf(before) + 1);
     expect(await again.renew()).toBe(true);
@@ -122,7 +135,7 @@ describe('a session', () => {
     const other = await open();
     let isLooking = true;
     const looking = (async () => {
-      while (isLooking) await other.claimFree([]);
+      while (isLooking) await claimAll(other);
     })();
     const born: OwnershipSession[] = [];
     for (let count = 0; count < 15; count++) born.push(await open());
@@ -149,18 +162,18 @@ describe('an append and a takeover', () => {
     const session = await open();
     const append = await appendUnderWay();
     const startedAt = Date.now();
-    await expect(session.claimFree([])).rejects.toThrow(/lock timeout/);
+    await expect(claimAll(session)).rejects.toThrow(/lock timeout/);
     expect(Date.now() - startedAt).toBeLessThan(4_000);
     const owned = await pool.query('select 1 from shards where owner is not null');
     expect(owned.rowCount).toBe(0);
     await append.query('rollback');
-    expect(await session.claimFree([])).toHaveLength(everything);
+    expect(await claimAll(session)).toHaveLength(everything);
   });
 
   test('exclude each other: an append waits for the takeover and then is stale', async () => {
     const session = await open();
     const id = randomUUID();
-    const before = await session.claimFree([]);
+    const before = await claimAll(session);
     const rows = await pool.query<{ owner: string }>('select owner from shards limit 1');
     const node = rows.rows[0]?.owner ?? '';
     const takeover = await appendUnderWay();
@@ -187,25 +200,32 @@ describe('an append and a takeover', () => {
 });
 
 describe('a node', () => {
+  function untilShared(one: Ownership, two: Ownership): Promise<unknown> {
+    const isShared = () => one.ownedShards === shardCount / 2 && two.ownedShards === shardCount / 2;
+    return waitFor(isShared, { timeoutMs: 20_000, describe: 'the shards to be shared' });
+  }
+
   interface Watched {
     readonly ownership: Ownership;
     readonly gained: number[][];
+    readonly handedOver: (readonly OwnedShard[])[];
     lost: number;
   }
 
-  function node(url: string, leaseMs = 3_000): Watched {
-    const id = randomUUID();
+  function node(url: string, leaseMs = 3_000, rest: Partial<TestSession> = {}): Watched {
+    const nodeId = randomUUID();
     const watched: Watched = {
       gained: [],
+      handedOver: [],
       lost: 0,
       ownership: new Ownership({
-        nodeId: id,
+        nodeId,
         leaseMs,
         log: pino({ level: 'silent' }),
-        openSession: () =>
-          OwnershipSession.open(url, { id, roles: ['worker'], version: 'test', address: null, leaseMs }),
-        onGained: (shards) => watched.gained.push([...shards]),
+        openSession: () => openTestSession(url, { id: nodeId, leaseMs, ...rest }),
+        onGained: (shards) => watched.gained.push([...entityShards(shards)]),
         onLost: () => watched.lost++,
+        handOver: async (shards) => void watched.handedOver.push(shards),
       }),
     };
     undo.push(() => watched.ownership.stop());
@@ -243,20 +263,21 @@ describe('a node', () => {
     await waitFor(() => ownership.ownedShards === shardCount, { describe: 'shards to be claimed' });
   });
 
-  test('takes over from one that was cut off while it was away, which finds that it owns nothing any more', async () => {
+  test('takes over from one that was cut off while it was away, and shares with it when it is back', async () => {
     const proxy = await wire();
     const one = node(proxy.url);
     const two = node(database.url);
     await one.ownership.start();
+    const { epoch } = one.ownership.fenceOf(id);
     await two.ownership.start();
-    expect([one.ownership.ownedShards, two.ownership.ownedShards]).toEqual([shardCount, 0]);
+    await untilShared(one.ownership, two.ownership);
     proxy.goAway();
     await waitFor(() => two.ownership.ownedShards === shardCount, { describe: 'the takeover' });
     proxy.comeBack();
     await waitFor(() => one.lost > 0 && one.ownership.isConnected, { describe: 'the first to come back' });
-    expect(one.ownership.owns(id)).toBe(false);
-    expect(() => one.ownership.fenceOf(id)).toThrow(StaleEpochError);
-    expect(two.ownership.owns(id)).toBe(true);
+    await untilShared(one.ownership, two.ownership);
+    const owner = one.ownership.owns(id) ? one.ownership : two.ownership;
+    expect(owner.fenceOf(id).epoch).toBeGreaterThan(epoch);
   });
 
   test('that was frozen for longer than its lease loses it, and claims anew when it was declared dead', async () => {
@@ -270,30 +291,74 @@ describe('a node', () => {
     await two.ownership.start();
     await waitFor(() => two.ownership.ownedShards === shardCount, { describe: 'the takeover' });
     proxy.thaw();
-    await waitFor(() => one.lost > 0 && one.ownership.ownedShards === 0, { describe: 'the first to learn of it' });
+    await waitFor(() => one.lost > 0, { describe: 'the first to learn of it' });
     await two.ownership.stop();
     await waitFor(() => one.ownership.ownedShards === shardCount, { describe: 'the first to claim anew' });
   });
 
-  test('shares with another one without disturbing its epochs', async () => {
-    const proxy = await wire();
+  test('that joins gets its share, few at a time, without disturbing what stays, and gives it back when it drains', async () => {
     const one = node(database.url);
     await one.ownership.start();
-    await pool.query('update shards set owner = null where shard < 100');
-    const two = node(proxy.url);
+    const epochs = async () => (await pool.query('select family, shard, epoch, owner from shards order by 1, 2')).rows;
+    const before = (await epochs()) as { owner: string; epoch: string }[];
+    const two = node(database.url, 3_000);
     await two.ownership.start();
-    expect(two.ownership.ownedShards).toBe(100);
-    const epochs = async () => (await pool.query('select family, shard, epoch from shards order by 1, 2')).rows;
-    const before = await epochs();
-    const nobody = randomUUID();
-    await pool.query('update shards set owner = $1 where shard = 200', [nobody]);
-    await waitFor(async () => (await pool.query('select 1 from shards where owner = $1', [nobody])).rowCount === 0, {
-      describe: 'another round of claims',
-    });
-    const after = await epochs();
-    expect(after.filter((row: { shard: number }) => row.shard !== 200)).toEqual(
-      before.filter((row: { shard: number }) => row.shard !== 200),
-    );
+    await untilShared(one.ownership, two.ownership);
+    expect(Math.max(...one.handedOver.map((shards) => entityShards(shards).length))).toBe(16);
+    const after = (await epochs()) as { owner: string; epoch: string }[];
+    const stayed = after.filter((row, index) => row.owner === before[index]?.owner);
+    expect(stayed.length).toBeGreaterThanOrEqual(shardCount);
+    expect(stayed.every((row) => before.some((old) => old.epoch === row.epoch))).toBe(true);
+    await two.ownership.drain(10_000);
+    expect(two.ownership.ownedShards).toBe(0);
+    await waitFor(() => one.ownership.ownedShards === shardCount, { describe: 'everything to be back' });
+    expect(await one.ownership.setDraining(two.ownership.nodeId, false)).toBe(true);
+    await untilShared(one.ownership, two.ownership);
+    expect(await one.ownership.setDraining(randomUUID(), true)).toBe(false);
+  });
+
+  test('that drains and is alone keeps its shards: nobody else would serve them', async () => {
+    const one = node(database.url);
+    await one.ownership.start();
+    await one.ownership.drain(2_000);
+    expect(one.ownership.ownedShards).toBe(shardCount);
+  });
+
+  test('waits for the sessions of the others after all were lost at once: each keeps its shards', async () => {
+    const proxy = await wire();
+    const one = node(proxy.url, 5_000, { graceMs: 3_000 });
+    const two = node(proxy.url, 5_000, { graceMs: 3_000 });
+    await one.ownership.start();
+    await two.ownership.start();
+    await untilShared(one.ownership, two.ownership);
+    const owners = async () => (await pool.query('select family, shard, owner from shards order by 1, 2')).rows;
+    const before = await owners();
+    proxy.cut();
+    await waitFor(() => !one.ownership.isConnected && !two.ownership.isConnected, { describe: 'sessions to be lost' });
+    await waitFor(() => one.ownership.isConnected && two.ownership.isConnected, { describe: 'both to be back' });
+    expect(await owners()).toEqual(before);
+  });
+
+  test('does not join others whose settings differ, and names them', async () => {
+    const one = node(database.url, 3_000, { settings: { driver: 'a', 'heartbeat.key': 'b' } });
+    await one.ownership.start();
+    const two = node(database.url, 3_000, { settings: { driver: 'a', 'heartbeat.key': 'c' } });
+    await expect(two.ownership.start()).rejects.toThrow(/must not join the cluster: heartbeat.key differs/);
+    await one.ownership.stop();
+    await two.ownership.start();
+    expect(two.ownership.ownedShards).toBe(shardCount);
+  });
+
+  test('takes nothing while the database says that all shall only look', async () => {
+    await pool.query(`update deployment set observing = 'it was restored'`);
+    const one = node(database.url);
+    await one.ownership.start();
+    expect([one.ownership.ownedShards, one.ownership.view.observing]).toEqual([0, 'it was restored']);
+    await pool.query('update deployment set observing = null');
+    await waitFor(() => one.ownership.ownedShards === shardCount, { describe: 'the shards to be taken' });
+    await pool.query(`update deployment set observing = 'it was restored again'`);
+    await waitFor(() => one.ownership.ownedShards === 0, { describe: 'the shards to be given back' });
+    await pool.query('update deployment set observing = null');
   });
 
   test('lets go of a shard whose fence was refused, and not of one that it has claimed anew since', async () => {

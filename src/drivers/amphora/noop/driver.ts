@@ -12,6 +12,9 @@ export function noopAmphora(world: WorldClient): AmphoraDriver {
       return { ...info, certificateExpiresAt, apiVersion: '1.0', haproxyVersion: 'noop' };
     },
     serve: ({ amphoraId }, request, signal) => world.call('amphora.serve', { ...request, amphoraId }, signal),
+    configure: async ({ amphoraId }, agentConfiguration, signal) => {
+      await world.call('amphora.configure', { amphoraId, agentConfiguration }, signal);
+    },
     configurationDigest: async ({ amphoraId }, loadBalancerId, signal) =>
       (await world.call('amphora.configurationDigest', { amphoraId, loadBalancerId }, signal)) ?? undefined,
     close: () => world.close(),

@@ -75,6 +75,16 @@ class RestAmphora implements AmphoraDriver {
     return this.#reload(amphora, loadBalancerId, configuration, same ? undefined : held, signal);
   }
 
+  async configure(amphora: AmphoraAddress, agentConfiguration: string, signal: AbortSignal): Promise<void> {
+    const exchange: Exchange = {
+      method: 'PUT',
+      path: '/1.0/config',
+      contentType: 'text/plain',
+      body: agentConfiguration,
+    };
+    await this.#expect(amphora, exchange, 202, signal);
+  }
+
   async configurationDigest(
     amphora: AmphoraAddress,
     loadBalancerId: LoadBalancerId,

@@ -1,9 +1,17 @@
 // A certificate authority that lives in two files: `<name>.key` (mode 0600) and `<name>.pem`. Given to every node as files;
 // the first to start makes them.
-import { type KeyObject, createPrivateKey, createPublicKey, generateKeyPair, randomBytes } from 'node:crypto';
+import {
+  type KeyObject,
+  createPrivateKey,
+  createPublicKey,
+  generateKeyPair,
+  randomBytes,
+  X509Certificate,
+} from 'node:crypto';
 import { link, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import type { IssuedCertificate } from '../driver.ts';
 import { buildCertificate } from './x509.ts';
 
 export type KeyType = 'p256' | 'rsa';
@@ -23,7 +31,7 @@ export const backdatedMs = 3_600_000;
 export interface OpenAuthority {
   readonly folder: string;
   /** Name of its files and, in words, of its subject. */
-  readonly name: 'ca' | 'client-ca';
+  readonly name: 'ca' | 'client-ca' | 'cluster-ca';
   readonly subject: string;
   readonly keyType: KeyType;
   readonly now: Date;
@@ -92,4 +100,32 @@ function parsed<T>(file: string, parse: () => T): T {
   } catch {
     throw new Error(`${file}: expected a private key in PEM, given something else`);
   }
+}
+
+/** A new key and a certificate for it. */
+export async function issueFrom(
+  authority: Authority,
+  kind: 'server' | 'client',
+  subject: string,
+  keyType: KeyType,
+  days: number,
+  now: Date,
+): Promise<IssuedCertificate> {
+  const { publicKey, privateKey } = await newKeyPair(keyType);
+  const certificate = buildCertificate({
+    subject,
+    publicKey,
+    issuer: authority.subject,
+    issuerKey: authority.key,
+    notBefore: new Date(now.getTime() - backdatedMs),
+    notAfter: new Date(now.getTime() + days * dayMs),
+    kind,
+  });
+  const read = new X509Certificate(certificate);
+  return {
+    certificatePem: certificateToPem(certificate),
+    privateKeyPem: pemOf(privateKey),
+    fingerprint: read.fingerprint256.replaceAll(':', '').toLowerCase(),
+    expiresAt: new Date(read.validTo),
+  };
 }

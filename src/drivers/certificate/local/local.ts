@@ -1,20 +1,10 @@
 // The certificate driver whose authorities are files in a folder. There are two, as Octavia's operators are told to have:
 // amphorae's certificates may act as clients too, so if one authority signed both, whoever takes over an amphora could
 // give orders to all the others.
-import { X509Certificate } from 'node:crypto';
 import type { AmphoraId } from '../../../domain/ids.ts';
 import { TransientFailure } from '../../failure.ts';
 import type { CertificateDriver, ControllerCredentials, IssuedCertificate } from '../driver.ts';
-import {
-  type Authority,
-  type KeyType,
-  backdatedMs,
-  certificateToPem,
-  newKeyPair,
-  openAuthority,
-  pemOf,
-} from './authority.ts';
-import { buildCertificate } from './x509.ts';
+import { issueFrom, type KeyType, openAuthority } from './authority.ts';
 
 export interface LocalCertificateOptions {
   /** Holds `ca.pem`, `ca.key`, `client-ca.pem` and `client-ca.key`; made when it isn't there. */
@@ -26,7 +16,6 @@ export interface LocalCertificateOptions {
   readonly now?: () => Date;
 }
 
-const dayMs = 86_400_000;
 /** Longer than a controller process lives; its key is never written anywhere. */
 const controllerDays = 1095;
 
@@ -51,32 +40,5 @@ export async function createLocalCertificateDriver(options: LocalCertificateOpti
     },
     clientCaPem: () => clientCa.certificatePem,
     controllerCredentials: () => credentials,
-  };
-}
-
-async function issueFrom(
-  authority: Authority,
-  kind: 'server' | 'client',
-  subject: string,
-  keyType: KeyType,
-  days: number,
-  now: Date,
-): Promise<IssuedCertificate> {
-  const { publicKey, privateKey } = await newKeyPair(keyType);
-  const certificate = buildCertificate({
-    subject,
-    publicKey,
-    issuer: authority.subject,
-    issuerKey: authority.key,
-    notBefore: new Date(now.getTime() - backdatedMs),
-    notAfter: new Date(now.getTime() + days * dayMs),
-    kind,
-  });
-  const read = new X509Certificate(certificate);
-  return {
-    certificatePem: certificateToPem(certificate),
-    privateKeyPem: pemOf(privateKey),
-    fingerprint: read.fingerprint256.replaceAll(':', '').toLowerCase(),
-    expiresAt: new Date(read.validTo),
   };
 }

@@ -77,11 +77,13 @@ class Simulated {
     switch (step.type) {
       case 'boot':
         this.instances = 1;
-        return { type: 'booted', computeId: 'c', agent, facts: null };
+        return { type: 'booted', computeId: 'c', agent, controllers: [], facts: null };
       case 'awaitAgent':
         return { type: 'agentAnswered', facts };
       case 'checkAllocation':
         return { type: 'allocationChecked', isClaimed };
+      case 'configureAgent':
+        return { type: 'agentConfigured', controllers: step.controllers };
       case 'destroy':
         this.instances = 0;
         return { type: 'destroyed' };

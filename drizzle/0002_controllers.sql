@@ -1,0 +1,1 @@
+ALTER TABLE "amphorae" ADD COLUMN "controllers" jsonb DEFAULT '[]'::jsonb NOT NULL;

@@ -1,0 +1,122 @@
+// The way of a heartbeat that has come in: into the table, and, when it brings something new, to the load balancer it is
+// about. Heartbeats reach any node; the one that judges an amphora hears of all that the others have seen.
+import type { Logger } from 'pino';
+import type { PeerNotices } from '../../domain/cluster/messages.ts';
+import type { HeartbeatMessage } from '../../domain/health/message.ts';
+import type { HeartbeatTable } from '../../domain/health/table.ts';
+import { type AmphoraId, type LoadBalancerId, shardOf } from '../../domain/ids.ts';
+import type { LoadBalancerState } from '../../domain/load-balancer/state.ts';
+import type { ClusterView } from '../../domain/ownership.ts';
+import type { Fleet } from '../cluster/fleet.ts';
+import type { Peers } from '../../domain/cluster/peers.ts';
+import type { Ownership } from '../runtime/ownership.ts';
+import type { OperatingStatuses } from './operating-statuses.ts';
+
+export interface HeartbeatsOptions {
+  readonly table: HeartbeatTable;
+  readonly fleet: Fleet;
+  readonly operating: OperatingStatuses;
+  readonly ownership: Ownership;
+  readonly peers: Peers;
+  /** Load balancers of this node. */
+  readonly loadBalancers: {
+    read<T>(id: string, read: (state: LoadBalancerState | undefined) => T): Promise<T>;
+  };
+  /** Milliseconds on a monotonic clock. */
+  readonly now: () => number;
+  readonly log: Logger;
+}
+
+interface Unsaid {
+  ids: Set<string>;
+  news: HeartbeatMessage[];
+}
+
+/** Most heartbeats with news that wait for the next message to a node; the amphora says it again. */
+const mostNews = 10_000;
+
+export class Heartbeats {
+  readonly #options: HeartbeatsOptions;
+  /** Seen here, for the nodes that judge them. */
+  readonly #unsaid = new Map<string, Unsaid>();
+  #owners: ClusterView['owners']['entities'] = [];
+  /** From amphorae that nobody knows. They delete nothing: their rows may only not be here yet. */
+  unknown = 0;
+
+  constructor(options: HeartbeatsOptions) {
+    this.#options = options;
+  }
+
+  /** Takes a heartbeat in. Wakes nobody unless it brings something new. */
+  receive(message: HeartbeatMessage): void {
+    const { fleet, table, ownership, peers, now } = this.#options;
+    const id = message.id as AmphoraId;
+    const facts = fleet.get(id);
+    if (facts === undefined) {
+      this.unknown++;
+      return;
+    }
+    const isNew = table.fold(message, now());
+    const judge = ownership.ownerOf('health', fleet.shardOf(id));
+    const isJudgedElsewhere = judge !== undefined && judge !== ownership.nodeId;
+    if (isJudgedElsewhere) this.#noteFor(judge, message, isNew);
+    if (!isNew || facts.loadBalancerId === null) return;
+    if (ownership.owns(facts.loadBalancerId)) return this.#update(facts.loadBalancerId);
+    const owner = ownership.ownerOf('entities', shardOf(facts.loadBalancerId));
+    if (!isJudgedElsewhere && owner !== undefined) peers.tell(owner, 'heartbeats.news', { message });
+  }
+
+  /** What another node has seen of amphorae that this one judges. */
+  hear({ ids, news }: PeerNotices['heartbeats.seen']): void {
+    const { table, now } = this.#options;
+    for (const id of ids) table.touch(id, now());
+    for (const message of news) this.receive(message);
+  }
+
+  /** What the judge of an amphora has heard of a load balancer of this node. */
+  hearNews({ message }: PeerNotices['heartbeats.news']): void {
+    const { fleet, table, ownership, now } = this.#options;
+    const loadBalancerId = fleet.get(message.id as AmphoraId)?.loadBalancerId ?? null;
+    if (loadBalancerId === null || !ownership.owns(loadBalancerId)) return;
+    table.fold(message, now());
+    this.#update(loadBalancerId);
+  }
+
+  /** Tells other nodes what was seen since the last time, in one message each. */
+  flush(): void {
+    for (const [node, { ids, news }] of this.#unsaid) {
+      this.#options.peers.tell(node, 'heartbeats.seen', { ids: [...ids], news });
+    }
+    this.#unsaid.clear();
+  }
+
+  /** New owners of load balancers have heard nothing yet: the next heartbeat of each amphora counts as new. */
+  onView({ owners }: ClusterView): void {
+    const before = this.#owners;
+    this.#owners = owners.entities;
+    const moved = new Set(owners.entities.flatMap((owner, shard) => (before[shard] === owner ? [] : [shard])));
+    if (moved.size === 0) return;
+    const { fleet, table } = this.#options;
+    for (const [id, { loadBalancerId }] of fleet) {
+      if (loadBalancerId !== null && moved.has(shardOf(loadBalancerId))) table.expectNews(id);
+    }
+  }
+
+  #noteFor(judge: string, message: HeartbeatMessage, isNew: boolean): void {
+    let unsaid = this.#unsaid.get(judge);
+    if (unsaid === undefined) this.#unsaid.set(judge, (unsaid = { ids: new Set(), news: [] }));
+    unsaid.ids.add(message.id);
+    if (isNew && unsaid.news.length < mostNews) unsaid.news.push(message);
+  }
+
+  #update(loadBalancerId: LoadBalancerId): void {
+    const { loadBalancers, operating, log } = this.#options;
+    loadBalancers
+      .read(loadBalancerId, (state) => {
+        if (state !== undefined) operating.update(state, 'heartbeat');
+      })
+      .catch((error: unknown) => {
+        log.debug({ err: error, loadBalancerId }, 'a heartbeat changes no status');
+      });
+  }
+}

@@ -1,0 +1,24 @@
+// What others than its owner know of an amphora: whose it is, where its agent listens, and whom it reports to. Pure.
+import type { LoadBalancerId } from '../ids.ts';
+import type { AmphoraStatus } from '../statuses.ts';
+import { amphoraStatus } from './amphora.ts';
+import type { AmphoraState } from './state.ts';
+
+export interface AmphoraFacts {
+  readonly status: AmphoraStatus;
+  readonly loadBalancerId: LoadBalancerId | null;
+  /** Why it goes without ever having been ready; null otherwise. */
+  readonly bootFailure: string | null;
+  /** host:port of every node that it sends heartbeats to. */
+  readonly controllers: readonly string[];
+}
+
+export function amphoraFacts(state: AmphoraState): AmphoraFacts {
+  const neverReady = state.agent === null && state.deletion !== null;
+  return {
+    status: amphoraStatus(state),
+    loadBalancerId: state.allocation?.loadBalancerId ?? null,
+    bootFailure: neverReady ? (state.deletion?.reason ?? '') : null,
+    controllers: state.controllers,
+  };
+}

@@ -1,0 +1,81 @@
+// What nodes say to each other over `/peer`. Every call may be repeated: it changes nothing by itself, or carries a command,
+// which is known by its id or idempotent.
+import type { EntityKind } from '../entity.ts';
+import type { HeartbeatMessage } from '../health/message.ts';
+import type { AmphoraId, LoadBalancerId } from '../ids.ts';
+import type { SparesPoolView, StatusChange } from '../views.ts';
+import type { AmphoraFacts } from '../amphora/facts.ts';
+import type { Question } from './questions.ts';
+
+/** Of this protocol. A node refuses peers of a later version than it knows, and says so. */
+export const peerProtocolVersion = 1;
+
+/** The node asked does not own what it is about: look again who does. */
+export interface Elsewhere {
+  readonly type: 'elsewhere';
+}
+
+export interface CommandMessage {
+  readonly kind: EntityKind;
+  readonly id: string;
+  /** Version of the commands and events of that kind that the sender knows. */
+  readonly schemaVersion: number;
+  readonly command: { readonly type: string };
+  readonly identity: { readonly id: string; readonly digest: string } | null;
+}
+
+export type SuggestionMessage =
+  | { readonly type: 'amphora'; readonly amphoraId: AmphoraId }
+  /** None, and none is to be expected soon. */
+  | { readonly type: 'none'; readonly reason: string };
+
+export interface SweepReport {
+  readonly instances: number;
+  readonly removed: readonly AmphoraId[];
+  /** Would be removed, were it not for `dryRun`. */
+  readonly due: readonly AmphoraId[];
+  readonly waiting: readonly { readonly amphoraId: AmphoraId; readonly seenAt: number }[];
+  readonly stopped: string | null;
+}
+
+/** Calls that are answered. */
+export interface PeerCalls {
+  /** The reply of the entity, as its actor gives it. */
+  'entity.command': { readonly params: CommandMessage; readonly result: { readonly type: string } };
+  'entity.ask': {
+    readonly params: { readonly kind: EntityKind; readonly id: string; readonly question: Question };
+    readonly result: { readonly type: 'answer'; readonly answer: unknown } | Elsewhere;
+  };
+  /** Answers once the entity is over, or owned by another node. */
+  'entity.whenOver': {
+    readonly params: { readonly kind: EntityKind; readonly id: string };
+    readonly result: { readonly type: 'over' } | Elsewhere;
+  };
+  /** Answers once there is an amphora, or none is to be expected. */
+  'spares.suggest': {
+    readonly params: { readonly loadBalancerId: LoadBalancerId; readonly excluded: readonly AmphoraId[] };
+    readonly result: SuggestionMessage | Elsewhere;
+  };
+  'spares.show': {
+    readonly params: object;
+    readonly result: { readonly type: 'view'; readonly view: SparesPoolView } | Elsewhere;
+  };
+  'housekeeping.sweep': {
+    readonly params: { readonly dryRun: boolean };
+    readonly result: { readonly type: 'report'; readonly report: SweepReport } | Elsewhere;
+  };
+  /** Somebody listens on the asking node: it wants `status.changed` for the next 15 seconds. */
+  'status.want': { readonly params: { readonly node: string }; readonly result: object };
+}
+
+/** Told, and not answered: what is lost is told again or learnt otherwise. */
+export interface PeerNotices {
+  /** Amphorae have changed. */
+  'fleet.changed': { readonly amphorae: readonly { readonly id: AmphoraId; readonly facts: AmphoraFacts }[] };
+  /** Heartbeats for the node that judges these amphorae: all that were seen, and those that bring something new. */
+  'heartbeats.seen': { readonly ids: readonly string[]; readonly news: readonly HeartbeatMessage[] };
+  /** A heartbeat that brings something new, for the owner of the load balancer. */
+  'heartbeats.news': { readonly message: HeartbeatMessage };
+  /** Statuses have changed. */
+  'status.changed': { readonly changes: readonly StatusChange[] };
+}

@@ -1,0 +1,40 @@
+// What nodes ask about an entity of another node, and how its state answers. Pure.
+import type { AmphoraState } from '../amphora/state.ts';
+import type { AmphoraId } from '../ids.ts';
+import { claimOf } from '../load-balancer/decide.ts';
+import type { LoadBalancerState } from '../load-balancer/state.ts';
+
+export type LoadBalancerQuestion =
+  /** Whether it counts an amphora as its own. */
+  | { readonly type: 'claimOf'; readonly amphoraId: AmphoraId }
+  /** Amphorae that it counts as its own. */
+  | { readonly type: 'claimedAmphorae' };
+
+/** Whether there is no such amphora, or not any more. */
+export interface AmphoraQuestion {
+  readonly type: 'isGone';
+}
+
+export type Question = LoadBalancerQuestion | AmphoraQuestion;
+
+export interface Answers {
+  readonly claimOf: 'claimed' | 'undecided' | 'unclaimed';
+  readonly claimedAmphorae: readonly AmphoraId[];
+  readonly isGone: boolean;
+}
+
+export function answerOfLoadBalancer(
+  state: LoadBalancerState | undefined,
+  question: LoadBalancerQuestion,
+): Answers[LoadBalancerQuestion['type']] {
+  switch (question.type) {
+    case 'claimOf':
+      return claimOf(state, question.amphoraId);
+    case 'claimedAmphorae':
+      return state?.slots.map((slot) => slot.amphoraId) ?? [];
+  }
+}
+
+export function answerOfAmphora(state: AmphoraState | undefined): Answers['isGone'] {
+  return state === undefined || state.deletion?.done === true;
+}

@@ -1,0 +1,49 @@
+import { describe, expect, test } from '@jest/globals';
+import { planReporting, silenceCountsFrom, startReporting } from '../../../../src/domain/health/reporting.ts';
+import type { AmphoraId } from '../../../../src/domain/ids.ts';
+
+const one = 'amphora-1' as AmphoraId;
+const two = 'amphora-2' as AmphoraId;
+
+describe('amphorae', () => {
+  test('that report to other nodes than they shall are told once, and again when nothing came of it', () => {
+    const state = startReporting();
+    const told = new Map([
+      [one, ['a:1']],
+      [two, ['a:1', 'b:1']],
+    ]);
+    const plan = (now: number) => planReporting(state, told.keys(), (id) => told.get(id), ['a:1', 'b:1'], now);
+    expect(plan(0)).toEqual([one]);
+    expect(plan(29_000)).toEqual([]);
+    expect(plan(31_000)).toEqual([one]);
+    told.set(one, ['a:1', 'b:1']);
+    expect(plan(70_000)).toEqual([]);
+    expect(state.advised.size).toBe(0);
+  });
+
+  test('are told a few at a time, and nothing while no node listens', () => {
+    const many = Array.from({ length: 200 }, (_, index) => `amphora-${index}` as AmphoraId);
+    const state = startReporting();
+    expect(planReporting(state, many, () => [], [], 0)).toEqual([]);
+    expect(planReporting(state, many, () => [], ['a:1'], 0)).toHaveLength(50);
+    expect(planReporting(state, many, () => [], ['a:1'], 1)).toHaveLength(50);
+    expect(state.advised.size).toBe(100);
+  });
+});
+
+describe('silence', () => {
+  const countsFrom = (controllers: readonly string[], listening: readonly string[], state = startReporting()) =>
+    silenceCountsFrom(state, one, controllers, new Set(listening), 1_000, 50_000, 10_000);
+
+  test('counts from the last heartbeat, and later by an interval for each node of the list that is away', () => {
+    expect(countsFrom(['a:1', 'b:1'], ['a:1', 'b:1'])).toBe(1_000);
+    expect(countsFrom(['a:1', 'b:1', 'c:1'], ['b:1'])).toBe(21_000);
+  });
+
+  test('does not count while the amphora knows nobody who listens, until it was told of one', () => {
+    expect(countsFrom(['a:1'], ['b:1'])).toBe(50_000);
+    const state = startReporting();
+    planReporting(state, [one], () => ['a:1'], ['b:1'], 30_000);
+    expect(countsFrom(['a:1'], ['b:1'], state)).toBe(30_000);
+  });
+});
