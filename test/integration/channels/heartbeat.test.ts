@@ -252,6 +252,7 @@ describe('heartbeats', () => {
     const made = await setting({ url: proxy.url, health: { timeoutMs: 400, tickMs: 50 } });
     const { id, amphoraId } = await activeOne(made);
     await untilOperating(made, id, 'ONLINE');
+    await waitFor(() => made.world.instances.size === 2, { describe: 'a spare, whose heartbeats come meanwhile' });
     proxy.goAway();
     await waitFor(() => !made.node.ownership.isConnected, { describe: 'the session to be lost' });
     made.silent.add(amphoraId);
