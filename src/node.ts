@@ -38,6 +38,7 @@ import { HeartbeatTable } from './domain/health/table.ts';
 import { sweepShares } from './domain/housekeeping/sweep.ts';
 import type { AmphoraId, DeploymentId } from './domain/ids.ts';
 import { type ClusterView, familiesOf } from './domain/ownership.ts';
+import { dataVersion } from './domain/upcast.ts';
 
 export const version = '0.1.0';
 
@@ -108,7 +109,15 @@ async function startParts(config: Config, log: Logger, started: Started): Promis
   const drivers = await openDrivers(config, deploymentId, id, started);
   const credentials = await peerCredentials(certificatesFolder(secretsDir));
   const settings = fingerprints(config, readSharedSecrets(certificatesFolder(secretsDir), heartbeatKey));
-  const registration = { id, roles: config.roles, families: familiesOf(config.roles), version, leaseMs, settings };
+  const registration = {
+    id,
+    roles: config.roles,
+    families: familiesOf(config.roles),
+    version,
+    dataVersion,
+    leaseMs,
+    settings,
+  };
   // Whoever has an embedded database is alone: nobody's session is waited for.
   const graceMs = config.database.url === undefined ? 0 : sessionGraceMs;
   const addresses: { peer: string | null; heartbeat: string | null } = { peer: null, heartbeat: null };

@@ -17,6 +17,8 @@ export interface NodeRegistration {
   readonly roles: readonly string[];
   readonly families: readonly Family[];
   readonly version: string;
+  /** Of what it reads and writes; see `upcast.ts`. */
+  readonly dataVersion: number;
   /** host:port of `/peer`; null when it has none. */
   readonly address: string | null;
   /** host:port that amphorae send heartbeats to; null when it listens to none. */
@@ -60,7 +62,7 @@ const lookSql = `
   with me as (${meSql})
   select
     (select json_agg(json_build_object('id', n.id, 'address', n.address, 'heartbeatAddress', n.heartbeat_address,
-        'version', n.version, 'families', n.families, 'isDraining', n.is_draining,
+        'version', n.version, 'dataVersion', coalesce((n.settings ->> 'dataVersion')::int, 1), 'families', n.families, 'isDraining', n.is_draining,
         'isDead', n.id <> $1 and (${isDeadSql})))
       from nodes n, me where n.stopped_at is null) as nodes,
     (select json_object_agg(family, owners) from (
@@ -239,7 +241,7 @@ async function register(client: pg.Client, node: NodeRegistration): Promise<bool
       node.families,
       node.address,
       node.heartbeatAddress,
-      JSON.stringify(node.settings),
+      JSON.stringify({ alike: node.settings, dataVersion: node.dataVersion }),
       node.version,
       node.leaseMs,
     ],
@@ -252,7 +254,7 @@ async function register(client: pg.Client, node: NodeRegistration): Promise<bool
 /** @throws UnlikeSettingsError */
 async function refuseUnlike(client: pg.Client, { id, settings }: NodeRegistration): Promise<void> {
   const { rows } = await client.query<{ key: string }>(
-    `select distinct key from nodes n, jsonb_each_text(n.settings) theirs
+    `select distinct key from nodes n, jsonb_each_text(coalesce(n.settings -> 'alike', '{}')) theirs
      where n.stopped_at is null and n.lease_until > now() and n.id <> $1
        and not pg_try_advisory_xact_lock($3, n.number)
        and $2::jsonb ? key and theirs.value <> $2::jsonb ->> key

@@ -34,6 +34,8 @@ export interface ClusterNode {
   /** host:port that amphorae send heartbeats to; null when it listens to none. */
   readonly heartbeatAddress: string | null;
   readonly version: string;
+  /** Of what it reads and writes; see `upcast.ts`. */
+  readonly dataVersion: number;
   readonly families: readonly Family[];
   readonly isDraining: boolean;
   /** Its session has ended, or its lease has run out. */
@@ -78,7 +80,7 @@ export function planClaims(view: ClusterView, self: string, held: readonly Owned
     // The answer to an earlier claim was lost.
     if (view.owners[family].some((owner, shard) => owner === self && !known.has(`${family}/${shard}`))) isNeeded = true;
     const free = view.owners[family].filter((owner) => owner === null || !living.has(owner)).length;
-    const missing = fairShare(view, family, self) - countOf(held, family);
+    const missing = shareOf(view, family, self).take - countOf(held, family);
     most[family] = view.observing === null ? Math.max(0, Math.min(free, missing)) : 0;
     if (most[family] > 0) isNeeded = true;
   }
@@ -94,21 +96,34 @@ export function planRelease(
 ): readonly OwnedShard[] {
   return familyNames.flatMap((family) => {
     const mine = held.filter((shard) => shard.family === family);
-    const surplus = view.observing === null ? mine.length - fairShare(view, family, self) : mine.length;
+    const surplus = view.observing === null ? mine.length - shareOf(view, family, self).keep : mine.length;
     return mine.slice(0, Math.max(0, Math.min(surplus, most)));
   });
 }
 
+interface Share {
+  /** Up to so many shards of a family are taken when they are free, */
+  readonly take: number;
+  /** and beyond so many are given to others. */
+  readonly keep: number;
+}
+
 /**
- * The most that a node shall own of a family: an equal share among those that take it. A node that drains has none as long as
- * another one is there to take its part.
+ * An equal share among those that take part. A node that drains has none as long as another one is there to take its part. While
+ * a cluster is upgraded, a node of an earlier version keeps its share and takes nothing: it might be something that a later
+ * version has written.
  */
-function fairShare(view: ClusterView, family: Family, self: string): number {
+function shareOf(view: ClusterView, family: Family, self: string): Share {
   const takers = view.nodes.filter((node) => node.families.includes(family) && (!node.isDead || node.id === self));
   const staying = takers.filter((node) => !node.isDraining);
   const members = staying.length > 0 ? staying : takers;
-  if (!members.some((node) => node.id === self)) return 0;
-  return Math.ceil(families[family].shards / members.length);
+  const me = members.find((node) => node.id === self);
+  if (me === undefined) return { take: 0, keep: 0 };
+  const { shards } = families[family];
+  const newest = Math.max(...members.map((node) => node.dataVersion));
+  if (me.dataVersion < newest) return { take: 0, keep: Math.ceil(shards / members.length) };
+  const share = Math.ceil(shards / members.filter((node) => node.dataVersion === newest).length);
+  return { take: share, keep: share };
 }
 
 function countOf(held: readonly OwnedShard[], family: Family): number {

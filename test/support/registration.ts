@@ -9,7 +9,15 @@ export interface TestSession extends Partial<NodeRegistration> {
 /** A session of a node that is a worker and judges health, unless told otherwise. */
 export function openTestSession(url: string, node: TestSession): Promise<OwnershipSession> {
   const roles = node.roles ?? ['worker', 'health'];
-  const rest = { version: 'test', address: null, heartbeatAddress: null, leaseMs: 10_000, graceMs: 0, settings: {} };
+  const rest = {
+    version: 'test',
+    dataVersion: 1,
+    address: null,
+    heartbeatAddress: null,
+    leaseMs: 10_000,
+    graceMs: 0,
+    settings: {},
+  };
   return OwnershipSession.open(url, { families: familiesOf(roles), ...rest, ...node, roles });
 }
 

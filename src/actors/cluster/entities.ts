@@ -35,6 +35,8 @@ export class ClusterEntities<E extends Entity, Q extends Question> {
   /** Sends a command and waits for its reply. @throws when the signal aborts first; it may still happen then */
   ask(id: string, command: E['command'], signal: AbortSignal, identity?: CommandIdentity): Promise<Answered<E>> {
     const { kind, schemaVersion, local, peers, ownership } = this.#options;
+    const { observing } = ownership.view;
+    if (observing !== null) return Promise.resolve({ type: 'unavailable', reason: observing });
     return askWherever<Answered<E>>(
       ownership,
       { family: 'entities', shard: shardOf(id) },

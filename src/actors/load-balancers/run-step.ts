@@ -119,6 +119,7 @@ async function retireAmphora(
     case 'busy':
       throw new Error(`amphora ${amphoraId} is busy`);
     case 'faulted':
+    case 'unavailable':
       throw new Error(`amphora ${amphoraId}: ${reply.reason}`);
   }
   return { type: 'amphoraRetired', amphoraId };

@@ -2,6 +2,7 @@
 // their time, and lets idle ones go. Routing is synchronous, so no message can fall between a look-up and a stop.
 import type { Refusal } from '../../domain/decision.ts';
 import type { Entity } from '../../domain/entity.ts';
+import { NewerVersionError } from '../../domain/upcast.ts';
 import type { NactRef } from './actor.ts';
 import { type EntitySurroundings, type LiveEntity, spawnEntity } from './entity.ts';
 import type { CommandIdentity, CommandReply, EntityMessage } from './entity-messages.ts';
@@ -253,8 +254,13 @@ export class EntityManager<E extends Entity> {
     if (why === 'over') {
       this.#tellGone(id, true);
     } else if (why !== 'stale') {
-      const reason = `its actor was given up after repeated crashes: ${why.fault.message}`;
+      const isOutdated = why.fault instanceof NewerVersionError;
+      const reason = isOutdated
+        ? `this node is to be upgraded: ${why.fault.message}`
+        : `its actor was given up after repeated crashes: ${why.fault.message}`;
       this.#faults.set(id, reason);
+      // It is this program that is at fault: one that is newer will have it.
+      if (isOutdated) return;
       this.#recordFault(id, reason).catch((error: unknown) => {
         this.#options.log.error({ err: error, id }, 'a fault could not be recorded');
       });

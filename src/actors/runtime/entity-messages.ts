@@ -12,6 +12,8 @@ export type CommandReply<Answer> =
   | { readonly type: 'busy'; readonly retryAfterMs: number }
   /** Another node owns it, or will in a moment. Nothing has happened. */
   | { readonly type: 'elsewhere' }
+  /** Nobody takes commands for now, and why. */
+  | { readonly type: 'unavailable'; readonly reason: string }
   /** Its actor was given up. */
   | { readonly type: 'faulted'; readonly reason: string };
 

@@ -64,6 +64,9 @@ function answerOf(reply: Reply): CommandAnswer {
   throw errorOf(reply);
 }
 
+/** An operator has to act first. */
+const observingRetryMs = 5_000;
+
 function errorOf(reply: Exclude<Reply, { type: 'ok' }>): RpcError {
   switch (reply.type) {
     case 'refused': {
@@ -78,6 +81,10 @@ function errorOf(reply: Exclude<Reply, { type: 'ok' }>): RpcError {
           retryAfterMs: reply.retryAfterMs,
         },
       );
+    case 'unavailable': {
+      const message = `Nothing is changed for now: ${reply.reason}`;
+      return new RpcError('unavailable', message, { retryAfterMs: observingRetryMs });
+    }
     case 'faulted':
       return new RpcError('faulted', `The load balancer waits for an operator: ${reply.reason}`);
   }

@@ -21,7 +21,9 @@ export type Reply =
   | { readonly type: 'ok'; readonly answer: CommandAnswer }
   | { readonly type: 'refused'; readonly refusal: Refusal }
   | { readonly type: 'busy'; readonly retryAfterMs: number }
-  | { readonly type: 'faulted'; readonly reason: string };
+  | { readonly type: 'faulted'; readonly reason: string }
+  /** Nobody takes commands for now. */
+  | { readonly type: 'unavailable'; readonly reason: string };
 
 export interface VipWish {
   readonly subnetId: string | null;

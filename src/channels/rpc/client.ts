@@ -67,8 +67,14 @@ export class RpcClient<T extends MethodTable> {
         reject(new ConnectionError(`cannot connect to ${url}: ${reason}`, cause));
       socket.once('error', (error: NodeJS.ErrnoException) => fail(reasonOf(error), error));
       socket.once('unexpected-response', (request, response) => {
-        request.destroy();
-        fail(response.statusCode === 401 ? unauthorized(options) : `HTTP status ${response.statusCode}`);
+        let body = '';
+        response.setEncoding('utf8').on('data', (text: string) => (body = (body + text).slice(0, longestReason)));
+        response.on('end', () => {
+          request.destroy();
+          fail(
+            response.statusCode === 401 ? unauthorized(options, wordsOf(body)) : `HTTP status ${response.statusCode}`,
+          );
+        });
       });
       socket.once('open', () => resolve(new RpcClient<T>(socket, url)));
     });
@@ -157,11 +163,22 @@ function reasonOfAbort(signal: AbortSignal): Error {
   return signal.reason instanceof Error ? signal.reason : new Error('aborted');
 }
 
-function unauthorized({ token, tls }: ConnectOptions): string {
+const longestReason = 1_000;
+
+/** `words` are the server's. */
+function unauthorized({ token, tls }: ConnectOptions, words: string): string {
   if (token !== undefined) return 'the token was not accepted';
-  return tls?.certificate === undefined
-    ? 'it wants a token'
-    : 'the client certificate was not accepted, and there is no token';
+  if (tls?.certificate === undefined) return 'it wants a token';
+  // Whoever asks for a name of its own has nothing but its certificate.
+  return tls.serverName === undefined ? 'the client certificate was not accepted, and there is no token' : words;
+}
+
+function wordsOf(body: string): string {
+  try {
+    return String((JSON.parse(body) as { readonly error?: unknown }).error);
+  } catch {
+    return 'it refuses the connection';
+  }
 }
 
 const untrusted = /^(UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_)/;

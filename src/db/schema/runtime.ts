@@ -35,7 +35,7 @@ export const nodes = pgTable('nodes', {
   address: text(),
   /** host:port that amphorae send heartbeats to; null when it listens to none. */
   heartbeatAddress: text('heartbeat_address'),
-  /** Settings that all nodes must have alike, by name: a fingerprint each. */
+  /** `alike`: settings that all nodes must have alike, by name, a fingerprint each. `dataVersion`: of what it reads and writes. */
   settings: jsonb().notNull().default({}),
   version: text().notNull(),
   /** It gives its shards away and takes none. */

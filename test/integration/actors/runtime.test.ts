@@ -268,6 +268,24 @@ describe('ids', () => {
   });
 });
 
+describe('a journal of a later version', () => {
+  test('is refused by this node, which says so, and not held against the entity', async () => {
+    const counters = await node();
+    const id = await create(counters);
+    await counters.pool.query('update journal set schema_version = 99 where entity_id = $1', [id]);
+    counters.manager.drop((other) => other === id);
+    const reason = expect.stringMatching(/this node is to be upgraded: .* version 99, this program knows up to 1/);
+    expect(await counters.send(id, { type: 'add', amount: 1 })).toEqual({ type: 'faulted', reason });
+    expect(await counters.send(id, { type: 'add', amount: 1 })).toEqual({ type: 'faulted', reason });
+    const { rows } = await counters.pool.query('select fault from entities where id = $1', [id]);
+    expect(rows).toEqual([{ fault: null }]);
+    await counters.pool.query('update journal set schema_version = 1 where entity_id = $1', [id]);
+    // As when a newer node has had it, and it comes back.
+    counters.manager.drop((other) => other === id);
+    expect(await counters.send(id, { type: 'add', amount: 1 })).toEqual({ type: 'ok', answer: 1 });
+  });
+});
+
 describe('a stale epoch', () => {
   test('stops the actor: nothing it does counts, everybody is answered, and its steps end', async () => {
     const { run } = gate();

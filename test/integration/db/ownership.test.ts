@@ -6,7 +6,6 @@ import { Ownership } from '../../../src/actors/runtime/ownership.ts';
 import { Journal } from '../../../src/db/journal.ts';
 import type { OwnershipSession } from '../../../src/db/ownership.ts';
 import { shardCount, shardOf } from '../../../src/domain/ids.ts';
-import { StaleEpochError } from '../../../src/domain/journal.ts';
 import type { ClaimPlan, OwnedShard } from '../../../src/domain/ownership.ts';
 import { type DatabaseProxy, startDatabaseProxy } from '../../support/database-proxy.ts';
 import { entry } from '../../support/entries.ts';

@@ -23,7 +23,7 @@ class Cluster {
   moves = 0;
 
   join(id: string, roles: readonly string[] = ['worker', 'health', 'housekeeping']): void {
-    const address = { address: null, heartbeatAddress: null, version: 'test' };
+    const address = { address: null, heartbeatAddress: null, version: 'test', dataVersion: 1 };
     this.nodes.set(id, { id, ...address, families: familiesOf(roles), isDraining: false, isDead: false });
   }
 
@@ -140,6 +140,22 @@ describe('nodes', () => {
     cluster.change('b', { isDraining: true });
     cluster.settle();
     expect([cluster.count('a'), cluster.count('b')]).toEqual([128, 128]);
+  });
+
+  test('of an earlier version keep their share and take nothing, while those of the newest take what is free', () => {
+    const cluster = new Cluster();
+    for (const id of ['a', 'b', 'c']) cluster.join(id);
+    cluster.settle();
+    cluster.join('new');
+    cluster.change('new', { dataVersion: 2 });
+    cluster.settle();
+    expect(['a', 'b', 'c', 'new'].map((id) => cluster.count(id))).toEqual([64, 64, 64, 64]);
+    cluster.change('a', { isDead: true });
+    cluster.settle();
+    expect(['b', 'c', 'new'].map((id) => cluster.count(id))).toEqual([64, 64, 128]);
+    cluster.change('new', { isDead: true });
+    cluster.settle();
+    expect(['b', 'c'].map((id) => cluster.count(id))).toEqual([128, 128]);
   });
 
   test('own nothing while all shall only look', () => {
