@@ -3,7 +3,7 @@ import type { ObjectId } from '../ids.ts';
 import { endStep, evolveSteps, forgetFailures, noSteps } from '../step.ts';
 import type { LoadBalancerEvent, ObjectChange } from './events.ts';
 import { acceptPush, refuseChange, refusePush, servingSlots } from './push.ts';
-import type { LbObject, LoadBalancerState, MaybeLoadBalancer, Slot } from './state.ts';
+import type { LbObject, LoadBalancerState, MaybeLoadBalancer, Slot, VipState } from './state.ts';
 import { stepKeys } from './steps.ts';
 
 export function evolveLoadBalancer(state: MaybeLoadBalancer, event: LoadBalancerEvent): MaybeLoadBalancer {
@@ -79,7 +79,12 @@ function evolveExisting(state: LoadBalancerState, event: LoadBalancerEvent): Loa
     case 'stepFailed':
       return { ...state, steps: evolveSteps(state.steps, event) };
     case 'stepsInterrupted':
-      return { ...state, steps: evolveSteps(state.steps, event), confirmAt: confirmAtAfter(state, event.keys) };
+      return {
+        ...state,
+        steps: evolveSteps(state.steps, event),
+        confirmAt: confirmAtAfter(state, event.keys),
+        vip: vipAfter(state, event.keys),
+      };
   }
 }
 
@@ -92,6 +97,12 @@ function confirmAtAfter(state: LoadBalancerState, interrupted: readonly string[]
     if (deadlineAt !== undefined) confirmAt = Math.max(confirmAt ?? 0, deadlineAt);
   }
   return confirmAt;
+}
+
+/** A port that is made after its release would belong to nobody: the release has to wait. */
+function vipAfter({ vip, steps }: LoadBalancerState, interrupted: readonly string[]): VipState {
+  const deadlineAt = interrupted.includes(stepKeys.vip) ? steps.running[stepKeys.vip]?.deadlineAt : undefined;
+  return deadlineAt === undefined ? vip : { ...vip, unsettledUntil: Math.max(vip.unsettledUntil ?? 0, deadlineAt) };
 }
 
 /** A change that comes while a push is on its way waits for the next one; a push that waits for a retry starts anew. */

@@ -5,7 +5,7 @@ import { desired, servedTree } from '../../../../src/domain/load-balancer/tree.t
 import type { LoadBalancerCommand } from '../../../../src/domain/load-balancer/commands.ts';
 import { provisioningStatuses } from '../../../../src/domain/load-balancer/statuses.ts';
 import { isPending } from '../../../../src/domain/load-balancer/push.ts';
-import type { LoadBalancerStep } from '../../../../src/domain/load-balancer/steps.ts';
+import { type LoadBalancerStep, stepKeys } from '../../../../src/domain/load-balancer/steps.ts';
 import { createLoadBalancer, listener, memberAttributes, pool } from '../../../support/load-balancer-commands.ts';
 import {
   type Fate,
@@ -202,4 +202,16 @@ test('a push of an owner that is gone is confirmed once it can reach the amphora
   simulated.serving.set(amphoraId, 'an older configuration');
   untilQuiet(simulated);
   expect(simulated.serving.get(amphoraId)).toContain(':81');
+});
+
+test('a VIP is not released before an allocation that was interrupted can make it no more', () => {
+  const simulated = new SimulatedLoadBalancer();
+  simulated.command(createLoadBalancer(simulated.id, { listeners: [] }), () => 'hangs');
+  const deadlineAt = simulated.state?.steps.running[stepKeys.vip]?.deadlineAt;
+  simulated.crash(fortunate);
+  simulated.command({ type: 'deleteLoadBalancer', cascade: true });
+  untilQuiet(simulated);
+  expect(simulated.state?.deletion).toBe('done');
+  const release = simulated.journal.find((event) => event.type === 'stepStarted' && event.key === stepKeys.releaseVip);
+  expect(release?.at).toBeGreaterThanOrEqual(deadlineAt ?? Number.POSITIVE_INFINITY);
 });
