@@ -165,17 +165,11 @@ export class Cluster {
   }
 
   async stop(): Promise<void> {
-    // The world's process alone would not keep this one from ending.
-    const awake = setInterval(() => undefined, 1_000);
-    try {
-      await this.#restart.catch(() => undefined);
-      await Promise.all(this.nodes.map((node) => node.stop()));
-      await this.#worldClient.close();
-      await this.#world.stop();
-      await removeEmbeddedPostgres(join(this.#options.folder, 'database'));
-    } finally {
-      clearInterval(awake);
-    }
+    await this.#restart.catch(() => undefined);
+    await Promise.all(this.nodes.map((node) => node.stop()));
+    await this.#worldClient.close();
+    await this.#world.stop();
+    await removeEmbeddedPostgres(join(this.#options.folder, 'database'));
   }
 
   async #restartDatabase(disturbance: Extract<Disturbance, { kind: 'restartDatabase' }>): Promise<void> {
