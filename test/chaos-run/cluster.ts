@@ -1,20 +1,21 @@
-// The cluster under test: one PostgreSQL, one noop world with latency, and nodes on both; and what is done to them.
+// The cluster under test: one PostgreSQL, one world, and nodes on both; and what is done to them.
 import { cpSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import pg from 'pg';
 import { removeEmbeddedPostgres, startEmbeddedPostgres } from '../../src/db/embedded-postgres.ts';
-import { WorldClient } from '../../src/drivers/noop-world/client.ts';
-import type { CallRecord, WorldState } from '../../src/drivers/noop-world/protocol.ts';
-import { type StartedWorld, startNoopWorld } from '../../src/drivers/noop-world/start.ts';
 import { ChaosNode } from './node.ts';
 import type { Disturbance } from './schedule.ts';
+import { type ChaosWorld, localWorld, noopWorld } from './world.ts';
 
 export interface ClusterOptions {
   /** An empty one of its own. */
   readonly folder: string;
-  /** What each node runs: folders with `bin/amphi` and `dist/`. */
-  readonly installations: readonly string[];
+  /** What each node runs, start by start: folders with `bin/amphi` and `dist/`. */
+  readonly installations: readonly (readonly string[])[];
+  /** What makes the database before any of them starts; without it, the first node does. */
+  readonly madeBy?: string | undefined;
+  readonly driver: 'noop' | 'local';
   readonly leaseMs: number;
   readonly seed: number;
   readonly log: (line: string) => void;
@@ -35,10 +36,6 @@ export interface Sample {
   readonly work: readonly Work[];
 }
 
-/** Latency of every call of the world: long enough for a kill to find calls under way. */
-export const latency = { from: 20, to: 400 };
-const bootMs = 700;
-
 export class Cluster {
   readonly nodes: readonly ChaosNode[];
   readonly samples: Sample[] = [];
@@ -46,20 +43,18 @@ export class Cluster {
   readonly databaseReturns: number[] = [];
   readonly #options: ClusterOptions;
   readonly #databaseUrl: string;
-  readonly #world: StartedWorld;
-  readonly #worldClient: WorldClient;
+  readonly world: ChaosWorld;
   #postmaster: number;
   #restart: Promise<void> = Promise.resolve();
 
   private constructor(
     options: ClusterOptions,
-    parts: { databaseUrl: string; postmaster: number; world: StartedWorld; nodes: readonly ChaosNode[] },
+    parts: { databaseUrl: string; postmaster: number; world: ChaosWorld; nodes: readonly ChaosNode[] },
   ) {
     this.#options = options;
     this.#databaseUrl = parts.databaseUrl;
     this.#postmaster = parts.postmaster;
-    this.#world = parts.world;
-    this.#worldClient = new WorldClient({ address: parts.world.address, node: 'judge' });
+    this.world = parts.world;
     this.nodes = parts.nodes;
   }
 
@@ -67,24 +62,16 @@ export class Cluster {
   static async start(options: ClusterOptions): Promise<Cluster> {
     const { folder, installations } = options;
     const database = await startEmbeddedPostgres({ dataDir: join(folder, 'database'), log: options.log });
-    const main = join(installations[0] ?? '', 'dist/drivers/noop-world/main.js');
-    const world = await startNoopWorld({ main, logFile: worldLog(folder) });
-    const nodes = await Promise.all(
-      installations.map((installation, number) =>
-        ChaosNode.prepare({
-          number,
-          installation,
-          folder: join(folder, `node-${number}`),
-          databaseUrl: database.url,
-          settings: settingsOf(options, installation, world),
-        }),
-      ),
-    );
+    const world = options.driver === 'noop' ? await noopWorld(folder, options.seed) : localWorld(folder);
+    const settings = (installation: string) => settingsOf(options, installation, world);
+    const prepare = (number: number, turns: readonly string[]) => {
+      const own = { folder: join(folder, `node-${number}`), databaseUrl: database.url, settings };
+      return ChaosNode.prepare({ ...own, number, installations: turns });
+    };
+    const nodes = await Promise.all(installations.map((turns, number) => prepare(number, turns)));
     const cluster = new Cluster(options, { databaseUrl: database.url, postmaster: database.pid, world, nodes });
     try {
-      await cluster.#worldClient.control('seed', { seed: options.seed });
-      await cluster.#worldClient.control('bootTime', { ms: bootMs });
-      await cluster.#worldClient.control('behave', { call: '*', latency });
+      if (options.madeBy !== undefined) await cluster.#make(await prepare(0, [options.madeBy]));
       await cluster.#startNodes();
       return cluster;
     } catch (error) {
@@ -93,20 +80,30 @@ export class Cluster {
     }
   }
 
+  async #make(maker: ChaosNode): Promise<void> {
+    await maker.start();
+    await maker.stop();
+    this.#shareSecrets();
+  }
+
   /** The first makes the secrets that all have. */
   async #startNodes(): Promise<void> {
     const [first, ...others] = this.nodes;
     await first?.start();
-    for (const [index] of others.entries()) this.#shareSecrets(index + 1);
+    this.#shareSecrets();
     await Promise.all(others.map((node) => node.start()));
   }
 
-  #shareSecrets(node: number): void {
+  /** Older versions keep them in each node's data folder, where nothing of the kind must be found that differs. */
+  #shareSecrets(): void {
+    const { folder } = this.#options;
+    const places = [secretsFolder(folder), ...this.nodes.map((_, number) => join(folder, `node-${number}`))];
     for (const name of ['heartbeat.key', 'certificates']) {
-      const source = join(this.#options.folder, 'node-0', name);
-      const target = join(this.#options.folder, `node-${node}`);
-      mkdirSync(target, { recursive: true, mode: 0o700 });
-      if (existsSync(source)) cpSync(source, join(target, name), { recursive: true });
+      const source = places.map((place) => join(place, name)).find((path) => existsSync(path));
+      for (const place of source === undefined ? [] : places) {
+        mkdirSync(place, { recursive: true, mode: 0o700 });
+        if (!existsSync(join(place, name))) cpSync(source ?? '', join(place, name), { recursive: true });
+      }
     }
   }
 
@@ -154,21 +151,10 @@ export class Cluster {
     }
   }
 
-  worldState(): Promise<WorldState> {
-    return this.#worldClient.control('state', {});
-  }
-
-  /** Every call that took effect or failed in the world so far. */
-  worldCalls(): readonly CallRecord[] {
-    const lines = readFileSync(worldLog(this.#options.folder), 'utf8').split('\n');
-    return lines.filter((line) => line !== '').map((line) => JSON.parse(line) as CallRecord);
-  }
-
   async stop(): Promise<void> {
     await this.#restart.catch(() => undefined);
     await Promise.all(this.nodes.map((node) => node.stop()));
-    await this.#worldClient.close();
-    await this.#world.stop();
+    await this.world.stop();
     await removeEmbeddedPostgres(join(this.#options.folder, 'database'));
   }
 
@@ -205,11 +191,10 @@ export class Cluster {
   }
 }
 
-function settingsOf({ folder, leaseMs }: ClusterOptions, installation: string, world: StartedWorld) {
+function settingsOf({ folder, leaseMs }: ClusterOptions, installation: string, world: ChaosWorld) {
   const schema = readFileSync(join(installation, 'dist/config/schema.js'), 'utf8');
   return {
-    AMPHI_DRIVER: 'noop',
-    AMPHI_NOOP_WORLD: world.address,
+    ...world.settings,
     AMPHI_API_PORT: '0',
     AMPHI_CONTROL_PORT: '0',
     AMPHI_HEARTBEAT_PORT: '0',
@@ -222,10 +207,10 @@ function settingsOf({ folder, leaseMs }: ClusterOptions, installation: string, w
     AMPHI_SWEEP_GRACE: '5',
     AMPHI_SWEEP_INTERVAL: '3',
     AMPHI_LOG_LEVEL: 'debug',
-    ...(schema.includes('secretsDir') ? { AMPHI_SECRETS_DIR: join(folder, 'secrets') } : {}),
+    ...(schema.includes('secretsDir') ? { AMPHI_SECRETS_DIR: secretsFolder(folder) } : {}),
   };
 }
 
-function worldLog(folder: string): string {
-  return join(folder, 'world.log');
+function secretsFolder(folder: string): string {
+  return join(folder, 'secrets');
 }

@@ -1,9 +1,10 @@
 // What a run is judged from: the clients' own logs, the rows and the journal in the database, and the world with its log
 // of calls. Nothing that a node says of itself.
-import type { CallRecord, WorldState } from '../../src/drivers/noop-world/protocol.ts';
+import type { CallRecord } from '../../src/drivers/noop-world/protocol.ts';
 import type { CommandLog } from './client.ts';
 import type { Cluster, Sample } from './cluster.ts';
 import type { Script } from './model.ts';
+import type { WorldSight } from './world.ts';
 
 export interface JournalRow {
   readonly kind: string;
@@ -53,7 +54,7 @@ export interface Evidence extends DatabaseEvidence {
   readonly logs: readonly CommandLog[];
   readonly samples: readonly Sample[];
   readonly databaseReturns: readonly number[];
-  readonly world: WorldState;
+  readonly world: WorldSight;
   readonly calls: readonly CallRecord[];
   /** When it was gathered, milliseconds since the epoch. */
   readonly at: number;

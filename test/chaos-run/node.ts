@@ -10,13 +10,13 @@ import type { Address } from './client.ts';
 
 export interface NodeOptions {
   readonly number: number;
-  /** Folder with `bin/amphi` and `dist/`. */
-  readonly installation: string;
+  /** Folders with `bin/amphi` and `dist/`: each start takes the next one, and the first again after the last. */
+  readonly installations: readonly string[];
   /** Made when missing. */
   readonly folder: string;
   readonly databaseUrl: string;
-  /** Environment variables. */
-  readonly settings: Readonly<Record<string, string>>;
+  /** Environment variables for that installation. */
+  readonly settings: (installation: string) => Readonly<Record<string, string>>;
 }
 
 const serveTimeoutMs = 60_000;
@@ -28,6 +28,7 @@ export class ChaosNode {
   #ended: Promise<void> = Promise.resolve();
   #id: string | undefined;
   #isStopped = false;
+  #starts = 0;
 
   private constructor(options: NodeOptions, proxy: DatabaseProxy) {
     this.#options = options;
@@ -61,9 +62,11 @@ export class ChaosNode {
 
   /** Starts a process and waits until it serves. One that ends before, for want of a database say, is started anew. */
   async start(): Promise<void> {
+    const { installations } = this.#options;
+    const installation = installations[this.#starts++ % installations.length] ?? '';
     const deadline = Date.now() + serveTimeoutMs;
     while (!this.#isStopped) {
-      if (this.#process === undefined) this.#spawn();
+      if (this.#process === undefined) this.#spawn(installation);
       const address = this.address();
       if (address !== undefined) {
         const connection = await connectCommandChannel(address).catch(() => undefined);
@@ -74,6 +77,15 @@ export class ChaosNode {
       if (Date.now() > deadline) throw new Error(`node ${this.#options.number} does not serve: ${this.logTail()}`);
       await wait(20);
     }
+  }
+
+  /** Ends it as an operator would. */
+  async end(): Promise<void> {
+    this.#process?.kill('SIGTERM');
+    const patience = setTimeout(() => this.#process?.kill('SIGKILL'), 10_000);
+    await this.#ended;
+    clearTimeout(patience);
+    this.#id = undefined;
   }
 
   /** SIGKILL. Resolves when the process is gone. */
@@ -105,15 +117,12 @@ export class ChaosNode {
     this.#proxy.thaw();
   }
 
-  /** Ends it as an operator would, and its wire. */
+  /** Ends it for good, and its wire. */
   async stop(): Promise<void> {
     this.#isStopped = true;
     this.#proxy.thaw();
     this.goOn();
-    this.#process?.kill('SIGTERM');
-    const patience = setTimeout(() => this.#process?.kill('SIGKILL'), 10_000);
-    await this.#ended;
-    clearTimeout(patience);
+    await this.end();
     await this.#proxy.close();
   }
 
@@ -126,10 +135,15 @@ export class ChaosNode {
     return join(this.#options.folder, 'node.log');
   }
 
-  #spawn(): void {
-    const { installation, folder, settings } = this.#options;
+  #spawn(installation: string): void {
+    const { folder, settings } = this.#options;
     const { DATABASE_URL: _, ...inherited } = process.env;
-    const env = { ...inherited, AMPHI_DATA_DIR: folder, AMPHI_DATABASE_URL: this.#proxy.url, ...settings };
+    const env = {
+      ...inherited,
+      AMPHI_DATA_DIR: folder,
+      AMPHI_DATABASE_URL: this.#proxy.url,
+      ...settings(installation),
+    };
     const log = openSync(this.#logFile, 'a', 0o600);
     const child = spawn(join(installation, 'bin/amphi'), ['run', '--roles', 'worker,health,housekeeping'], {
       env,

@@ -15,9 +15,12 @@ export interface RunOptions {
   readonly loadBalancers: number;
   readonly kills: number;
   readonly clients: number;
+  readonly driver: 'noop' | 'local';
   readonly leaseMs: number;
-  /** What each node runs; as many nodes as there are entries. */
-  readonly installations: readonly string[];
+  /** What each node runs, start by start; as many nodes as there are entries. */
+  readonly installations: readonly (readonly string[])[];
+  /** What makes the database; without it, the first node does. */
+  readonly madeBy?: string;
   /** An empty one of its own, for data, logs and evidence; the caller removes it. */
   readonly folder: string;
   readonly log: (line: string) => void;
@@ -34,9 +37,9 @@ const restTimeoutMs = 120_000;
 /** @throws when the cluster does not come up, or the database does not come back */
 export async function runChaos(options: RunOptions): Promise<RunResult> {
   const schedule = scheduleOf({ ...options, nodes: options.installations.length });
-  const { folder, installations, leaseMs, seed, log } = options;
+  const { log } = options;
   log(`${schedule.scripts.reduce((sum, { operations }) => sum + operations.length, 0)} commands, ${shown(schedule)}`);
-  const cluster = await Cluster.start({ folder, installations, leaseMs, seed, log });
+  const cluster = await Cluster.start(options);
   try {
     const logs = await play(schedule, cluster, options);
     const evidence = await gather(schedule, cluster, logs);
@@ -93,7 +96,7 @@ async function rest(cluster: Cluster, log: (line: string) => void): Promise<void
     const left = [
       ...unfinished(database, Date.now()),
       ...database.entities.filter(({ wakeAt }) => wakeAt !== null).map(({ kind, id }) => `${kind} ${id} will wake`),
-      ...orphans({ ...database, world: await cluster.worldState() }),
+      ...orphans({ ...database, world: await cluster.world.sight() }),
     ];
     if (left.length > 0) quietSince = undefined;
     else if (Date.now() - (quietSince ??= Date.now()) > quietMs) return;
@@ -113,8 +116,8 @@ async function gather(schedule: Schedule, cluster: Cluster, logs: readonly Comma
     logs,
     samples: cluster.samples,
     databaseReturns: cluster.databaseReturns,
-    world: await cluster.worldState(),
-    calls: cluster.worldCalls(),
+    world: await cluster.world.sight(),
+    calls: cluster.world.calls(),
     at: Date.now(),
   };
 }

@@ -9,8 +9,8 @@ const isTold = process.env['AMPHI_TEST_LOG'] !== undefined;
 const log = (line: string) => void (isTold && process.stderr.write(`${line}\n`));
 
 test('a cluster that is killed, frozen, cut off and loses its database under load breaks no promise', async () => {
-  const installations = [packageRoot, packageRoot, packageRoot];
-  const options = { seed: 3, loadBalancers: 20, kills: 6, clients: 4, leaseMs: 3_000 };
+  const installations = [[packageRoot], [packageRoot], [packageRoot]];
+  const options = { seed: 3, loadBalancers: 20, kills: 6, clients: 4, driver: 'noop' as const, leaseMs: 3_000 };
   const { verdict } = await runChaos({ ...options, installations, folder, log });
   expect(verdict).toMatchObject({ lost: [], duplicated: [], stuck: [], orphans: [], twoOwners: [] });
   expect(verdict.acknowledged).toBeGreaterThan(20);

@@ -9,6 +9,7 @@ import { startNoopWorld } from '../../src/drivers/noop-world/start.ts';
 import { WorldClient } from '../../src/drivers/noop-world/client.ts';
 import { readDatabase } from '../chaos-run/evidence.ts';
 import { orphans } from '../chaos-run/judge/orphans.ts';
+import { sightOf } from '../chaos-run/world.ts';
 import { built, packageRoot } from '../support/built.ts';
 import { type DatabaseProxy, startDatabaseProxy } from '../support/database-proxy.ts';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.ts';
@@ -211,6 +212,6 @@ test("what a frozen owner's driver call brings is not written once another node 
   expect(history.slice(0, firstOfSuccessor).every((entry) => entry.epoch === epoch)).toBe(true);
   expect(history.slice(firstOfSuccessor).every((entry) => entry.epoch > epoch)).toBe(true);
   expect(await served(id)).toContain('maxconn 2222');
-  const situation = { ...(await readDatabase(query)), world: await world.control('state', {}) };
+  const situation = { ...(await readDatabase(query)), world: sightOf(await world.control('state', {})) };
   expect(orphans(situation)).toEqual([]);
 }, 120_000);

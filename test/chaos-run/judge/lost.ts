@@ -65,9 +65,7 @@ function modelInDatabase(database: DatabaseEvidence, id: string): Model {
 /** Load balancer → what its newest amphora serves. That there is only one is for others to judge. */
 function servedConfigurations({ world }: Evidence): ReadonlyMap<string, string> {
   return new Map(
-    world.instances
-      .filter(({ status }) => status === 'ACTIVE')
-      .flatMap(({ configurations }) => Object.entries(configurations)),
+    world.instances.filter(({ isUp }) => isUp).flatMap(({ configurations }) => Object.entries(configurations)),
   );
 }
 

@@ -11,16 +11,14 @@ export function orphans({ world, entities, amphorae, loadBalancers }: Situation)
   const [liveAmphorae, liveLoadBalancers] = [live('amphora'), live('loadBalancer')];
   const instances = new Map(world.instances.map((instance) => [instance.amphoraId, instance]));
   const holders = grouped(
-    world.instances.flatMap(({ amphoraId, vips, status }) =>
-      status === 'STOPPED' ? [] : vips.map((vip) => ({ vip, amphoraId })),
-    ),
+    world.instances.flatMap(({ amphoraId, vips, isUp }) => (isUp ? vips.map((vip) => ({ vip, amphoraId })) : [])),
     ({ vip }) => vip,
   );
   return [
     ...world.instances
       .filter(({ amphoraId }) => !liveAmphorae.has(amphoraId))
       .map(({ amphoraId }) => `instance of amphora ${amphoraId} has no live amphora`),
-    ...Object.keys(world.ports)
+    ...Object.keys(world.ports ?? {})
       .filter((id) => !liveLoadBalancers.has(id))
       .map((id) => `the VIP's port of load balancer ${id} has no live load balancer`),
     ...amphorae
@@ -29,7 +27,7 @@ export function orphans({ world, entities, amphorae, loadBalancers }: Situation)
     ...loadBalancers.flatMap(({ id, status, values }) => {
       const address = String(values['vip_address']);
       if (status !== 'ACTIVE') return [];
-      if (world.ports[id] !== address) return [`load balancer ${id} has no port of ${address}`];
+      if (world.ports !== null && world.ports[id] !== address) return [`load balancer ${id} has no port of ${address}`];
       const count = holders.get(address)?.length ?? 0;
       return count === 1 ? [] : [`${address} of load balancer ${id} is served by ${count} amphorae`];
     }),
