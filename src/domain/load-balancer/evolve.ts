@@ -116,13 +116,23 @@ function changeObjects(state: LoadBalancerState, changes: readonly ObjectChange[
     const before = objects[change.id];
     if (before === undefined) {
       if (change.form !== null) objects[change.id] = newObject(change, generation, nextOrder++, at);
-    } else if (before.acceptedIn === 0 && change.form === null && base.push === null && base.narrowing === null) {
+    } else if (change.form === null && isNewHere(before, base)) {
       delete objects[change.id];
     } else {
       objects[change.id] = changedObject(before, change, generation, base, at);
     }
   }
   return { ...base, objects, generation, nextOrder, steps: forgetFailures(base.steps, () => true) };
+}
+
+/** No amphora has accepted it and no push under way carries it: it can go without a trace. */
+function isNewHere({ acceptedIn, pushed, changedIn }: LbObject, state: LoadBalancerState): boolean {
+  return acceptedIn === 0 && pushed === null && changedIn > carriedIn(state);
+}
+
+/** The newest generation that the push under way carries; -1 without one. */
+function carriedIn({ push, narrowing }: LoadBalancerState): number {
+  return (push ?? narrowing)?.generation ?? -1;
 }
 
 function newObject(change: ObjectChange, generation: number, order: number, at: number): LbObject {
@@ -138,8 +148,7 @@ function changedObject(
   state: LoadBalancerState,
   at: number,
 ): LbObject {
-  const carriedIn = (state.push ?? state.narrowing)?.generation ?? -1;
-  const pushed = before.pushed ?? (before.changedIn <= carriedIn ? { form: before.desired } : null);
+  const pushed = before.pushed ?? (before.changedIn <= carriedIn(state) ? { form: before.desired } : null);
   return { ...before, desired: change.form, pushed, changedIn, refusal: null, updatedAt: at } as LbObject;
 }
 
