@@ -47,7 +47,7 @@ async function measure(options: Options): Promise<Record<string, unknown>> {
     const database = new pg.Client({ connectionString: url });
     await database.connect();
     ends.push(() => database.end());
-    const settings = settingsOf(options, url, world.address);
+    const settings = { ...settingsOf(options, url, world.address), AMPHI_SECRETS_DIR: nodeFolder(folder, 'secrets') };
     const start = async (name: string): Promise<BenchNode> => {
       const node = await startNode(
         ['run', '--roles', 'worker,health,housekeeping'],
@@ -80,7 +80,6 @@ function settingsOf({ concurrency, idle }: Options, database: string, world: str
     AMPHI_DRIVER: 'noop',
     AMPHI_NOOP_WORLD: world,
     AMPHI_HEARTBEAT_KEY: 'a-key-that-both-nodes-have',
-    AMPHI_HEARTBEAT_TIMEOUT: '3600',
     AMPHI_SPARES_SIZE: String(concurrency),
     AMPHI_SPARES_MAX_BOOTING: String(concurrency),
     AMPHI_ACTORS_IDLE_SECONDS: String(idle),

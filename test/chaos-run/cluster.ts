@@ -198,8 +198,6 @@ function settingsOf({ folder, leaseMs }: ClusterOptions, installation: string, w
     AMPHI_API_PORT: '0',
     AMPHI_CONTROL_PORT: '0',
     AMPHI_HEARTBEAT_PORT: '0',
-    // Amphorae know one node's port only: nobody's silence shall mean anything.
-    AMPHI_HEARTBEAT_TIMEOUT: '3600',
     AMPHI_HEARTBEAT_KEY: 'a-key-that-all-nodes-have',
     AMPHI_LEASE_DURATION: String(leaseMs / 1_000),
     AMPHI_STEPS_TIMEOUT: String(Math.min(6, (leaseMs / 1_000) * 0.6)),

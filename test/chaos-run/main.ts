@@ -51,7 +51,7 @@ async function run(options: Options): Promise<void> {
     log(name);
     const result = await runChaos({ ...options, ...round, loadBalancers, leaseMs, folder: place, log });
     verdicts.push(result.verdict);
-    explain(result.verdict);
+    explain(result);
     if (!isBroken(result.verdict) && !options.keep) continue;
     isWorthKeeping = true;
     keep(place, result);
@@ -103,13 +103,16 @@ function mostMs({ cause }: Resume, leaseMs: number): number {
   return cause === 'kill' || cause === 'cut' ? 2_000 : leaseMs + 2_000;
 }
 
-function explain(verdict: Verdict): void {
+function explain({ verdict, evidence }: RunResult): void {
   for (const fault of faults) for (const finding of verdict[fault]) say(`${fault}: ${finding}`);
   for (const [cause, resumes] of grouped(verdict.resumes, (resume) => resume.cause)) {
     const times = resumes.map(({ ms }) => ms);
     const [median, longest] = [rounded(quantile(times, 0.5)), rounded(quantile(times, 1))];
     say(`${times.length} entities resumed after ${cause}: median ${median} ms, longest ${longest} ms`);
   }
+  const events = evidence.journal.flatMap((row) => row.events);
+  const replaced = events.filter(({ type, why }) => type === 'amphoraLeaving' && why === 'lost').length;
+  if (replaced > 0) say(`${replaced} amphorae were replaced as lost, though nothing had happened to them`);
 }
 
 function keep(folder: string, { evidence }: RunResult): void {

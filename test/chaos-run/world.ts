@@ -43,7 +43,12 @@ export async function noopWorld(folder: string, seed: number): Promise<ChaosWorl
   await client.control('bootTime', { ms: bootMs });
   await client.control('behave', { call: '*', latency });
   return {
-    settings: { AMPHI_DRIVER: 'noop', AMPHI_NOOP_WORLD: address },
+    settings: {
+      AMPHI_DRIVER: 'noop',
+      AMPHI_NOOP_WORLD: address,
+      AMPHI_HEARTBEAT_INTERVAL: '2',
+      AMPHI_HEARTBEAT_TIMEOUT: '12',
+    },
     sight: async () => sightOf(await client.control('state', {})),
     calls: () => {
       const lines = readFileSync(logFile, 'utf8').split('\n');
