@@ -6,6 +6,7 @@ import pg from 'pg';
 import { type CommandClient, connectCommandChannel, subscribeStatus } from '../src/channels/command/client.ts';
 import { type BenchController, startController } from './controller.ts';
 import { cpuMsOf, quantile } from './processes.ts';
+import { tree } from './tree.ts';
 
 interface Options {
   readonly loadBalancers: number;
@@ -156,16 +157,3 @@ async function postmaster(database: pg.Client): Promise<number> {
 function round(value: number): number {
   return Math.round(value * 100) / 100;
 }
-
-const tree = {
-  listeners: [{ name: 'web', protocol: 'HTTP', protocolPort: 80, defaultPool: { name: 'web' } }],
-  pools: [
-    {
-      name: 'web',
-      protocol: 'HTTP',
-      lbAlgorithm: 'ROUND_ROBIN',
-      members: [1, 2, 3].map((last) => ({ address: `10.0.0.${last}`, protocolPort: 8080 })),
-      healthMonitor: { type: 'HTTP', delay: 5, timeout: 2, maxRetries: 2 },
-    },
-  ],
-} as const;

@@ -1,4 +1,5 @@
-// A wire to the database that a test can cut, freeze, or take away, while the database itself serves everybody else.
+// A wire to the database, or to another server, that a test can cut, freeze, or take away, while the server itself serves
+// everybody else.
 import { createServer, type AddressInfo, type Socket, connect } from 'node:net';
 
 export interface DatabaseProxy {
@@ -12,7 +13,25 @@ export interface DatabaseProxy {
   /** Nothing travels in either direction, and nobody is told. */
   freeze(): void;
   thaw(): void;
+  /** Holds back the next bytes with that text in that direction, and what follows them on their connection. */
+  hold(direction: 'toServer' | 'toClient', text: string): Held;
   close(): Promise<void>;
+}
+
+export interface Held {
+  /** Resolves once something is held back. */
+  readonly caught: Promise<void>;
+  /** Lets it go. */
+  release(): void;
+}
+
+interface Trap {
+  readonly direction: 'toServer' | 'toClient';
+  readonly text: string;
+  readonly onCaught: () => void;
+  /** Whose bytes are held back; undefined until then. */
+  from: Socket | undefined;
+  readonly waiting: (() => void)[];
 }
 
 export async function startDatabaseProxy(database: string): Promise<DatabaseProxy> {
@@ -20,13 +39,22 @@ export async function startDatabaseProxy(database: string): Promise<DatabaseProx
   const pairs = new Set<readonly [Socket, Socket]>();
   let isAway = false;
   let isFrozen = false;
+  let trap: Trap | undefined;
+  const pass = (direction: Trap['direction'], from: Socket, to: Socket) => (bytes: Buffer) => {
+    if (trap?.from === undefined && trap?.direction === direction && bytes.includes(trap.text)) {
+      trap.from = from;
+      trap.onCaught();
+    }
+    if (trap?.from === from) trap.waiting.push(() => to.write(bytes));
+    else to.write(bytes);
+  };
   const server = createServer((inner) => {
     if (isAway) return void inner.destroy();
     const outer = connect(Number(target.port), target.hostname);
     const pair = [inner, outer] as const;
     pairs.add(pair);
-    inner.on('data', (bytes) => outer.write(bytes));
-    outer.on('data', (bytes) => inner.write(bytes));
+    inner.on('data', pass('toServer', inner, outer));
+    outer.on('data', pass('toClient', outer, inner));
     for (const socket of pair) {
       socket.setNoDelay(true);
       socket.on('error', () => undefined);
@@ -62,6 +90,19 @@ export async function startDatabaseProxy(database: string): Promise<DatabaseProx
     thaw() {
       isFrozen = false;
       each((socket) => socket.resume());
+    },
+    hold(direction, text) {
+      const waiting: Trap['waiting'] = [];
+      const caught = new Promise<void>((resolve) => {
+        trap = { direction, text, onCaught: resolve, from: undefined, waiting };
+      });
+      return {
+        caught,
+        release() {
+          trap = undefined;
+          for (const send of waiting) send();
+        },
+      };
     },
     close: () => {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));

@@ -3,7 +3,7 @@ import type { ObjectId } from '../ids.ts';
 import { endStep, evolveSteps, forgetFailures, noSteps } from '../step.ts';
 import type { LoadBalancerEvent, ObjectChange } from './events.ts';
 import { acceptPush, refuseChange, refusePush, servingSlots } from './push.ts';
-import type { LbObject, LoadBalancerState, MaybeLoadBalancer, Slot } from './state.ts';
+import type { LbObject, LoadBalancerState, MaybeLoadBalancer, Slot, VipState } from './state.ts';
 import { stepKeys } from './steps.ts';
 
 export function evolveLoadBalancer(state: MaybeLoadBalancer, event: LoadBalancerEvent): MaybeLoadBalancer {
@@ -79,7 +79,12 @@ function evolveExisting(state: LoadBalancerState, event: LoadBalancerEvent): Loa
     case 'stepFailed':
       return { ...state, steps: evolveSteps(state.steps, event) };
     case 'stepsInterrupted':
-      return { ...state, steps: evolveSteps(state.steps, event), confirmAt: confirmAtAfter(state, event.keys) };
+      return {
+        ...state,
+        steps: evolveSteps(state.steps, event),
+        confirmAt: confirmAtAfter(state, event.keys),
+        vip: vipAfter(state, event.keys),
+      };
   }
 }
 
@@ -94,6 +99,12 @@ function confirmAtAfter(state: LoadBalancerState, interrupted: readonly string[]
   return confirmAt;
 }
 
+/** A port that is made after its release would belong to nobody: the release has to wait. */
+function vipAfter({ vip, steps }: LoadBalancerState, interrupted: readonly string[]): VipState {
+  const deadlineAt = interrupted.includes(stepKeys.vip) ? steps.running[stepKeys.vip]?.deadlineAt : undefined;
+  return deadlineAt === undefined ? vip : { ...vip, unsettledUntil: Math.max(vip.unsettledUntil ?? 0, deadlineAt) };
+}
+
 /** A change that comes while a push is on its way waits for the next one; a push that waits for a retry starts anew. */
 function changeObjects(state: LoadBalancerState, changes: readonly ObjectChange[], at: number): LoadBalancerState {
   const onItsWay = Object.keys(state.steps.running).some(stepKeys.isDeploy);
@@ -105,13 +116,23 @@ function changeObjects(state: LoadBalancerState, changes: readonly ObjectChange[
     const before = objects[change.id];
     if (before === undefined) {
       if (change.form !== null) objects[change.id] = newObject(change, generation, nextOrder++, at);
-    } else if (before.acceptedIn === 0 && change.form === null && base.push === null && base.narrowing === null) {
+    } else if (change.form === null && isNewHere(before, base)) {
       delete objects[change.id];
     } else {
       objects[change.id] = changedObject(before, change, generation, base, at);
     }
   }
   return { ...base, objects, generation, nextOrder, steps: forgetFailures(base.steps, () => true) };
+}
+
+/** No amphora has accepted it and no push under way carries it: it can go without a trace. */
+function isNewHere({ acceptedIn, pushed, changedIn }: LbObject, state: LoadBalancerState): boolean {
+  return acceptedIn === 0 && pushed === null && changedIn > carriedIn(state);
+}
+
+/** The newest generation that the push under way carries; -1 without one. */
+function carriedIn({ push, narrowing }: LoadBalancerState): number {
+  return (push ?? narrowing)?.generation ?? -1;
 }
 
 function newObject(change: ObjectChange, generation: number, order: number, at: number): LbObject {
@@ -127,8 +148,7 @@ function changedObject(
   state: LoadBalancerState,
   at: number,
 ): LbObject {
-  const carriedIn = (state.push ?? state.narrowing)?.generation ?? -1;
-  const pushed = before.pushed ?? (before.changedIn <= carriedIn ? { form: before.desired } : null);
+  const pushed = before.pushed ?? (before.changedIn <= carriedIn(state) ? { form: before.desired } : null);
   return { ...before, desired: change.form, pushed, changedIn, refusal: null, updatedAt: at } as LbObject;
 }
 

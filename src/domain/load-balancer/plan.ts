@@ -7,23 +7,23 @@ import { type LoadBalancerStep, type PlacedVip, roles, type SlotAddress, stepKey
 import { servedTree } from './tree.ts';
 
 export function planLoadBalancer(state: LoadBalancerState, now: number): DueSteps<LoadBalancerStep> {
-  const due = dueSteps(state.steps, wantedSteps(state), now);
-  const { confirmAt, deletion } = state;
-  if (confirmAt === null || confirmAt <= now || deletion !== 'no') return due;
-  return { ...due, wakeAt: Math.min(due.wakeAt ?? confirmAt, confirmAt) };
+  const due = dueSteps(state.steps, wantedSteps(state, now), now);
+  const waitsFor = state.deletion === 'no' ? state.confirmAt : (state.vip.unsettledUntil ?? null);
+  if (waitsFor === null || waitsFor <= now || state.deletion === 'done') return due;
+  return { ...due, wakeAt: Math.min(due.wakeAt ?? waitsFor, waitsFor) };
 }
 
 /** Whether the step of that key still has a purpose. */
 export function isWanted(state: LoadBalancerState, key: string): boolean {
-  return wantedSteps(state).some((step) => step.key === key);
+  return wantedSteps(state, Number.POSITIVE_INFINITY).some((step) => step.key === key);
 }
 
-function wantedSteps(state: LoadBalancerState): readonly LoadBalancerStep[] {
+function wantedSteps(state: LoadBalancerState, now: number): readonly LoadBalancerStep[] {
   switch (state.deletion) {
     case 'done':
       return [];
     case 'requested':
-      return stepsToDelete(state);
+      return stepsToDelete(state, now);
     case 'no':
       return [...stepsToPlace(state), ...stepsToRetire(state), ...stepsToDeploy(state)];
   }
@@ -72,10 +72,10 @@ function stepsToDeploy(state: LoadBalancerState): readonly LoadBalancerStep[] {
 }
 
 /** The VIP's port goes last, and not before it is certain that no step makes it anew or claims another amphora. */
-function stepsToDelete(state: LoadBalancerState): readonly LoadBalancerStep[] {
+function stepsToDelete(state: LoadBalancerState, now: number): readonly LoadBalancerStep[] {
   if (state.slots.length > 0) return state.slots.map((slot) => retire(state, slot));
   const running = Object.keys(state.steps.running).filter((key) => key !== stepKeys.releaseVip);
-  if (running.length > 0) return [];
+  if (running.length > 0 || (state.vip.unsettledUntil ?? 0) > now) return [];
   return [{ type: 'releaseVip', key: stepKeys.releaseVip, loadBalancerId: state.id }];
 }
 

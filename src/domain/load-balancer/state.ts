@@ -85,6 +85,8 @@ export interface VipState {
   /** Addresses offered by the network driver that others hold. */
   readonly taken: readonly string[];
   readonly port: { readonly portId: string; readonly address: string } | null;
+  /** When an allocation that was interrupted can make a port no more; absent when there was none. */
+  readonly unsettledUntil?: number;
 }
 
 export interface LoadBalancerState {

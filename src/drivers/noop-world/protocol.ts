@@ -123,6 +123,8 @@ export interface CallRecord {
   readonly call: WorldCall;
   /** The amphora or load balancer it was about; null for calls about neither. */
   readonly key: string | null;
+  /** The load balancer for whose sake, when `key` is an amphora. */
+  readonly loadBalancer?: string;
   /** `ok`, `refused` (a configuration), `transient: …`, `permanent: …` or `hang`. */
   readonly result: string;
   /** True when the effect took place but the caller was not told. */

@@ -150,12 +150,27 @@ function controlsOf(world: World, behaviours: Behaviours): Controls {
 }
 
 function recordOf({ node, epoch, call, params }: CallRequest, result: string): CallRecord {
-  return { at: Date.now(), node, epoch, call, key: keyOf(params), result };
+  const { amphoraId, loadBalancerId } = params as KeyParams;
+  const both = amphoraId !== undefined && loadBalancerId !== undefined;
+  return {
+    at: Date.now(),
+    node,
+    epoch,
+    call,
+    key: keyOf(params),
+    ...(both && { loadBalancer: loadBalancerId }),
+    result,
+  };
+}
+
+interface KeyParams {
+  readonly amphoraId?: string;
+  readonly loadBalancerId?: string;
 }
 
 /** The amphora a call is about, else the load balancer. */
 function keyOf(params: unknown): string | null {
-  const { amphoraId, loadBalancerId } = params as { amphoraId?: string; loadBalancerId?: string };
+  const { amphoraId, loadBalancerId } = params as KeyParams;
   return amphoraId ?? loadBalancerId ?? null;
 }
 

@@ -42,7 +42,13 @@ export function startNoopWorld({
       // The world must not keep its starter from ending.
       for (const pipe of [child.stdin, child.stdout, child.stderr]) (pipe as Socket | null)?.unref();
       child.unref();
-      resolve({ address, pid, stop: () => (child.kill('SIGTERM'), ended) });
+      const stop = (): Promise<void> => {
+        // Whoever waits for its end must not end before.
+        child.ref();
+        child.kill('SIGTERM');
+        return ended;
+      };
+      resolve({ address, pid, stop });
     });
     child.stdout?.setEncoding('utf8').on('data', read);
   });

@@ -3,9 +3,10 @@ import fc from 'fast-check';
 import { renderHaproxy } from '../../../../src/domain/haproxy/render.ts';
 import { desired, servedTree } from '../../../../src/domain/load-balancer/tree.ts';
 import type { LoadBalancerCommand } from '../../../../src/domain/load-balancer/commands.ts';
+import { loadBalancerRows } from '../../../../src/domain/load-balancer/rows.ts';
 import { provisioningStatuses } from '../../../../src/domain/load-balancer/statuses.ts';
 import { isPending } from '../../../../src/domain/load-balancer/push.ts';
-import type { LoadBalancerStep } from '../../../../src/domain/load-balancer/steps.ts';
+import { type LoadBalancerStep, stepKeys } from '../../../../src/domain/load-balancer/steps.ts';
 import { createLoadBalancer, listener, memberAttributes, pool } from '../../../support/load-balancer-commands.ts';
 import {
   type Fate,
@@ -168,6 +169,20 @@ describe('a load balancer, whatever is asked of it and whatever fails or crashes
     );
   });
 
+  test('shows every object with its attributes', () => {
+    fc.assert(
+      fc.property(fc.array(actions, { maxLength: 40 }), (schedule) => {
+        const simulated = start();
+        for (const action of schedule) {
+          perform(simulated, action);
+          const rows = Object.values(loadBalancerRows(simulated.state)).flat();
+          expect(rows.filter(({ name }) => name === undefined)).toEqual([]);
+        }
+      }),
+      runs,
+    );
+  });
+
   test('is the same after a replay of its journal', () => {
     fc.assert(
       fc.property(fc.array(actions, { maxLength: 40 }), (schedule) => {
@@ -202,4 +217,24 @@ test('a push of an owner that is gone is confirmed once it can reach the amphora
   simulated.serving.set(amphoraId, 'an older configuration');
   untilQuiet(simulated);
   expect(simulated.serving.get(amphoraId)).toContain(':81');
+});
+
+test('a VIP is not released before an allocation that was interrupted can make it no more', () => {
+  const simulated = new SimulatedLoadBalancer();
+  simulated.command(createLoadBalancer(simulated.id, { listeners: [] }), () => 'hangs');
+  const deadlineAt = simulated.state?.steps.running[stepKeys.vip]?.deadlineAt;
+  simulated.crash(fortunate);
+  simulated.command({ type: 'deleteLoadBalancer', cascade: true });
+  untilQuiet(simulated);
+  expect(simulated.state?.deletion).toBe('done');
+  const release = simulated.journal.find((event) => event.type === 'stepStarted' && event.key === stepKeys.releaseVip);
+  expect(release?.at).toBeGreaterThanOrEqual(deadlineAt ?? Number.POSITIVE_INFINITY);
+});
+
+test('what comes and goes while a push is under way that does not carry it leaves no trace', () => {
+  const simulated = start(true);
+  simulated.command({ type: 'createListener', listener: listener(81) }, () => 'hangs');
+  simulated.command({ type: 'createListener', listener: listener(82) });
+  simulated.command({ type: 'deleteObject', kind: 'listener', id: listener(82).id });
+  expect(Object.keys(simulated.state?.objects ?? {})).not.toContain(listener(82).id);
 });

@@ -1,0 +1,138 @@
+// One run from its start to its verdict: schedule, cluster, clients and disturbances, rest, judgement.
+import { setTimeout as wait } from 'node:timers/promises';
+import { connectCommandChannel } from '../../src/channels/command/client.ts';
+import { Client, type CommandLog } from './client.ts';
+import { Cluster } from './cluster.ts';
+import { type Evidence, readDatabase } from './evidence.ts';
+import { grouped } from './grouped.ts';
+import { judge, type Verdict } from './judge/judge.ts';
+import { orphans } from './judge/orphans.ts';
+import { unfinished } from './judge/stuck.ts';
+import { type Disturbance, type Schedule, scheduleOf } from './schedule.ts';
+
+export interface RunOptions {
+  readonly seed: number;
+  readonly loadBalancers: number;
+  readonly kills: number;
+  readonly clients: number;
+  readonly driver: 'noop' | 'local';
+  readonly leaseMs: number;
+  /** What each node runs, start by start; as many nodes as there are entries. */
+  readonly installations: readonly (readonly string[])[];
+  /** What makes the database; without it, the first node does. */
+  readonly madeBy?: string;
+  /** An empty one of its own, for data, logs and evidence; the caller removes it. */
+  readonly folder: string;
+  readonly log: (line: string) => void;
+}
+
+export interface RunResult {
+  readonly verdict: Verdict;
+  readonly evidence: Evidence;
+}
+
+/** After the schedule: time for answers, for work that is left, and for two looks of the sweep. */
+const restTimeoutMs = 120_000;
+
+/** @throws when the cluster does not come up, or the database does not come back */
+export async function runChaos(options: RunOptions): Promise<RunResult> {
+  const schedule = scheduleOf({ ...options, nodes: options.installations.length });
+  const { log } = options;
+  log(`${schedule.scripts.reduce((sum, { operations }) => sum + operations.length, 0)} commands, ${shown(schedule)}`);
+  const cluster = await Cluster.start(options);
+  try {
+    const logs = await play(schedule, cluster, options);
+    const evidence = await gather(schedule, cluster, logs);
+    return { verdict: judge(evidence), evidence };
+  } finally {
+    await cluster.stop();
+  }
+}
+
+async function play(schedule: Schedule, cluster: Cluster, options: RunOptions): Promise<readonly CommandLog[]> {
+  const vipSubnetId = await subnetOf(cluster);
+  const giveUp = new AbortController();
+  const nodes = cluster.nodes.map((node) => () => node.address());
+  const clients = Array.from(
+    { length: options.clients },
+    (_, index) =>
+      new Client({ nodes, firstNode: index % nodes.length, vipSubnetId, giveUp: giveUp.signal, log: options.log }),
+  );
+  const startedAt = Date.now();
+  const scripts = schedule.scripts.map(async (script) => clients[script.client]?.play(script, startedAt));
+  const disturbances = schedule.disturbances.map((disturbance) => strike(disturbance, cluster, startedAt, options.log));
+  const patience = setTimeout(() => giveUp.abort(), schedule.endsAtMs + restTimeoutMs);
+  try {
+    await Promise.all(disturbances);
+    options.log('everything runs again');
+    await Promise.all(scripts);
+    options.log('everything is answered');
+    await rest(cluster, options.log);
+  } finally {
+    giveUp.abort();
+    clearTimeout(patience);
+    await Promise.all(clients.map((client) => client.close()));
+  }
+  return clients.flatMap((client) => client.logs);
+}
+
+async function strike(
+  disturbance: Disturbance,
+  cluster: Cluster,
+  startedAt: number,
+  log: (line: string) => void,
+): Promise<void> {
+  await wait(startedAt + disturbance.atMs - Date.now());
+  log(JSON.stringify(disturbance));
+  await cluster.disturb(disturbance);
+}
+
+/** Waits until nothing is left to do; not for longer than its time, for then something is stuck. */
+async function rest(cluster: Cluster, log: (line: string) => void): Promise<void> {
+  const deadline = Date.now() + restTimeoutMs;
+  let quietSince: number | undefined;
+  while (Date.now() < deadline) {
+    const database = await readDatabase((sql, values) => cluster.query(sql, values));
+    const left = [
+      ...unfinished(database, Date.now()),
+      ...database.entities.filter(({ wakeAt }) => wakeAt !== null).map(({ kind, id }) => `${kind} ${id} will wake`),
+      ...orphans({ ...database, world: await cluster.world.sight() }),
+    ];
+    if (left.length > 0) quietSince = undefined;
+    else if (Date.now() - (quietSince ??= Date.now()) > quietMs) return;
+    log(`${left.length} unsettled${left.length === 0 ? '' : `, such as: ${left[0]}`}`);
+    await wait(1_000);
+  }
+}
+
+/** A zombie's last act may come as late. */
+const quietMs = 2_000;
+
+async function gather(schedule: Schedule, cluster: Cluster, logs: readonly CommandLog[]): Promise<Evidence> {
+  const database = await readDatabase((sql, values) => cluster.query(sql, values));
+  return {
+    ...database,
+    scripts: schedule.scripts,
+    logs,
+    samples: cluster.samples,
+    databaseReturns: cluster.databaseReturns,
+    world: await cluster.world.sight(),
+    calls: cluster.world.calls(),
+    at: Date.now(),
+  };
+}
+
+async function subnetOf(cluster: Cluster): Promise<string> {
+  const address = cluster.nodes[0]?.address();
+  if (address === undefined) throw new Error('the first node does not run');
+  const connection = await connectCommandChannel(address);
+  const { items } = await connection.call('subnet.list', {});
+  await connection.close();
+  if (items[0] === undefined) throw new Error('the network driver has no subnet');
+  return items[0].id;
+}
+
+function shown({ disturbances, endsAtMs }: Schedule): string {
+  const kinds = [...grouped(disturbances, ({ kind }) => kind)].map(([kind, all]) => `${all.length} ${kind}`);
+  return `${endsAtMs / 1_000} s: ${kinds.join(', ')}`;
+}
