@@ -3,6 +3,7 @@
 import { randomUUID } from 'node:crypto';
 import pg from 'pg';
 import type { Logger } from 'pino';
+import { ClusterActors } from './actors/cluster/actors.ts';
 import { StatusFeed } from './actors/channels/status-feed.ts';
 import type { Chore } from './actors/housekeeping/housekeeping.ts';
 import { Sweep } from './actors/housekeeping/sweep.ts';
@@ -212,6 +213,7 @@ async function startParts(config: Config, log: Logger, started: Started): Promis
     peers,
     ids: () => ownership.view.nodes.map((node) => node.id).filter((node) => node !== id),
   });
+  const actors = new ClusterActors({ registry: tree.registry, ownership, peers, durable: tree });
   const control = await serveControl({
     host: config.control.host,
     port: config.control.port,
@@ -224,8 +226,9 @@ async function startParts(config: Config, log: Logger, started: Started): Promis
     ownership,
     network: drivers.network,
     info: { name: 'amphitheatre', version, nodeId: id, driver: config.driver },
+    actors,
     feed,
-    peer: { credentials, handlers: peerHandlers(tree, feed, log) },
+    peer: { credentials, handlers: peerHandlers(tree, actors, feed, log) },
     heartbeats: () => outcomesOf(receiver?.counters),
     log,
   });

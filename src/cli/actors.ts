@@ -9,31 +9,37 @@ export function actorsCommand(program: Command, act: Act): void {
   const actors = program.command('actors').description('The live actors of a controller.');
   const tree = actors
     .command('tree')
-    .description('Show every live actor.')
+    .description('Show every live actor of the node that is asked, of another one, or of all.')
+    .option('--node <id>', 'of that node')
+    .option('--all', 'of every node that can be reached')
     .action(
-      act(({ withInspect, output }) =>
+      act(({ withInspect, output }, _, { node, all }) =>
         withInspect(async (client) => {
-          const { actors: live } = await client.call('actors.tree');
-          if (output.isJson) output.list(live, []);
-          else for (const line of treeLines(live)) output.say(line);
+          const { actors: live } = await client.call('actors.tree', { node, all: all === true });
+          if (output.isJson) return output.list(live, []);
+          for (const id of new Set(live.map((actor) => actor.node))) {
+            if (all === true) output.say(`node ${id}`);
+            for (const line of treeLines(live.filter((actor) => actor.node === id))) output.say(line);
+          }
         }),
       ),
     );
-  examples(tree, 'amphi actors tree', 'amphi actors tree -o json');
+  examples(tree, 'amphi actors tree', 'amphi actors tree --all', 'amphi actors tree -o json');
   const show = actors
     .command('show <path>')
-    .description('Show an actor with its state.')
+    .description('Show an actor with its state, on whichever node it lives.')
+    .option('--node <id>', 'for actors that every node has, such as health-watchdog')
     .action(
-      act(({ withInspect, output }, [path = '']) =>
+      act(({ withInspect, output }, [path = ''], { node }) =>
         withInspect(async (client) => {
-          const { state, ...actor } = await client.call('actors.show', { path });
+          const { state, ...actor } = await client.call('actors.show', { path, node });
           if (output.isJson) return output.show({ ...actor, state });
           output.show(actor);
           output.say(`\n${JSON.stringify(state, null, 2)}`);
         }),
       ),
     );
-  examples(show, 'amphi actors show spares-pool', 'amphi actors show load-balancers/lb-5c6f1d2e-…');
+  examples(show, 'amphi actors show spares-pool', 'amphi actors show lb-5c6f1d2e-…');
   addHistory(actors, act);
   const restart = actors
     .command('restart <path>')
@@ -47,7 +53,7 @@ export function actorsCommand(program: Command, act: Act): void {
         }),
       ),
     );
-  examples(restart, 'amphi actors restart load-balancers/lb-5c6f1d2e-…');
+  examples(restart, 'amphi actors restart lb-5c6f1d2e-…');
 }
 
 function addHistory(actors: Command, act: Act): void {

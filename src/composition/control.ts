@@ -2,6 +2,7 @@
 import type { Pool } from 'pg';
 import type { Logger } from 'pino';
 import { channelPorts } from '../actors/channels/ports.ts';
+import type { ClusterActors } from '../actors/cluster/actors.ts';
 import type { StatusFeed } from '../actors/channels/status-feed.ts';
 import type { Ownership } from '../actors/runtime/ownership.ts';
 import type { Tree } from '../actors/tree.ts';
@@ -31,6 +32,7 @@ export interface ServeControl {
   readonly ownership: Ownership;
   readonly network: NetworkDriver;
   readonly info: ServerInfo;
+  readonly actors: ClusterActors;
   readonly feed: StatusFeed;
   readonly peer: ControlServerOptions['peer'];
   /** Heartbeats by what became of them: accepted, or why they were dropped. */
@@ -62,7 +64,13 @@ export function serveControl(options: ServeControl): Promise<ControlServer> {
     peer,
     command: commandHandlers({ ...ports, network, reads, feed, info }),
     inspect: inspectHandlers({
-      actors,
+      actors: {
+        tree: (node, signal) => options.actors.tree(node, signal),
+        all: (signal) => options.actors.all(signal),
+        show: (path, node, signal) => options.actors.show(path, node, signal),
+        restart: (path, signal) => options.actors.restart(path, signal),
+        deadLetters: actors.deadLetters,
+      },
       reads,
       sweep: (isDryRun, signal) => sweepView(tree, isDryRun, signal),
       drain: (nodeId, isDraining) => ownership.setDraining(nodeId, isDraining),

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
+import type { ClusterActors } from '../actors/cluster/actors.ts';
 import type { StatusFeed } from '../actors/channels/status-feed.ts';
 import type { Tree } from '../actors/tree.ts';
 import type { PeerCredentials } from '../channels/peer/links.ts';
@@ -44,7 +45,7 @@ export function readSharedSecrets(folder: string, heartbeatKey: string): SharedS
 }
 
 /** Everything is done by this node, or not at all: whoever asked looks for the owner again. */
-export function peerHandlers(tree: Tree, feed: StatusFeed, log: Logger): PeerHandlers {
+export function peerHandlers(tree: Tree, actors: ClusterActors, feed: StatusFeed, log: Logger): PeerHandlers {
   const { cluster, heartbeats, fleet } = tree;
   return {
     'entity.command': async ({ kind, id, schemaVersion, command, identity }, { signal }) => {
@@ -63,6 +64,9 @@ export function peerHandlers(tree: Tree, feed: StatusFeed, log: Logger): PeerHan
       cluster.singletons.suggestHere(loadBalancerId, excluded, signal),
     'spares.show': (_, { signal }) => cluster.singletons.sparesViewHere(signal),
     'housekeeping.sweep': ({ dryRun }) => cluster.singletons.sweepHere(dryRun),
+    'actors.tree': async () => ({ actors: actors.treeHere() }),
+    'actors.show': async ({ path }) => actors.showHere(path),
+    'actors.restart': async ({ path }) => actors.restartHere(path),
     'status.want': async ({ node }) => {
       feed.want(node);
       return {};

@@ -208,6 +208,8 @@ export interface NodeView {
 
 /** A live actor. */
 export interface ActorView {
+  /** Id of the node it lives on. */
+  readonly node: string;
   /** Such as `load-balancers/lb-<id>`. */
   readonly path: string;
   readonly kind: string;
@@ -220,6 +222,11 @@ export interface ActorView {
   /** Type of the message in hand; null when idle. */
   readonly handling: string | null;
   readonly lastActiveAt: string;
+}
+
+export interface ActorDetails extends ActorView {
+  /** What the actor says of itself; null when it says nothing. */
+  readonly state: unknown;
 }
 
 /** A message that found no actor. */

@@ -2,6 +2,7 @@
 import { pino } from 'pino';
 import { Registry } from 'prom-client';
 import { channelPorts } from '../../src/actors/channels/ports.ts';
+import { ClusterActors } from '../../src/actors/cluster/actors.ts';
 import { StatusFeed } from '../../src/actors/channels/status-feed.ts';
 import { type CommandClient, connectCommandChannel } from '../../src/channels/command/client.ts';
 import { commandHandlers } from '../../src/channels/command/handlers.ts';
@@ -37,6 +38,8 @@ export async function startTestControl(
   { limits, handlers, token = 'secret-of-the-test' }: TestControlOptions = {},
 ): Promise<TestControl> {
   const { actors, ...ports } = channelPorts(node.tree);
+  const { registry } = node.tree;
+  const live = new ClusterActors({ registry, ownership: node.ownership, peers: noPeers, durable: node.tree });
   const reads = readsOf(node.pool);
   const feed = new StatusFeed(node.tree, { nodeId: 'node', ids: () => [], peers: noPeers });
   const info = { name: 'amphitheatre', version: 'test', nodeId: 'node', driver: 'fake' } as const;
@@ -46,7 +49,13 @@ export async function startTestControl(
     token: token ?? undefined,
     command: { ...commandHandlers({ ...ports, network: world.network, reads, feed, info }), ...handlers },
     inspect: inspectHandlers({
-      actors,
+      actors: {
+        tree: (id, signal) => live.tree(id, signal),
+        all: (signal) => live.all(signal),
+        show: (path, id, signal) => live.show(path, id, signal),
+        restart: (path, signal) => live.restart(path, signal),
+        deadLetters: actors.deadLetters,
+      },
       reads,
       sweep: async () => ({ instances: 0, removed: [], due: [], waiting: [], stopped: null }),
       drain: async () => false,

@@ -2,15 +2,9 @@
 import type { EntityKind } from '../../domain/entity.ts';
 import type { LoadBalancerCommand } from '../../domain/load-balancer/commands.ts';
 import type { StepsState } from '../../domain/step.ts';
-import type { ActorView, DeadLetterView } from '../../domain/views.ts';
+import type { DeadLetterView } from '../../domain/views.ts';
 import type { CommandIdentity } from '../runtime/entity-messages.ts';
-import type { ActorRecord } from '../runtime/registry.ts';
 import type { Tree } from '../tree.ts';
-
-export interface ActorDetails extends ActorView {
-  /** What the actor says of itself; null when it says nothing. */
-  readonly state: unknown;
-}
 
 export function channelPorts(tree: Tree) {
   const stepFailures = countStepFailures(tree);
@@ -21,19 +15,6 @@ export function channelPorts(tree: Tree) {
     },
     sparesView: (signal: AbortSignal) => tree.cluster.singletons.sparesView(signal),
     actors: {
-      tree: (): readonly ActorView[] => tree.registry.all().map(actorView),
-      show(path: string): ActorDetails | undefined {
-        const record = tree.registry.find(path);
-        return record && { ...actorView(record), state: record.describe?.() ?? null };
-      },
-      /** False when there is no durable actor of that path. */
-      async restart(path: string): Promise<boolean> {
-        const [, branch, id = ''] =
-          /^(?:system\/)?(load-balancers\/lb|amphorae\/amphora)-([0-9a-f-]{36})$/.exec(path) ?? [];
-        if (branch === undefined) return false;
-        await (branch === 'amphorae/amphora' ? tree.amphorae : tree.loadBalancers).restart(id);
-        return true;
-      },
       counts: () => ({ ...countsOf(tree), stepFailures }),
       deadLetters: (): readonly DeadLetterView[] =>
         tree.registry.deadLetters().map((letter) => ({ ...letter, at: isoTime(letter.at) })),
@@ -64,21 +45,6 @@ function countsOf({ registry }: Tree) {
     restarts += record.restarts;
   }
   return { byKind, restarts, deadLetters: registry.deadLetterCount };
-}
-
-function actorView({ path, kind, pending, processed, restarts, ...record }: ActorRecord): ActorView {
-  const { startedAt, lastActiveAt, lastError, handling } = record;
-  return {
-    path,
-    kind,
-    startedAt: isoTime(startedAt),
-    pending,
-    processed,
-    restarts,
-    lastError: lastError === undefined ? null : { message: lastError.message, at: isoTime(lastError.at) },
-    handling: handling ?? null,
-    lastActiveAt: isoTime(lastActiveAt),
-  };
 }
 
 function isoTime(at: number): string {

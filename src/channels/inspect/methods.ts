@@ -1,7 +1,8 @@
 // The methods of the inspection channel, for operators and their tools.
-import type { ActorView, DeadLetterView, HistoryEntry, NodeView } from '../../domain/views.ts';
+import { PeerUnreachableError } from '../../domain/cluster/peers.ts';
+import type { ActorDetails, ActorView, DeadLetterView, HistoryEntry, NodeView } from '../../domain/views.ts';
 import { type HandlersOf, reads, result } from '../rpc/method.ts';
-import { needed, withDefault } from '../rpc/parameters.ts';
+import { maybe, needed, withDefault } from '../rpc/parameters.ts';
 import { RpcError } from '../rpc/errors.ts';
 import { flag, objectId, oneOf, text, wholeNumber } from '../rpc/values.ts';
 
@@ -9,15 +10,19 @@ const path = needed(text({ min: 1, max: 500 }), 'Path of the actor, such as `loa
 
 export const inspectMethods = {
   'actors.tree': reads({
-    summary: 'Every live actor of this node.',
-    params: {},
-    result: result<{ readonly actors: readonly ActorView[] }>('`actors`: list of Actor, sorted by path.'),
+    summary: 'Every live actor of a node, or of all nodes.',
+    params: {
+      node: maybe(objectId<string>(), 'The node; the one that is asked without it.'),
+      all: withDefault(flag(), false, 'Of every node that can be reached.'),
+    },
+    result: result<{ readonly actors: readonly ActorView[] }>('`actors`: list of Actor, sorted by node and path.'),
+    errors: ['unavailable'],
   }),
   'actors.show': reads({
-    summary: 'A live actor with its state.',
-    params: { path },
-    result: result<ActorView & { readonly state: unknown }>('Actor, and `state` as the actor tells it.'),
-    errors: ['notFound'],
+    summary: 'A live actor with its state, wherever it lives.',
+    params: { path, node: maybe(objectId<string>(), 'The node, for actors that every node has.') },
+    result: result<ActorDetails>('Actor, and `state` as the actor tells it.'),
+    errors: ['notFound', 'unavailable'],
   }),
   'actors.history': reads({
     summary: 'The newest entries of an entity’s journal.',
@@ -80,10 +85,11 @@ export interface SweepView {
 /** What inspection needs of the rest. */
 export interface InspectPorts {
   readonly actors: {
-    tree(): readonly ActorView[];
-    show(path: string): (ActorView & { readonly state: unknown }) | undefined;
+    tree(node: string | null, signal: AbortSignal): Promise<readonly ActorView[]>;
+    all(signal: AbortSignal): Promise<readonly ActorView[]>;
+    show(path: string, node: string | null, signal: AbortSignal): Promise<ActorDetails | undefined>;
     /** False when there is no durable actor of that path. */
-    restart(path: string): Promise<boolean>;
+    restart(path: string, signal: AbortSignal): Promise<boolean>;
     deadLetters(): readonly DeadLetterView[];
   };
   readonly sweep: (isDryRun: boolean, signal: AbortSignal) => Promise<SweepView>;
@@ -97,15 +103,17 @@ export interface InspectPorts {
 
 export function inspectHandlers({ actors, sweep, drain, reads: tables }: InspectPorts): InspectHandlers {
   return {
-    'actors.tree': async () => ({ actors: actors.tree() }),
-    'actors.show': async ({ path: wanted }) => {
-      const actor = actors.show(wanted);
+    'actors.tree': async ({ node, all }, { signal }) => ({
+      actors: all ? await actors.all(signal) : await reached(actors.tree(node, signal)),
+    }),
+    'actors.show': async ({ path: wanted, node }, { signal }) => {
+      const actor = await reached(actors.show(wanted, node, signal));
       if (actor === undefined) throw new RpcError('notFound', `There is no live actor ${wanted}`, { field: 'path' });
       return actor;
     },
     'actors.history': async ({ kind, id, limit }) => ({ entries: await tables.listHistory(kind, id, limit) }),
-    'actors.restart': async ({ path: wanted }) => {
-      if (await actors.restart(wanted)) return { restarted: wanted };
+    'actors.restart': async ({ path: wanted }, { signal }) => {
+      if (await actors.restart(wanted, signal)) return { restarted: wanted };
       throw new RpcError('notFound', `${wanted} is not the path of a durable actor`, { field: 'path' });
     },
     'deadLetters.list': async () => ({ deadLetters: actors.deadLetters() }),
@@ -116,4 +124,12 @@ export function inspectHandlers({ actors, sweep, drain, reads: tables }: Inspect
       throw new RpcError('notFound', `There is no running node ${id}`, { field: 'id' });
     },
   };
+}
+
+/** @throws RpcError for a node that is not there */
+function reached<T>(answer: Promise<T>): Promise<T> {
+  return answer.catch((error: unknown) => {
+    if (error instanceof PeerUnreachableError) throw new RpcError('unavailable', error.message, { field: 'node' });
+    throw error;
+  });
 }

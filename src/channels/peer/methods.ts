@@ -3,7 +3,7 @@
 import type { PeerCalls, PeerNotices } from '../../domain/cluster/messages.ts';
 import { type HandlersOf, reads, result } from '../rpc/method.ts';
 import { maybe, needed } from '../rpc/parameters.ts';
-import { flag, objectId, oneOf, trustedList, trustedObject, wholeNumber } from '../rpc/values.ts';
+import { flag, objectId, oneOf, text, trustedList, trustedObject, wholeNumber } from '../rpc/values.ts';
 import type { AmphoraId, LoadBalancerId } from '../../domain/ids.ts';
 
 /** The name that peers ask for and show; it chooses the certificate where the port has another one for clients. */
@@ -62,6 +62,21 @@ export const peerMethods = {
     summary: 'Looks for instances that nobody knows.',
     params: { dryRun: needed(flag(), 'Only look.') },
     result: result<PeerCalls['housekeeping.sweep']['result']>('The report.'),
+  }),
+  'actors.tree': reads({
+    summary: 'Live actors of the node.',
+    params: {},
+    result: result<PeerCalls['actors.tree']['result']>('The actors.'),
+  }),
+  'actors.show': reads({
+    summary: 'An actor of the node.',
+    params: { path: needed(text({ min: 1, max: 500 }), 'Its path.') },
+    result: result<PeerCalls['actors.show']['result']>('The actor.'),
+  }),
+  'actors.restart': reads({
+    summary: 'Recovers a durable actor of the node from its journal.',
+    params: { path: needed(text({ min: 1, max: 500 }), 'Its path.') },
+    result: result<PeerCalls['actors.restart']['result']>('Whether it was.'),
   }),
   'status.want': reads({
     summary: 'Somebody listens to changes of statuses on the asking node: it wants to hear of them for a while.',

@@ -3,7 +3,7 @@
 import type { EntityKind } from '../entity.ts';
 import type { HeartbeatMessage } from '../health/message.ts';
 import type { AmphoraId, LoadBalancerId } from '../ids.ts';
-import type { SparesPoolView, StatusChange } from '../views.ts';
+import type { ActorDetails, ActorView, SparesPoolView, StatusChange } from '../views.ts';
 import type { AmphoraFacts } from '../amphora/facts.ts';
 import type { Question } from './questions.ts';
 
@@ -63,6 +63,17 @@ export interface PeerCalls {
   'housekeeping.sweep': {
     readonly params: { readonly dryRun: boolean };
     readonly result: { readonly type: 'report'; readonly report: SweepReport } | Elsewhere;
+  };
+  /** Live actors of the node asked. */
+  'actors.tree': { readonly params: object; readonly result: { readonly actors: readonly ActorView[] } };
+  /** Null when no such actor lives there. */
+  'actors.show': {
+    readonly params: { readonly path: string };
+    readonly result: { readonly type: 'actor'; readonly actor: ActorDetails | null } | Elsewhere;
+  };
+  'actors.restart': {
+    readonly params: { readonly path: string };
+    readonly result: { readonly type: 'restarted' } | Elsewhere;
   };
   /** Somebody listens on the asking node: it wants `status.changed` for the next 15 seconds. */
   'status.want': { readonly params: { readonly node: string }; readonly result: object };

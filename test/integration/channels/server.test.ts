@@ -34,7 +34,13 @@ async function serve(
 ): Promise<Served> {
   const broken = Object.keys(commandMethods).map((name) => [name, () => Promise.reject(new Error('a secret detail'))]);
   const command = { ...Object.fromEntries(broken), 'server.info': async () => info, ...handlers } as CommandHandlers;
-  const actors = { tree: () => [], show: () => undefined, restart: async () => false, deadLetters: () => [] };
+  const actors = {
+    tree: async () => [],
+    all: async () => [],
+    show: async () => undefined,
+    restart: async () => false,
+    deadLetters: () => [],
+  };
   const reads = { listHistory: async () => [], listNodes: async () => [] };
   const server = await startControlServer({
     host: '127.0.0.1',

@@ -51,6 +51,7 @@ describe('the short words of `lb create`', () => {
 
 test('the tree of actors shows children under their parents', () => {
   const quiet = {
+    node: 'one',
     kind: 'x',
     startedAt: '',
     processed: 0,

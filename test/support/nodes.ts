@@ -1,0 +1,85 @@
+// Nodes of a cluster as real processes: one database, one noop world, a data folder each. All ended with the test file.
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll } from '@jest/globals';
+import { type CommandClient, connectCommandChannel } from '../../src/channels/command/client.ts';
+import type { InspectMethods } from '../../src/channels/inspect/methods.ts';
+import { RpcClient } from '../../src/channels/rpc/client.ts';
+import { readRunFile } from '../../src/config/data-folder.ts';
+import { startNoopWorld } from '../../src/drivers/noop-world/start.ts';
+import { built, packageRoot } from './built.ts';
+import { useTestDatabase } from './postgres.ts';
+import { processes, type StartedProcess } from './processes.ts';
+import { tempFolder } from './temp-folder.ts';
+import { waitFor } from './wait-for.ts';
+
+export interface TestClusterNode {
+  readonly process: StartedProcess;
+  readonly client: CommandClient;
+  readonly inspect: RpcClient<InspectMethods>;
+}
+
+export interface TestCluster {
+  /** Starts the node of that number, and waits until it serves. */
+  start(number: number, settings?: Readonly<Record<string, string>>): Promise<TestClusterNode>;
+}
+
+/** Call it at the top level of a test file. */
+export function useCluster(nodes: number): TestCluster {
+  const clean: (() => Promise<unknown> | void)[] = [];
+  afterAll(async () => {
+    for (const action of clean.toReversed()) await action();
+  });
+  const start = processes();
+  const database = useTestDatabase();
+  const folders = Array.from({ length: nodes }, (_, number) => tempFolder(`node-${number}`));
+  const secretsDir = tempFolder('secrets');
+  let world: Promise<string> | undefined;
+  const startWorld = async () => {
+    const started = await startNoopWorld({ main: built('drivers/noop-world/main.js') });
+    clean.push(() => started.stop());
+    return started.address;
+  };
+  return {
+    async start(number, settings = {}) {
+      const folder = folders[number] ?? '';
+      world ??= startWorld();
+      const env = {
+        AMPHI_DATA_DIR: folder,
+        AMPHI_SECRETS_DIR: secretsDir,
+        AMPHI_DATABASE_URL: database.url,
+        AMPHI_DRIVER: 'noop',
+        AMPHI_NOOP_WORLD: await world,
+        AMPHI_CONTROL_PORT: '0',
+        AMPHI_HEARTBEAT_PORT: '0',
+        ...settings,
+      };
+      const process = start(join(packageRoot, 'bin/amphi'), ['run', '--roles', 'worker,health,housekeeping'], { env });
+      clean.push(async () => {
+        process.kill('SIGKILL');
+        await process.ended;
+      });
+      const run = await waitFor(() => readRunFile(folder), { timeoutMs: 30_000, describe: 'the node to serve' });
+      const token = readFileSync(join(folder, 'control.token'), 'utf8').trim();
+      const url = `ws://127.0.0.1:${run.controlPort}`;
+      const client = await connectCommandChannel({ url: `${url}/command`, token });
+      clean.push(() => client.close());
+      const inspect = await RpcClient.connect<InspectMethods>({ url: `${url}/inspect`, token });
+      clean.push(() => inspect.close());
+      return { process, client, inspect };
+    },
+  };
+}
+
+/** Waits until both of two nodes have half of everything. Gives their ids. */
+export function untilShared({ inspect }: TestClusterNode): Promise<readonly string[]> {
+  return waitFor(
+    async () => {
+      const { nodes } = await inspect.call('nodes.list');
+      const running = nodes.filter(({ stoppedAt }) => stoppedAt === null);
+      const isShared = running.length === 2 && running.every(({ shards }) => shards === 128);
+      return isShared ? running.map(({ id }) => id) : undefined;
+    },
+    { timeoutMs: 20_000, describe: 'the shards to be shared' },
+  );
+}
