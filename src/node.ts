@@ -4,7 +4,6 @@ import { randomUUID } from 'node:crypto';
 import pg from 'pg';
 import type { Logger } from 'pino';
 import { StatusFeed } from './actors/channels/status-feed.ts';
-import type { Chore } from './actors/housekeeping/housekeeping.ts';
 import { Sweep } from './actors/housekeeping/sweep.ts';
 import { Ownership } from './actors/runtime/ownership.ts';
 import { Tree } from './actors/tree.ts';
@@ -17,6 +16,7 @@ import { openDrivers } from './composition/drivers.ts';
 import { fingerprints } from './composition/alike.ts';
 import { outcomesOf, startHeartbeats } from './composition/heartbeats.ts';
 import { certificatesFolder, peerCredentials, peerHandlers, readSharedSecrets } from './composition/peers.ts';
+import { purgeChore, startSnapshots } from './composition/retention.ts';
 import { Started } from './composition/started.ts';
 import {
   DataFolderError,
@@ -33,7 +33,6 @@ import { Journal } from './db/journal.ts';
 import { OwnershipSession } from './db/ownership.ts';
 import { knownAmphorae } from './db/repositories/fleet.ts';
 import { writeOperatingStatuses } from './db/repositories/operating-statuses.ts';
-import { purge } from './db/repositories/retention.ts';
 import { HeartbeatTable } from './domain/health/table.ts';
 import { sweepShares } from './domain/housekeeping/sweep.ts';
 import type { AmphoraId, DeploymentId } from './domain/ids.ts';
@@ -56,7 +55,6 @@ export interface StartNode {
   readonly log: Logger;
 }
 
-const purgeIntervalMs = 600_000;
 const connectTimeoutMs = 5_000;
 const queryTimeoutMs = 15_000;
 /** How long the sessions of other nodes are waited for after all were lost: they come back within half a second. */
@@ -193,11 +191,12 @@ async function startParts(config: Config, log: Logger, started: Started): Promis
       newId: () => randomUUID() as AmphoraId,
     },
     housekeeping: {
-      chores: [purgeChore(pool, config), sweep.chore()],
+      chores: [purgeChore(pool, config, log), sweep.chore()],
       sweep: (isDryRun) => sweep.run(isDryRun),
     },
   });
   started.add(() => tree.stop());
+  started.add(startSnapshots(pool, config, tree, id, log));
   started.add(() => peers.close());
   const activity: Activity = new Activity({ tree, pool, ownership: () => ownership, log });
   let receiver: HeartbeatReceiver | undefined;
@@ -253,18 +252,4 @@ async function startParts(config: Config, log: Logger, started: Started): Promis
 
 function listeningAddresses({ nodes }: ClusterView): readonly string[] {
   return nodes.flatMap(({ heartbeatAddress }) => (heartbeatAddress === null ? [] : [heartbeatAddress]));
-}
-
-function purgeChore(pool: pg.Pool, { journal, commands }: Config): Chore {
-  return {
-    name: 'purge',
-    firstAfterMs: purgeIntervalMs,
-    everyMs: purgeIntervalMs,
-    run: async () => {
-      const retention = { journalDays: journal.retentionDays, commandHours: commands.retentionHours };
-      const { entries, commands: answers, entities } = await purge(pool, retention);
-      const done = entries + answers + entities;
-      return { done, isMore: done > 0 };
-    },
-  };
 }

@@ -10,7 +10,7 @@ import {
   type OwnedShard,
   type OwnershipSessionPort,
 } from '../domain/ownership.ts';
-import { lockClasses } from './migrate.ts';
+import { lockClasses } from './lock-classes.ts';
 
 export interface NodeRegistration {
   readonly id: string;

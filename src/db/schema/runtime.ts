@@ -84,25 +84,21 @@ export const entities = pgTable(
   ],
 );
 
-/** What happened, for as long as `journal.retentionDays` says; never changed. */
-export const journal = pgTable(
-  'journal',
-  {
-    kind: text().notNull(),
-    entityId: uuid('entity_id').notNull(),
-    seq: bigint({ mode: 'number' }).notNull(),
-    schemaVersion: smallint('schema_version').notNull(),
-    events: jsonb().notNull(),
-    node: uuid().notNull(),
-    epoch: bigint({ mode: 'number' }).notNull(),
-    commandId: text('command_id'),
-    at: moment('at').notNull().defaultNow(),
-  },
-  (table) => [
-    primaryKey({ columns: [table.kind, table.entityId, table.seq] }),
-    index('journal_at').using('brin', table.at),
-  ],
-);
+/**
+ * What happened, for as long as `journal.retentionDays` says; never changed. Partitioned by weeks of `at`, which is more
+ * than drizzle can say: see `journal-partitions.ts`. Each partition has a primary key of its own (kind, entity_id, seq).
+ */
+export const journal = pgTable('journal', {
+  kind: text().notNull(),
+  entityId: uuid('entity_id').notNull(),
+  seq: bigint({ mode: 'number' }).notNull(),
+  schemaVersion: smallint('schema_version').notNull(),
+  events: jsonb().notNull(),
+  node: uuid().notNull(),
+  epoch: bigint({ mode: 'number' }).notNull(),
+  commandId: text('command_id'),
+  at: moment('at').notNull().defaultNow(),
+});
 
 export const snapshots = pgTable(
   'snapshots',

@@ -2,7 +2,6 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import pg from 'pg';
 import { Journal } from '../../../src/db/journal.ts';
-import { purge } from '../../../src/db/repositories/retention.ts';
 import {
   AppendRejectedError,
   OutcomeUnknownError,
@@ -332,41 +331,5 @@ describe('a connection that is cut during an append', () => {
     blocker.release();
     expect(await traces(pool, id)).toEqual(noTraces);
     expect(await journal.append(entry(id, owner))).toEqual({ type: 'written' });
-  });
-});
-
-describe('retention', () => {
-  const keep = { journalDays: 30, commandHours: 1 };
-
-  test('removes old events that a snapshot covers, and nothing that an entity is recovered from', async () => {
-    const [snapped, plain] = [randomUUID(), randomUUID()];
-    for (const id of [snapped, plain]) {
-      for (const seq of [1, 2, 3]) await journal.append(entry(id, owner, { seq }));
-    }
-    const fence = fenceOf(snapped, owner);
-    await journal.writeSnapshot({ kind: 'loadBalancer', id: snapped, fence, seq: 2, schemaVersion: 1, state: {} });
-    const before = await Promise.all([snapped, plain].map((id) => journal.load('loadBalancer', id)));
-    await purge(pool, keep);
-    expect((await traces(pool, snapped)).events).toBe(3);
-    await pool.query(`update journal set at = now() - interval '31 days' where entity_id in ($1, $2)`, [
-      snapped,
-      plain,
-    ]);
-    expect((await purge(pool, keep)).entries).toBe(2);
-    expect(await Promise.all([snapped, plain].map((id) => journal.load('loadBalancer', id)))).toEqual(before);
-    expect([(await traces(pool, snapped)).events, (await traces(pool, plain)).events]).toEqual([1, 3]);
-  });
-
-  test('removes all of an entity that is long over, and answers that are old', async () => {
-    const id = randomUUID();
-    await journal.append({ ...entry(id, owner), command: { id: randomUUID(), digest: 'd', answer: 1 } });
-    await journal.append(entry(id, owner, { seq: 2, isOver: true }));
-    await pool.query(`update journal set at = now() - interval '31 days' where entity_id = $1`, [id]);
-    await pool.query(`update entities set updated_at = now() - interval '31 days' where id = $1`, [id]);
-    await purge(pool, keep);
-    expect(await traces(pool, id)).toEqual({ ...noTraces, commands: 1 });
-    await pool.query(`update commands set at = now() - interval '2 hours' where entity_id = $1`, [id]);
-    await purge(pool, keep);
-    expect(await traces(pool, id)).toEqual(noTraces);
   });
 });
