@@ -1,7 +1,7 @@
 // Whether a long journal costs a create anything: creates load balancers on a database with an empty journal, with millions of
 // entries of three months, and with these purged again, in one run and on one controller.
 import { Command } from 'commander';
-import pg from 'pg';
+import type pg from 'pg';
 import { dropJournalPartition, journalPartitions, makeJournalPartitions } from '../src/db/journal-partitions.ts';
 import { benchCreates, type Measured } from './create.ts';
 import { quantile } from './processes.ts';
