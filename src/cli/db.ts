@@ -4,6 +4,7 @@ import { isRunning, readRunFile } from '../config/data-folder.ts';
 import { existingFolder } from '../db/embedded-postgres/place.ts';
 import { startEmbeddedPostgres } from '../db/embedded-postgres.ts';
 import { migrate } from '../db/migrate.ts';
+import { refuseTransactionPooler } from '../db/pooler.ts';
 import { databaseStatus } from '../db/status.ts';
 import type { Act } from './act.ts';
 import type { Context } from './context.ts';
@@ -18,6 +19,7 @@ export function dbCommand(program: Command, act: Act): void {
     .action(
       act((context) =>
         withDatabase(context, async (url) => {
+          await refuseTransactionPooler(url);
           await migrate(url);
           const { migrationsApplied } = await databaseStatus(url);
           if (context.output.isJson) context.output.show({ migrationsApplied });
