@@ -8,31 +8,18 @@ import { type BenchController, startController } from './controller.ts';
 import { cpuMsOf, quantile } from './processes.ts';
 import { tree } from './tree.ts';
 
-export interface CreateOptions {
+interface Options {
   readonly loadBalancers: number;
   readonly concurrency: number;
   readonly tree: boolean;
   readonly key: string;
 }
 
-/** Measures creates on a controller of its own, as often as `run` is called. */
-export type CreateBench = (work: (run: () => Promise<Measured>, database: pg.Client) => Promise<void>) => Promise<void>;
-
-export interface Measured {
-  readonly cpuMs: number;
-  /** The part of it that PostgreSQL used. */
-  readonly serverCpuMs: number;
-  readonly appends: number;
-  readonly transactions: number;
-  readonly seconds: number;
-  readonly timings: readonly Timing[];
-}
-
 const warmUp = 50;
 /** PostgreSQL publishes its counters once a second. */
 const statisticsDelayMs = 1_500;
 
-export interface Timing {
+interface Timing {
   readonly acceptedMs: number;
   readonly activeMs: number;
 }
@@ -44,65 +31,42 @@ export function createCommand(): Command {
     .option('--concurrency <n>', 'how many are created at the same time', Number, 50)
     .option('--tree', 'each with a listener, a pool, 3 members and a monitor', false)
     .option('--key <type>', 'keys of amphorae: p256 or rsa', 'p256')
-    .action(async (options: CreateOptions) => {
-      await benchCreates(options)(async (run) => {
-        process.stdout.write(`${JSON.stringify(report(options, await run()))}\n`);
-      });
+    .action(async (options: Options) => {
+      process.stdout.write(`${JSON.stringify(await measure(options))}\n`);
     });
 }
 
-function report(options: CreateOptions, measured: Measured): Record<string, unknown> {
-  const each = (value: number) => round(value / options.loadBalancers);
-  const spread = (values: readonly number[]) => ({
-    p50: round(quantile(values, 0.5)),
-    p99: round(quantile(values, 0.99)),
+async function measure(options: Options): Promise<Record<string, unknown>> {
+  const spares = options.concurrency;
+  const controller = await startController({
+    AMPHI_DRIVER: 'noop',
+    AMPHI_SPARES_SIZE: String(spares),
+    AMPHI_SPARES_MAX_BOOTING: String(spares),
+    AMPHI_CERTIFICATE_KEY_TYPE: options.key,
   });
-  return {
-    load_balancers: options.loadBalancers,
-    concurrency: options.concurrency,
-    tree: options.tree,
-    key: options.key,
-    cpu_ms_per_lb: each(measured.cpuMs),
-    appends_per_lb: each(measured.appends),
-    transactions_per_lb: each(measured.transactions),
-    accepted_ms: spread(measured.timings.map((timing) => timing.acceptedMs)),
-    active_ms: spread(measured.timings.map((timing) => timing.activeMs)),
-    lb_per_s: round(options.loadBalancers / measured.seconds),
-  };
-}
-
-export function benchCreates(options: CreateOptions): CreateBench {
-  return async (work) => {
-    const spares = options.concurrency;
-    const controller = await startController({
-      AMPHI_DRIVER: 'noop',
-      AMPHI_SPARES_SIZE: String(spares),
-      AMPHI_SPARES_MAX_BOOTING: String(spares),
-      AMPHI_CERTIFICATE_KEY_TYPE: options.key,
-    });
-    const database = new pg.Client({ connectionString: controller.run.databaseUrl });
+  const database = new pg.Client({ connectionString: controller.run.databaseUrl });
+  try {
+    await database.connect();
+    const url = `ws://127.0.0.1:${controller.run.controlPort}/command`;
+    const client = await connectCommandChannel({ url, token: controller.token });
     try {
-      await database.connect();
-      const url = `ws://127.0.0.1:${controller.run.controlPort}/command`;
-      const client = await connectCommandChannel({ url, token: controller.token });
-      try {
-        await work(await creates(controller, client, database, options), database);
-      } finally {
-        await client.close();
-      }
+      return await measureOn(controller, client, database, options, spares);
     } finally {
-      await database.end();
-      await controller.stop();
+      await client.close();
     }
-  };
+  } finally {
+    await database.end();
+    await controller.stop();
+  }
 }
 
-async function creates(
+async function measureOn(
   controller: BenchController,
   client: CommandClient,
   database: pg.Client,
-  { tree: isTree, concurrency, loadBalancers }: CreateOptions,
-): Promise<() => Promise<Measured>> {
+  options: Options,
+  spares: number,
+): Promise<Record<string, unknown>> {
   const active = new Set<string>();
   const waiting = new Map<string, () => void>();
   await subscribeStatus(client, ({ objectId, provisioningStatus }) => {
@@ -114,7 +78,7 @@ async function creates(
   if (subnet === undefined) throw new Error('the network driver has no subnet');
   const createOne = async (): Promise<Timing> => {
     const startedAt = performance.now();
-    const params = { projectId: 'bench', vipSubnetId: subnet, name: 'bench', ...(isTree ? tree : {}) };
+    const params = { projectId: 'bench', vipSubnetId: subnet, name: 'bench', ...(options.tree ? tree : {}) };
     const { loadBalancer } = await client.call('loadBalancer.create', params);
     const acceptedMs = performance.now() - startedAt;
     if (loadBalancer === null) throw new Error('a load balancer has vanished');
@@ -123,29 +87,34 @@ async function creates(
     waiting.delete(id);
     return { acceptedMs, activeMs: performance.now() - startedAt };
   };
-  const server = await postmaster(database);
-  return async () => {
-    await quiet(client, database, concurrency);
-    await many(createOne, warmUp, concurrency);
-    await quiet(client, database, concurrency);
-    const before = await counters(database);
-    const cpuBefore = cpuMsOf([controller.run.pid, server]);
-    const serverBefore = cpuMsOf([server]);
-    const startedAt = performance.now();
-    const timings = await many(createOne, loadBalancers, concurrency);
-    const seconds = (performance.now() - startedAt) / 1000;
-    await quiet(client, database, concurrency);
-    const cpuMs = cpuMsOf([controller.run.pid, server]) - cpuBefore;
-    const serverCpuMs = cpuMsOf([server]) - serverBefore;
-    const after = await counters(database);
-    return {
-      cpuMs,
-      serverCpuMs,
-      appends: after.appends - before.appends,
-      transactions: after.transactions - before.transactions,
-      seconds,
-      timings,
-    };
+  await quiet(client, database, spares);
+  await many(createOne, warmUp, options.concurrency);
+  await quiet(client, database, spares);
+  const roots = [controller.run.pid, await postmaster(database)];
+  const before = await counters(database);
+  const cpuBefore = cpuMsOf(roots);
+  const startedAt = performance.now();
+  const timings = await many(createOne, options.loadBalancers, options.concurrency);
+  const seconds = (performance.now() - startedAt) / 1000;
+  await quiet(client, database, spares);
+  const cpu = cpuMsOf(roots) - cpuBefore;
+  const after = await counters(database);
+  const each = (value: number) => round(value / options.loadBalancers);
+  const spread = (values: readonly number[]) => ({
+    p50: round(quantile(values, 0.5)),
+    p99: round(quantile(values, 0.99)),
+  });
+  return {
+    load_balancers: options.loadBalancers,
+    concurrency: options.concurrency,
+    tree: options.tree,
+    key: options.key,
+    cpu_ms_per_lb: each(cpu),
+    appends_per_lb: each(after.appends - before.appends),
+    transactions_per_lb: each(after.transactions - before.transactions),
+    accepted_ms: spread(timings.map((timing) => timing.acceptedMs)),
+    active_ms: spread(timings.map((timing) => timing.activeMs)),
+    lb_per_s: round(options.loadBalancers / seconds),
   };
 }
 

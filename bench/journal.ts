@@ -1,156 +1,156 @@
-// Whether a long journal costs a create anything: creates load balancers on a database with an empty journal, with millions of
-// entries of three months, and with these purged again, in one run and on one controller.
+// Whether a long journal costs a create anything: the same appends on a database whose journal is empty and on one whose
+// journal holds millions of entries of three months, in turns, so that what else the machine does meets both alike.
+import { randomUUID } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { Command } from 'commander';
-import type pg from 'pg';
-import { dropJournalPartition, journalPartitions, makeJournalPartitions } from '../src/db/journal-partitions.ts';
-import { benchCreates, type Measured } from './create.ts';
-import { quantile } from './processes.ts';
+import pg from 'pg';
+import { removeEmbeddedPostgres, startEmbeddedPostgres } from '../src/db/embedded-postgres.ts';
+import { Journal } from '../src/db/journal.ts';
+import { migrate } from '../src/db/migrate.ts';
+import { shardOf } from '../src/domain/ids.ts';
+import { createEntries } from './journal/entries.ts';
+import { dropOld, fill, sizes } from './journal/past.ts';
+import { cpuMsOf, quantile } from './processes.ts';
 
 interface Options {
   readonly events: number;
-  readonly loadBalancers: number;
-  readonly concurrency: number;
+  readonly creates: number;
+  readonly rounds: number;
 }
 
-const days = 90;
-const entriesPerEntity = 100;
-const statementRows = 500_000;
+/** Creates under way at the same time. */
+const concurrency = 10;
+
+interface Side {
+  readonly pool: pg.Pool;
+  readonly journal: Journal;
+  readonly owner: string;
+  /** The server's process that does everything for this side. */
+  readonly pid: number;
+  cpuMs: number;
+  loadCpuMs: number;
+  readonly createMs: number[];
+}
 
 export function journalCommand(): Command {
   return new Command('journal')
     .description(
-      'What real creates (noop drivers, embedded PostgreSQL of its own) cost with an empty journal and with N entries, and purging them',
+      'Server CPU and time of a create with an empty journal and with N entries, and of dropping a partition. A create is what the ' +
+        'Journal class does for a plain load balancer: two loads and nine appends, group commit on, default durability',
     )
-    .option(
-      '--events <n>',
-      `entries of ${days} days, ${entriesPerEntity} an entity, some 300 bytes each on disk`,
-      Number,
-      10_000_000,
-    )
-    .option('--load-balancers <n>', 'how many are created and counted each time', Number, 300)
-    .option('--concurrency <n>', 'how many are created at the same time', Number, 1)
-    .action(async ({ events, loadBalancers, concurrency }: Options) => {
-      await benchCreates({ loadBalancers, concurrency, tree: false, key: 'p256' })(async (run, database) => {
-        const empty = await run();
-        const fillSeconds = await fill(database, events);
-        const tables = await sizes(database);
-        const full = await run();
-        const purge = await purgeAll(database);
-        const purged = await run();
-        const costs = { empty, full, purged };
-        const figures = Object.entries(costs).map(([name, measured]) => [name, perCreate(measured, loadBalancers)]);
-        const ratio = (of: (measured: Measured) => number) => round(of(full) / ((of(empty) + of(purged)) / 2));
-        const line = {
-          events,
-          load_balancers: loadBalancers,
-          concurrency,
-          ...Object.fromEntries(figures),
-          // Full over the mean of before and after.
-          ratio: {
-            server_cpu: ratio((measured) => measured.serverCpuMs),
-            cpu: ratio((measured) => measured.cpuMs),
-            accepted_p50: ratio((measured) =>
-              quantile(
-                measured.timings.map((timing) => timing.acceptedMs),
-                0.5,
-              ),
-            ),
-            active_p50: ratio((measured) =>
-              quantile(
-                measured.timings.map((timing) => timing.activeMs),
-                0.5,
-              ),
-            ),
-          },
-          fill_s: round(fillSeconds),
-          tables,
-          purge,
-        };
-        process.stdout.write(`${JSON.stringify(line)}\n`);
-      });
+    .option('--events <n>', 'entries of 90 days, 100 an entity', Number, 10_000_000)
+    .option('--creates <n>', 'creates of a round', Number, 200)
+    .option('--rounds <n>', 'rounds on each side, in turns', Number, 10)
+    .action(async (options: Options) => {
+      process.stdout.write(`${JSON.stringify(await measure(options))}\n`);
     });
 }
 
-function perCreate({ serverCpuMs, cpuMs, timings }: Measured, count: number): Record<string, number> {
-  const p50 = (of: (timing: Measured['timings'][number]) => number) => round(quantile(timings.map(of), 0.5));
-  return {
-    server_cpu_ms: round(serverCpuMs / count),
-    cpu_ms: round(cpuMs / count),
-    accepted_p50_ms: p50((timing) => timing.acceptedMs),
-    active_p50_ms: p50((timing) => timing.activeMs),
-  };
+async function measure(options: Options): Promise<Record<string, unknown>> {
+  const dataDir = mkdtempSync(join(tmpdir(), 'amphi-bench-'));
+  try {
+    const { url } = await startEmbeddedPostgres({ dataDir, log: () => undefined });
+    const [empty, full] = [await openSide(url, 'journal_empty'), await openSide(url, 'journal_full')];
+    try {
+      return await compare(empty, full, options);
+    } finally {
+      await Promise.all([empty, full].map(({ pool }) => pool.end()));
+    }
+  } finally {
+    await removeEmbeddedPostgres(dataDir);
+    rmSync(dataDir, { recursive: true, force: true });
+  }
 }
 
-/** Entries of entities that live through all the time, each with a snapshot that covers them. Gives seconds. */
-async function fill(database: pg.Client, events: number): Promise<number> {
+async function openSide(server: string, database: string): Promise<Side> {
+  const admin = new pg.Client({ connectionString: server });
+  await admin.connect();
+  await admin.query(`create database ${database}`);
+  await admin.end();
+  const url = new URL(server);
+  url.pathname = `/${database}`;
+  await migrate(url.href);
+  // One connection, so one process of the server.
+  const pool = new pg.Pool({ connectionString: url.href, max: 1, idleTimeoutMillis: 0 });
+  // The server may end before its last word has come.
+  pool.on('error', () => undefined);
+  const owner = randomUUID();
+  await pool.query('update shards set owner = $1, epoch = 1', [owner]);
+  const { rows } = await pool.query<{ pid: number }>('select pg_backend_pid() as pid');
+  return { pool, journal: new Journal(pool), owner, pid: rows[0]?.pid ?? 0, cpuMs: 0, loadCpuMs: 0, createMs: [] };
+}
+
+async function compare(
+  empty: Side,
+  full: Side,
+  { events, creates, rounds }: Options,
+): Promise<Record<string, unknown>> {
   const startedAt = performance.now();
-  await makeJournalPartitions(database, Date.now() - days * 86_400_000);
-  const entities = Math.max(1, Math.ceil(events / entriesPerEntity));
-  for (let from = 0; from < events; from += statementRows) {
-    await database.query(
-      `insert into journal (kind, entity_id, seq, schema_version, events, node, epoch, at)
-       select 'loadBalancer', md5('entity ' || g % $3)::uuid, g / $3 + 1, 1,
-              jsonb_build_array(jsonb_build_object('type', 'stepStarted', 'key', 'push', 'run', g, 'at', g, 'deadlineAt', g)),
-              md5('node')::uuid, 1, now() - (1 - g::float8 / $4) * $5 * interval '1 day'
-       from generate_series($1::bigint, $2::bigint) g`,
-      [from, Math.min(events, from + statementRows) - 1, entities, events, days],
-    );
+  await fill(full.pool, events);
+  const fillSeconds = (performance.now() - startedAt) / 1000;
+  const tables = await sizes(full.pool);
+  // Both sides get warm before it counts.
+  for (const side of [empty, full]) await round(side, creates, false);
+  for (let count = 0; count < rounds; count++) {
+    for (const side of count % 2 === 0 ? [empty, full] : [full, empty]) await round(side, creates, true);
   }
-  await database.query(
-    `insert into entities (kind, id, shard, seq, is_over, has_work, updated_at)
-     select 'loadBalancer', md5('entity ' || g)::uuid, g % 256, ($2 - g - 1) / $1 + 1, false, false, now()
-     from generate_series(0, $1::bigint - 1) g`,
-    [entities, events],
-  );
-  await database.query(
-    `insert into snapshots (kind, entity_id, seq, schema_version, state)
-     select kind, id, seq, 1, '{}' from entities where not exists (select 1 from load_balancers l where l.id = entities.id)
-       and id in (select md5('entity ' || g)::uuid from generate_series(0, $1::bigint - 1) g)`,
-    [entities],
-  );
-  // Nothing of this shall be done by the server while it is measured.
-  await database.query('vacuum (analyze) journal, entities, snapshots');
-  await database.query('checkpoint');
-  return (performance.now() - startedAt) / 1000;
-}
-
-async function sizes(database: pg.Client): Promise<Record<string, number>> {
-  const { rows } = await database.query<{ entries: string; entities: string; snapshots: string }>(
-    `select (select count(*) from journal) as entries, pg_total_relation_size('entities') as entities,
-            pg_total_relation_size('snapshots') as snapshots`,
-  );
-  const partitions = await journalPartitions(database);
+  const figures = (side: Side) => ({
+    server_cpu_ms: rounded(side.cpuMs / (creates * rounds)),
+    p50_ms: rounded(quantile(side.createMs, 0.5)),
+    p99_ms: rounded(quantile(side.createMs, 0.99)),
+    load_server_cpu_ms: rounded(side.loadCpuMs / (creates * rounds)),
+  });
   return {
-    entries: Number(rows[0]?.entries),
-    partitions: partitions.length,
-    journal_mib: mib(partitions.reduce((sum, { bytes }) => sum + bytes, 0)),
-    largest_partition_mib: mib(Math.max(...partitions.map(({ bytes }) => bytes))),
-    entities_mib: mib(Number(rows[0]?.entities)),
-    snapshots_mib: mib(Number(rows[0]?.snapshots)),
+    events,
+    creates: creates * rounds,
+    empty: figures(empty),
+    full: figures(full),
+    ratio: {
+      server_cpu: rounded(full.cpuMs / empty.cpuMs),
+      p50: rounded(quantile(full.createMs, 0.5) / quantile(empty.createMs, 0.5)),
+      load_server_cpu: rounded(full.loadCpuMs / empty.loadCpuMs),
+    },
+    tables,
+    fill_s: rounded(fillSeconds),
+    purge: await dropOld(full.pool),
   };
 }
 
-/** Drops every partition that lies in the past, as the purge does. */
-async function purgeAll(database: pg.Client): Promise<Record<string, number>> {
-  const old = (await journalPartitions(database)).filter(({ until }) => until < Date.now());
-  const times: number[] = [];
-  for (const partition of old) {
-    const startedAt = performance.now();
-    if (!(await dropJournalPartition(database, partition))) throw new Error(`${partition.name} could not be dropped`);
-    times.push(performance.now() - startedAt);
-  }
-  await database.query('checkpoint');
-  return {
-    partitions: old.length,
-    partition_ms_p50: round(quantile(times, 0.5)),
-    partition_ms_max: round(Math.max(...times)),
+/** Creates, and then loads what was created as a node does that takes it over. */
+async function round(side: Side, creates: number, isCounted: boolean): Promise<void> {
+  const before = cpuMsOf([side.pid]);
+  const ids: string[] = [];
+  let begun = 0;
+  const worker = async () => {
+    while (begun++ < creates) {
+      const startedAt = performance.now();
+      ids.push(await createOne(side));
+      if (isCounted) side.createMs.push(performance.now() - startedAt);
+    }
   };
+  await Promise.all(Array.from({ length: concurrency }, worker));
+  const between = cpuMsOf([side.pid]);
+  const loaded = await Promise.all(ids.map((id) => side.journal.load('loadBalancer', id)));
+  if (loaded.some((one) => one?.entries.length !== 4)) throw new Error('a load balancer was not loaded whole');
+  if (!isCounted) return;
+  side.cpuMs += between - before;
+  side.loadCpuMs += cpuMsOf([side.pid]) - between;
 }
 
-function mib(bytes: number): number {
-  return round(bytes / 1024 / 1024);
+async function createOne({ journal, owner }: Side): Promise<string> {
+  const [id, amphoraId] = [randomUUID(), randomUUID()];
+  const fenceOf = (of: string) => ({ family: 'entities', shard: shardOf(of), node: owner, epoch: 1 });
+  const exists = await Promise.all([journal.load('loadBalancer', id), journal.load('amphora', amphoraId)]);
+  if (exists.some((one) => one !== undefined)) throw new Error('an entity is there before it was made');
+  for (const entry of createEntries(id, amphoraId, fenceOf)) {
+    const { type } = await journal.append(entry);
+    if (type !== 'written') throw new Error(`an entry was not written: ${type}`);
+  }
+  return id;
 }
 
-function round(value: number): number {
+function rounded(value: number): number {
   return Math.round(value * 100) / 100;
 }

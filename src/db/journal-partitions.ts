@@ -17,8 +17,8 @@ type Database = Pick<ClientBase, 'query'> | Pick<Pool, 'query'>;
 const weekMs = 7 * 86_400_000;
 /** 1970 began on a Thursday. */
 const firstMondayMs = 4 * 86_400_000;
-/** Housekeeping that stands still for as long costs nothing but work later on. */
-const weeksAhead = 8;
+/** For as long housekeeping may stand still; beyond that it has to move entries. */
+const weeksAhead = 4;
 /** Appends queue behind a change of partitions for no longer than this; then it is left for the next time. */
 const lockTimeout = '500ms';
 /** Two at a time would get in each other's way. */
