@@ -1,7 +1,6 @@
 // The composition root: makes a node out of a configuration. With `composition/`, its parts, the only place that knows
 // every layer.
 import { randomUUID } from 'node:crypto';
-import pg from 'pg';
 import type { Logger } from 'pino';
 import { StatusFeed } from './actors/channels/status-feed.ts';
 import { Sweep } from './actors/housekeeping/sweep.ts';
@@ -30,6 +29,7 @@ import {
 } from './config/data-folder.ts';
 import type { Config } from './config/schema.ts';
 import { Journal } from './db/journal.ts';
+import { openPool } from './db/pool.ts';
 import { OwnershipSession } from './db/ownership.ts';
 import { knownAmphorae } from './db/repositories/fleet.ts';
 import { writeOperatingStatuses } from './db/repositories/operating-statuses.ts';
@@ -55,8 +55,6 @@ export interface StartNode {
   readonly log: Logger;
 }
 
-const connectTimeoutMs = 5_000;
-const queryTimeoutMs = 15_000;
 /** How long the sessions of other nodes are waited for after all were lost: they come back within half a second. */
 const sessionGraceMs = 2_000;
 
@@ -86,17 +84,11 @@ async function startParts(config: Config, log: Logger, started: Started): Promis
     );
   }
   const { url: databaseUrl, revive } = await openDatabase(config, log, started);
-  const pool = new pg.Pool({
-    connectionString: databaseUrl,
-    max: config.database.poolSize,
-    application_name: 'amphitheatre',
-    keepAlive: true,
-    connectionTimeoutMillis: connectTimeoutMs,
-    // A server that is frozen or cut off says nothing: after this time a write counts as one whose outcome is not known.
-    query_timeout: queryTimeoutMs,
+  const pool = openPool({
+    url: databaseUrl,
+    size: config.database.poolSize,
+    onIdleError: (error) => log.warn({ err: error }, 'an idle database connection broke'),
   });
-  // A connection that breaks while idle is replaced by the pool.
-  pool.on('error', (error) => log.warn({ err: error }, 'an idle database connection broke'));
   started.add(() => pool.end());
   const deploymentId = await readDeploymentId(pool);
   const id = randomUUID();

@@ -14,6 +14,7 @@ import type { EndpointLimits } from '../channels/rpc/endpoint.ts';
 import { readCertificates, readKeyPair, type ServerTls } from '../channels/tls.ts';
 import type { Config } from '../config/schema.ts';
 import type { Journal } from '../db/journal.ts';
+import { databaseTroubles } from '../db/health.ts';
 import { readsOf } from '../db/repositories/reads.ts';
 import type { NetworkDriver } from '../drivers/network/driver.ts';
 
@@ -68,7 +69,12 @@ export function serveControl(options: ServeControl): Promise<ControlServer> {
       drain: (nodeId, isDraining) => ownership.setDraining(nodeId, isDraining),
     }),
     metrics: metricsOf({
-      journal: () => ({ ...options.journal.counters, backlog: options.journal.backlog }),
+      journal: () => ({
+        ...options.journal.counters,
+        backlog: options.journal.backlog,
+        oldestWaitMs: options.journal.oldestWaitMs,
+      }),
+      pool: () => ({ total: pool.totalCount, idle: pool.idleCount, waiting: pool.waitingCount }),
       actors: actors.counts,
       heartbeats: () => ({ ...options.heartbeats(), unknownAmphora: tree.heartbeats.unknown }),
     }),
@@ -76,11 +82,7 @@ export function serveControl(options: ServeControl): Promise<ControlServer> {
       const reasons: string[] = [];
       if (!ownership.isConnected) reasons.push('this node has no session with the database');
       if (ownership.view.observing !== null) reasons.push(`nothing is changed for now: ${ownership.view.observing}`);
-      if (options.journal.trouble !== undefined) reasons.push(`nothing can be written: ${options.journal.trouble}`);
-      await pool
-        .query('select 1')
-        .catch((error: Error) => reasons.push(`the database does not answer: ${error.message}`));
-      return reasons;
+      return [...reasons, ...(await databaseTroubles(pool, options.journal))];
     },
     log,
   });

@@ -22,12 +22,25 @@ const lostConnectionCodes = new Set([
  */
 export function isDatabaseAway(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
-  const code = 'code' in error && typeof error.code === 'string' ? error.code : '';
+  const code = codeOf(error);
   if (lostConnectionCodes.has(code) || /^(08|53|57|58)|^25006$/.test(code)) return true;
   return code === '' && /terminated|connection|timeout/i.test(error.message);
 }
 
 /** Whether the server rolled a statement back for the sake of another one: written again, it may succeed. */
 export function isRolledBack(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' && error.code.startsWith('40');
+  return codeOf(error).startsWith('40');
+}
+
+/**
+ * Whether the server refuses a statement for what is in it, so that it would refuse it again: classes 21 cardinality, 22
+ * data, 23 constraint, 44 check option, 54 program limit, P0 what a trigger raises. Whatever else fails, a permission, a
+ * password, a function that an older backup does not have, is the server's and not the statement's.
+ */
+export function isRefused(error: unknown): boolean {
+  return /^(21|22|23|44|54|P0)/.test(codeOf(error));
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : '';
 }

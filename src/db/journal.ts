@@ -17,11 +17,13 @@ import {
   StaleEpochError,
 } from '../domain/journal.ts';
 import { appendFunction } from './append-function.ts';
-import { isDatabaseAway, isRolledBack } from './failures.ts';
+import { isDatabaseAway, isRefused, isRolledBack } from './failures.ts';
 import { columnNamed } from './projection-columns.ts';
 
 interface WaitingAppend {
   readonly entry: Entry;
+  /** On the monotonic clock. */
+  readonly since: number;
   readonly json: string;
   readonly resolve: (result: AppendResult) => void;
   readonly reject: (error: Error) => void;
@@ -71,6 +73,8 @@ export class Journal implements JournalPort {
   readonly #pool: Pool;
   #appends: WaitingAppend[] = [];
   #isAppending = false;
+  /** On its way to the database. */
+  #underWay: readonly WaitingAppend[] = [];
   #loads: WaitingLoad[] = [];
   #isLoading = false;
   /** Since the start, for metrics. */
@@ -100,9 +104,16 @@ export class Journal implements JournalPort {
     return this.#appends.length;
   }
 
+  /** How long the oldest append has been waiting, on its way or before, in milliseconds; 0 when there is none. */
+  get oldestWaitMs(): number {
+    const oldest = this.#underWay[0] ?? this.#appends[0];
+    return oldest === undefined ? 0 : performance.now() - oldest.since;
+  }
+
   append(entry: Entry): Promise<AppendResult> {
     return new Promise((resolve, reject) => {
-      this.#appends.push({ entry, json: JSON.stringify(entryJson(entry)), resolve, reject });
+      const since = performance.now();
+      this.#appends.push({ entry, since, json: JSON.stringify(entryJson(entry)), resolve, reject });
       if (!this.#isAppending) void this.#appendAll();
     });
   }
@@ -111,7 +122,11 @@ export class Journal implements JournalPort {
     this.#isAppending = true;
     // Let every actor that is ready in this turn of the event loop join.
     await new Promise(setImmediate);
-    while (this.#appends.length > 0) await this.#appendGroup(this.#takeGroup());
+    while (this.#appends.length > 0) {
+      this.#underWay = this.#takeGroup();
+      await this.#appendGroup(this.#underWay);
+    }
+    this.#underWay = [];
     this.#isAppending = false;
   }
 
@@ -132,18 +147,25 @@ export class Journal implements JournalPort {
       this.#noteTrouble(undefined);
       for (const [index, waiting] of group.entries()) settle(waiting, outcomes.get(index));
     } catch (error) {
-      const isAway = isDatabaseAway(error);
-      this.#noteTrouble(isAway ? asError(error).message : undefined);
-      if (isAway) {
-        for (const { reject } of group) reject(new OutcomeUnknownError(error));
-      } else if (group.length > 1) {
-        // One of them is at fault; alone, it fails nobody else.
-        for (const waiting of group) await this.#appendGroup([waiting]);
-      } else if (isRolledBack(error) && tries < triesWhenRolledBack) {
-        await this.#appendGroup(group, tries + 1);
-      } else {
-        for (const { entry, reject } of group) reject(new AppendRejectedError(entry.kind, entry.id, error));
-      }
+      await this.#onGroupFailed(group, error, tries);
+    }
+  }
+
+  async #onGroupFailed(group: readonly WaitingAppend[], error: unknown, tries: number): Promise<void> {
+    const isAway = isDatabaseAway(error);
+    if (!isAway && group.length > 1) {
+      // One of them may be at fault; alone, it fails nobody else.
+      for (const waiting of group) await this.#appendGroup([waiting]);
+    } else if (isRolledBack(error) && tries < triesWhenRolledBack) {
+      await this.#appendGroup(group, tries + 1);
+    } else if (isRefused(error)) {
+      this.#noteTrouble(undefined);
+      for (const { entry, reject } of group) reject(new AppendRejectedError(entry.kind, entry.id, error));
+    } else {
+      this.#noteTrouble(asError(error).message);
+      // Whoever waits for the same database would wait for as long once more.
+      const waiting = isAway ? this.#appends.splice(0) : [];
+      for (const { reject } of [...group, ...waiting]) reject(new OutcomeUnknownError(error));
     }
   }
 
@@ -178,12 +200,11 @@ export class Journal implements JournalPort {
       const found = new Map(rows.map((row) => [`${row.kind}/${row.id}`, loadedEntity(row)]));
       for (const { kind, id, resolve } of group) resolve(found.get(`${kind}/${id}`));
     } catch (error) {
-      const isAway = isDatabaseAway(error);
-      if (!isAway && group.length > 1) {
-        // One of them is at fault; alone, it fails nobody else.
+      if (!isDatabaseAway(error) && group.length > 1) {
+        // One of them may be at fault; alone, it fails nobody else.
         for (const waiting of group) await this.#loadGroup([waiting]);
       } else {
-        const failure = isAway ? new OutcomeUnknownError(error) : asError(error);
+        const failure = isRefused(error) ? asError(error) : new OutcomeUnknownError(error);
         for (const { reject } of group) reject(failure);
       }
     }
