@@ -1,3 +1,7 @@
+ALTER TABLE "deployment" ADD COLUMN "mark" bigint DEFAULT 0 NOT NULL;--> statement-breakpoint
+-- What is there already may have entries of any time; what nodes of either version make from now on begins when it is made.
+ALTER TABLE "entities" ADD COLUMN "since" timestamp (3) with time zone DEFAULT '-infinity' NOT NULL;--> statement-breakpoint
+ALTER TABLE "entities" ALTER COLUMN "since" SET DEFAULT now();--> statement-breakpoint
 -- The journal becomes partitioned by weeks (UTC). No row is copied: the table of before becomes the oldest partition, or
 -- goes when it is empty. Nodes of the version before go on appending and loading by the same name.
 ALTER TABLE "journal" RENAME TO "journal_before";--> statement-breakpoint

@@ -22,8 +22,8 @@ export async function fill(database: pg.Pool, events: number): Promise<void> {
     );
   }
   await database.query(
-    `insert into entities (kind, id, shard, seq, is_over, has_work, updated_at)
-     select 'loadBalancer', md5('entity ' || g)::uuid, g % 256, ($2 - g - 1) / $1 + 1, false, false, now()
+    `insert into entities (kind, id, shard, seq, is_over, has_work, since, updated_at)
+     select 'loadBalancer', md5('entity ' || g)::uuid, g % 256, ($2 - g - 1) / $1 + 1, false, false, now(), now()
      from generate_series(0, $1::bigint - 1) g`,
     [entities, events],
   );

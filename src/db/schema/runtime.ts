@@ -22,6 +22,8 @@ export const deployment = pgTable('deployment', {
   createdAt: moment('created_at').notNull().defaultNow(),
   /** Why nodes only look and change nothing; null while they work. */
   observing: text(),
+  /** Rises as long as nodes run: one that has seen a higher one knows that the database went back in time. */
+  mark: bigint({ mode: 'number' }).notNull().default(0),
 });
 
 /** Processes. `number` is the key of the advisory lock that a node's session holds while it lives. */
@@ -76,6 +78,8 @@ export const entities = pgTable(
     work: jsonb(),
     /** Why the actor itself was given up; null while it is sound. */
     fault: text(),
+    /** The entries it is recovered from lie between these two times. */
+    since: moment('since').notNull().defaultNow(),
     updatedAt: moment('updated_at').notNull(),
   },
   (table) => [

@@ -1,20 +1,30 @@
-// Rows that are updated all the time stay on their pages: leases, shards, entities.
+// Rows that are updated all the time stay on their pages: leases, shards, entities. On a server of its own: what others
+// have open there, in any database, keeps dead versions from being tidied up at once.
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import pg from 'pg';
+import { removeEmbeddedPostgres, startEmbeddedPostgres } from '../../../src/db/embedded-postgres.ts';
 import { Journal } from '../../../src/db/journal.ts';
+import { migrate } from '../../../src/db/migrate.ts';
 import { entry, ownAll } from '../../support/entries.ts';
-import { useTestDatabase } from '../../support/postgres.ts';
+import { tempFolder } from '../../support/temp-folder.ts';
 
 let client: pg.Client;
 let pool: pg.Pool;
 
-afterAll(() => Promise.all([client.end(), pool.end()]));
-const database = useTestDatabase();
+afterAll(async () => {
+  await Promise.all([client.end(), pool.end()]);
+  await removeEmbeddedPostgres(dataDir);
+});
+const dataDir = tempFolder('hot-rows');
 
 beforeAll(async () => {
-  client = new pg.Client({ connectionString: database.url });
-  pool = new pg.Pool({ connectionString: database.url, max: 1 });
+  const settings = { fsync: 'off', autovacuum: 'off' };
+  const { url } = await startEmbeddedPostgres({ dataDir, settings, log: () => undefined });
+  await migrate(url);
+  client = new pg.Client({ connectionString: url });
+  pool = new pg.Pool({ connectionString: url, max: 1 });
+  pool.on('error', () => undefined);
   await client.connect();
 });
 

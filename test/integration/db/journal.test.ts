@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import pg from 'pg';
 import { Journal } from '../../../src/db/journal.ts';
+import { makeJournalPartitions } from '../../../src/db/journal-partitions.ts';
 import {
   AppendRejectedError,
   OutcomeUnknownError,
@@ -265,6 +266,43 @@ describe('loading', () => {
     expect(journal.counters.loads - before).toBe(1);
     expect(loaded[0]).toMatchObject({ snapshot: { seq: 2, state }, isOver: false, fault: null });
     expect(loaded.map((one) => one?.entries.map(({ seq }) => seq))).toEqual([[3], ...Array(19).fill([1, 2, 3])]);
+  });
+
+  test('finds entries that a clock which was put back has dated before their time', async () => {
+    const id = randomUUID();
+    for (const seq of [1, 2, 3]) await journal.append(entry(id, owner, { seq }));
+    const before = await journal.load('loadBalancer', id);
+    await pool.query(`update journal set at = now() - interval '20 days' where entity_id = $1 and seq = 2`, [id]);
+    const loads = journal.counters.loads;
+    expect(await journal.load('loadBalancer', id)).toEqual(before);
+    // What was written before this version says nothing about when.
+    await pool.query(`update entities set since = '-infinity' where id = $1`, [id]);
+    expect(await journal.load('loadBalancer', id)).toEqual(before);
+    expect(journal.counters.loads - loads).toBe(2);
+  });
+
+  test('looks into no partition but the one where the entries are', async () => {
+    const own = new pg.Pool({ connectionString: database.url, max: 1 });
+    try {
+      await makeJournalPartitions(own, Date.now() - 60 * 86_400_000);
+      const id = randomUUID();
+      await journal.append(entry(id, owner));
+      const scans = async () => {
+        // A session tells its counts at leisure, unless it is asked to.
+        await own.query('select pg_stat_force_next_flush()');
+        const { rows } = await own.query<{ relname: string; scans: string }>(
+          `select relname, seq_scan + coalesce(idx_scan, 0) as scans from pg_stat_user_tables where relname like 'journal%'`,
+        );
+        return new Map(rows.map((row) => [row.relname, Number(row.scans)]));
+      };
+      const before = await scans();
+      await new Journal(own).load('loadBalancer', id);
+      const after = await scans();
+      expect([...after].filter(([name, count]) => count > (before.get(name) ?? 0))).toHaveLength(1);
+      expect(after.size).toBeGreaterThan(10);
+    } finally {
+      await own.end();
+    }
   });
 
   test('gives nothing for an id that nobody made, and tells kinds apart', async () => {
