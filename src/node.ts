@@ -15,6 +15,7 @@ import { openDrivers } from './composition/drivers.ts';
 import { fingerprints } from './composition/alike.ts';
 import { outcomesOf, startHeartbeats } from './composition/heartbeats.ts';
 import { certificatesFolder, peerCredentials, peerHandlers, readSharedSecrets } from './composition/peers.ts';
+import { restoreCheck } from './composition/restore.ts';
 import { purgeChore, startSnapshots } from './composition/retention.ts';
 import { Started } from './composition/started.ts';
 import {
@@ -29,6 +30,7 @@ import {
 } from './config/data-folder.ts';
 import type { Config } from './config/schema.ts';
 import { Journal } from './db/journal.ts';
+import { DatabaseMark } from './db/mark.ts';
 import { openPool } from './db/pool.ts';
 import { OwnershipSession } from './db/ownership.ts';
 import { knownAmphorae } from './db/repositories/fleet.ts';
@@ -91,6 +93,10 @@ async function startParts(config: Config, log: Logger, started: Started): Promis
   });
   started.add(() => pool.end());
   const deploymentId = await readDeploymentId(pool);
+  const mark = new DatabaseMark({ pool, dataDir, onWentBack: (reason) => log.error(reason) });
+  await mark.refresh();
+  mark.start();
+  started.add(() => mark.stop());
   const id = randomUUID();
   const leaseMs = config.lease.duration * 1000;
   const secretsDir = config.secretsDir ?? dataDir;
@@ -218,6 +224,7 @@ async function startParts(config: Config, log: Logger, started: Started): Promis
     feed,
     peer: { credentials, handlers: peerHandlers(tree, feed, log) },
     heartbeats: () => outcomesOf(receiver?.counters),
+    restoreCheck: restoreCheck(pool, drivers.compute),
     log,
   });
   addresses.peer = `${config.cluster.host ?? config.control.host}:${control.port}`;

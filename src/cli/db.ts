@@ -9,6 +9,7 @@ import { databaseStatus } from '../db/status.ts';
 import type { Act } from './act.ts';
 import type { Context } from './context.ts';
 import { CliFailure } from './failure.ts';
+import { restoreCheckCommand } from './db-restore-check.ts';
 import { examples } from './help.ts';
 
 export function dbCommand(program: Command, act: Act): void {
@@ -41,6 +42,7 @@ export function dbCommand(program: Command, act: Act): void {
       ),
     );
   examples(status, 'amphi db status', 'amphi db status -o json');
+  restoreCheckCommand(db, act);
 }
 
 /** Who asks how a database is must not make one. */

@@ -8,7 +8,7 @@ import type { Tree } from '../actors/tree.ts';
 import { commandHandlers } from '../channels/command/handlers.ts';
 import type { ServerInfo } from '../channels/command/methods.ts';
 import { type ControlServer, type ControlServerOptions, startControlServer } from '../channels/control-server.ts';
-import { inspectHandlers, type SweepView } from '../channels/inspect/methods.ts';
+import { inspectHandlers, type RestoreView, type SweepView } from '../channels/inspect/methods.ts';
 import { metricsOf } from '../channels/metrics.ts';
 import type { EndpointLimits } from '../channels/rpc/endpoint.ts';
 import { readCertificates, readKeyPair, type ServerTls } from '../channels/tls.ts';
@@ -36,6 +36,7 @@ export interface ServeControl {
   readonly peer: ControlServerOptions['peer'];
   /** Heartbeats by what became of them: accepted, or why they were dropped. */
   readonly heartbeats: () => Readonly<Record<string, number>>;
+  readonly restoreCheck: (accept: boolean) => Promise<RestoreView>;
   readonly log: Logger;
 }
 
@@ -67,6 +68,7 @@ export function serveControl(options: ServeControl): Promise<ControlServer> {
       reads,
       sweep: (isDryRun, signal) => sweepView(tree, isDryRun, signal),
       drain: (nodeId, isDraining) => ownership.setDraining(nodeId, isDraining),
+      restoreCheck: options.restoreCheck,
     }),
     metrics: metricsOf({
       journal: () => ({

@@ -41,18 +41,17 @@ export function startSnapshots(
   const { run, firstAfterMs } = snapshotChore(pool, config, tree, nodeId);
   let timer: NodeJS.Timeout;
   let isStopped = false;
+  const work = async (): Promise<void> => {
+    let isMore = false;
+    try {
+      ({ isMore } = await run());
+    } catch (error) {
+      log.warn({ err: error }, 'snapshots of quiet entities were not written; they are at the next time');
+    }
+    if (!isStopped) later(isMore ? 0 : intervalMs);
+  };
   const later = (ms: number) => {
-    timer = setTimeout(() => {
-      run()
-        .then(
-          ({ isMore }) => (isMore ? 0 : intervalMs),
-          (error: unknown) => {
-            log.warn({ err: error }, 'snapshots of quiet entities were not written; they are at the next time');
-            return intervalMs;
-          },
-        )
-        .then((next) => isStopped || later(next));
-    }, ms).unref();
+    timer = setTimeout(() => void work(), ms).unref();
   };
   later(firstAfterMs);
   return () => {
