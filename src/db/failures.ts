@@ -27,6 +27,11 @@ export function isDatabaseAway(error: unknown): boolean {
   return code === '' && /terminated|connection|timeout/i.test(error.message);
 }
 
+/** A standby, or a server that was told to take no writes. */
+export function isReadOnly(error: unknown): boolean {
+  return codeOf(error) === '25006';
+}
+
 /** Whether the server rolled a statement back for the sake of another one: written again, it may succeed. */
 export function isRolledBack(error: unknown): boolean {
   return codeOf(error).startsWith('40');
