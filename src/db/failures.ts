@@ -17,13 +17,13 @@ const lostConnectionCodes = new Set([
 
 /**
  * Whether an error of the client means that the server is not there or cannot take writes now, rather than that it
- * refuses this statement. Classes of SQLSTATE: 08 connection, 53 out of resources (disk full), 57 operator intervention
- * (shutdown), 58 system error; 25006 is a read-only transaction.
+ * refuses this statement. Classes of SQLSTATE: 08 connection, 28 and 3D a password or database that was changed, 53 out of
+ * resources (disk full), 57 operator intervention (shutdown), 58 system error; 25006 is a read-only transaction, 55P03 a lock.
  */
 export function isDatabaseAway(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   const code = codeOf(error);
-  if (lostConnectionCodes.has(code) || /^(08|53|57|58)|^25006$/.test(code)) return true;
+  if (lostConnectionCodes.has(code) || /^(08|28|3D|53|57|58)|^(25006|55P03)$/.test(code)) return true;
   return code === '' && /terminated|connection|timeout/i.test(error.message);
 }
 

@@ -21,8 +21,8 @@ const firstMondayMs = 4 * 86_400_000;
 const weeksAhead = 4;
 /** Appends queue behind a change of partitions for no longer than this; then it is left for the next time. */
 const lockTimeout = '500ms';
-/** Two at a time would get in each other's way. */
-const serialised = `set local lock_timeout = '${lockTimeout}'; select pg_advisory_xact_lock(${lockClasses.migration}, 1);`;
+/** Two at a time would get in each other's way. Moving entries may take longer than other statements of a node. */
+const serialised = `set local lock_timeout = '${lockTimeout}'; set local statement_timeout = '5min'; select pg_advisory_xact_lock(${lockClasses.migration}, 1);`;
 const duplicateTable = '42P07';
 const lockNotAvailable = '55P03';
 
