@@ -1,6 +1,11 @@
 // `npm run bench -- NAME …`: each benchmark prints one line of JSON.
 import { Command } from 'commander';
 import { createCommand } from './create.ts';
+import { journalCommand } from './journal.ts';
 import { takeoverCommand } from './takeover.ts';
 
-await new Command('bench').addCommand(createCommand()).addCommand(takeoverCommand()).parseAsync();
+await new Command('bench')
+  .addCommand(createCommand())
+  .addCommand(journalCommand())
+  .addCommand(takeoverCommand())
+  .parseAsync();

@@ -40,3 +40,15 @@ install_haproxy() {
     { "${run[@]}" apt-get update -q >/dev/null 2>&1 && "${run[@]}" $installer >/dev/null 2>&1; } ||
     fail "haproxy could not be installed; run it to see why: ${as_root[*]:+${as_root[*]} }$installer"
 }
+
+# Only some tests want it: they are skipped where it cannot be had.
+install_pgbouncer() {
+  if command -v pgbouncer >/dev/null || ! command -v apt-get >/dev/null; then return 0; fi
+  local as_root=()
+  if [[ $(id -u) -ne 0 ]]; then
+    sudo -n true 2>/dev/null || return 0
+    as_root=(sudo -n)
+  fi
+  echo 'pgbouncer is missing. Installing it for its tests'
+  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y pgbouncer >/dev/null 2>&1 || echo 'pgbouncer could not be installed'
+}

@@ -1,11 +1,9 @@
 // The composition root: makes a node out of a configuration. With `composition/`, its parts, the only place that knows
 // every layer.
 import { randomUUID } from 'node:crypto';
-import pg from 'pg';
 import type { Logger } from 'pino';
 import { ClusterActors } from './actors/cluster/actors.ts';
 import { StatusFeed } from './actors/channels/status-feed.ts';
-import type { Chore } from './actors/housekeeping/housekeeping.ts';
 import { Sweep } from './actors/housekeeping/sweep.ts';
 import { Ownership } from './actors/runtime/ownership.ts';
 import { Tree } from './actors/tree.ts';
@@ -18,6 +16,8 @@ import { openDrivers } from './composition/drivers.ts';
 import { fingerprints } from './composition/alike.ts';
 import { outcomesOf, startHeartbeats } from './composition/heartbeats.ts';
 import { certificatesFolder, peerCredentials, peerHandlers, readSharedSecrets } from './composition/peers.ts';
+import { restoreCheck } from './composition/restore.ts';
+import { purgeChore, startSnapshots } from './composition/retention.ts';
 import { Started } from './composition/started.ts';
 import {
   DataFolderError,
@@ -31,10 +31,11 @@ import {
 } from './config/data-folder.ts';
 import type { Config } from './config/schema.ts';
 import { Journal } from './db/journal.ts';
+import { DatabaseMark } from './db/mark.ts';
+import { openPool } from './db/pool.ts';
 import { OwnershipSession } from './db/ownership.ts';
 import { knownAmphorae } from './db/repositories/fleet.ts';
 import { writeOperatingStatuses } from './db/repositories/operating-statuses.ts';
-import { purge } from './db/repositories/retention.ts';
 import { HeartbeatTable } from './domain/health/table.ts';
 import { sweepShares } from './domain/housekeeping/sweep.ts';
 import type { AmphoraId, DeploymentId } from './domain/ids.ts';
@@ -57,9 +58,6 @@ export interface StartNode {
   readonly log: Logger;
 }
 
-const purgeIntervalMs = 600_000;
-const connectTimeoutMs = 5_000;
-const queryTimeoutMs = 15_000;
 /** How long the sessions of other nodes are waited for after all were lost: they come back within half a second. */
 const sessionGraceMs = 2_000;
 
@@ -89,19 +87,17 @@ async function startParts(config: Config, log: Logger, started: Started): Promis
     );
   }
   const { url: databaseUrl, revive } = await openDatabase(config, log, started);
-  const pool = new pg.Pool({
-    connectionString: databaseUrl,
-    max: config.database.poolSize,
-    application_name: 'amphitheatre',
-    keepAlive: true,
-    connectionTimeoutMillis: connectTimeoutMs,
-    // A server that is frozen or cut off says nothing: after this time a write counts as one whose outcome is not known.
-    query_timeout: queryTimeoutMs,
+  const pool = openPool({
+    url: databaseUrl,
+    size: config.database.poolSize,
+    onIdleError: (error) => log.warn({ err: error }, 'an idle database connection broke'),
   });
-  // A connection that breaks while idle is replaced by the pool.
-  pool.on('error', (error) => log.warn({ err: error }, 'an idle database connection broke'));
   started.add(() => pool.end());
   const deploymentId = await readDeploymentId(pool);
+  const mark = new DatabaseMark({ pool, dataDir, onWentBack: (reason) => log.error(reason) });
+  await mark.refresh();
+  mark.start();
+  started.add(() => mark.stop());
   const id = randomUUID();
   const leaseMs = config.lease.duration * 1000;
   const secretsDir = config.secretsDir ?? dataDir;
@@ -194,11 +190,12 @@ async function startParts(config: Config, log: Logger, started: Started): Promis
       newId: () => randomUUID() as AmphoraId,
     },
     housekeeping: {
-      chores: [purgeChore(pool, config), sweep.chore()],
+      chores: [purgeChore(pool, config, log), sweep.chore()],
       sweep: (isDryRun) => sweep.run(isDryRun),
     },
   });
   started.add(() => tree.stop());
+  started.add(startSnapshots(pool, config, tree, id, log));
   started.add(() => peers.close());
   const activity: Activity = new Activity({ tree, pool, ownership: () => ownership, log });
   let receiver: HeartbeatReceiver | undefined;
@@ -230,6 +227,7 @@ async function startParts(config: Config, log: Logger, started: Started): Promis
     feed,
     peer: { credentials, handlers: peerHandlers(tree, actors, feed, log) },
     heartbeats: () => outcomesOf(receiver?.counters),
+    restoreCheck: restoreCheck(pool, drivers.compute),
     log,
   });
   addresses.peer = `${config.cluster.host ?? config.control.host}:${control.port}`;
@@ -256,18 +254,4 @@ async function startParts(config: Config, log: Logger, started: Started): Promis
 
 function listeningAddresses({ nodes }: ClusterView): readonly string[] {
   return nodes.flatMap(({ heartbeatAddress }) => (heartbeatAddress === null ? [] : [heartbeatAddress]));
-}
-
-function purgeChore(pool: pg.Pool, { journal, commands }: Config): Chore {
-  return {
-    name: 'purge',
-    firstAfterMs: purgeIntervalMs,
-    everyMs: purgeIntervalMs,
-    run: async () => {
-      const retention = { journalDays: journal.retentionDays, commandHours: commands.retentionHours };
-      const { entries, commands: answers, entities } = await purge(pool, retention);
-      const done = entries + answers + entities;
-      return { done, isMore: done > 0 };
-    },
-  };
 }

@@ -318,6 +318,11 @@ export class Tree {
     await (manager as LoadBalancers).read(id, () => undefined).catch(() => undefined);
   }
 
+  /** Has an entity write a snapshot. @throws when it can't be written here and now */
+  writeSnapshot(kind: EntityKind, id: string): Promise<void> {
+    return (kind === 'loadBalancer' ? this.loadBalancers : this.amphorae).writeSnapshot(id);
+  }
+
   /** Lets go of what this node does not own any more. */
   dropForeign(): void {
     const { ownership } = this.#options;

@@ -3,7 +3,14 @@ import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 
 /** Totals since the start of the process, and what is the case now. */
 export interface Readings {
-  readonly journal: () => { readonly entries: number; readonly statements: number; readonly backlog: number };
+  readonly journal: () => {
+    readonly entries: number;
+    readonly statements: number;
+    readonly backlog: number;
+    readonly oldestWaitMs: number;
+  };
+  /** Connections to the database, and callers that wait for one. */
+  readonly pool: () => { readonly total: number; readonly idle: number; readonly waiting: number };
   readonly actors: () => {
     readonly byKind: ReadonlyMap<string, number>;
     readonly deadLetters: number;
@@ -27,6 +34,29 @@ export function metricsOf(readings: Readings): Registry {
     () => readings.journal().statements,
   );
   now(registry, 'amphi_journal_backlog', 'Entries that wait for a statement.', () => readings.journal().backlog);
+  now(
+    registry,
+    'amphi_journal_oldest_wait_seconds',
+    'How long the oldest entry that is not written yet has been waiting.',
+    () => readings.journal().oldestWaitMs / 1000,
+  );
+  new Gauge({
+    name: 'amphi_database_connections',
+    help: 'Connections of the pool by what they do.',
+    labelNames: ['state'],
+    registers,
+    collect() {
+      const { total: all, idle } = readings.pool();
+      this.set({ state: 'busy' }, all - idle);
+      this.set({ state: 'idle' }, idle);
+    },
+  });
+  now(
+    registry,
+    'amphi_database_waiting',
+    'Callers that wait for a connection to the database.',
+    () => readings.pool().waiting,
+  );
   total(registry, 'amphi_dead_letters_total', 'Messages that found no actor.', () => readings.actors().deadLetters);
   new Gauge({
     name: 'amphi_live_actors',

@@ -4,10 +4,12 @@ import { isRunning, readRunFile } from '../config/data-folder.ts';
 import { existingFolder } from '../db/embedded-postgres/place.ts';
 import { startEmbeddedPostgres } from '../db/embedded-postgres.ts';
 import { migrate } from '../db/migrate.ts';
+import { refuseTransactionPooler } from '../db/pooler.ts';
 import { databaseStatus } from '../db/status.ts';
 import type { Act } from './act.ts';
 import type { Context } from './context.ts';
 import { CliFailure } from './failure.ts';
+import { restoreCheckCommand } from './db-restore-check.ts';
 import { examples } from './help.ts';
 
 export function dbCommand(program: Command, act: Act): void {
@@ -18,6 +20,7 @@ export function dbCommand(program: Command, act: Act): void {
     .action(
       act((context) =>
         withDatabase(context, async (url) => {
+          await refuseTransactionPooler(url);
           await migrate(url);
           const { migrationsApplied } = await databaseStatus(url);
           if (context.output.isJson) context.output.show({ migrationsApplied });
@@ -39,6 +42,7 @@ export function dbCommand(program: Command, act: Act): void {
       ),
     );
   examples(status, 'amphi db status', 'amphi db status -o json');
+  restoreCheckCommand(db, act);
 }
 
 /** Who asks how a database is must not make one. */

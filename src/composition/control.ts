@@ -9,12 +9,13 @@ import type { Tree } from '../actors/tree.ts';
 import { commandHandlers } from '../channels/command/handlers.ts';
 import type { ServerInfo } from '../channels/command/methods.ts';
 import { type ControlServer, type ControlServerOptions, startControlServer } from '../channels/control-server.ts';
-import { inspectHandlers, type SweepView } from '../channels/inspect/methods.ts';
+import { inspectHandlers, type RestoreView, type SweepView } from '../channels/inspect/methods.ts';
 import { metricsOf } from '../channels/metrics.ts';
 import type { EndpointLimits } from '../channels/rpc/endpoint.ts';
 import { readCertificates, readKeyPair, type ServerTls } from '../channels/tls.ts';
 import type { Config } from '../config/schema.ts';
 import type { Journal } from '../db/journal.ts';
+import { databaseTroubles } from '../db/health.ts';
 import { readsOf } from '../db/repositories/reads.ts';
 import type { NetworkDriver } from '../drivers/network/driver.ts';
 
@@ -37,6 +38,7 @@ export interface ServeControl {
   readonly peer: ControlServerOptions['peer'];
   /** Heartbeats by what became of them: accepted, or why they were dropped. */
   readonly heartbeats: () => Readonly<Record<string, number>>;
+  readonly restoreCheck: (accept: boolean) => Promise<RestoreView>;
   readonly log: Logger;
 }
 
@@ -74,9 +76,15 @@ export function serveControl(options: ServeControl): Promise<ControlServer> {
       reads,
       sweep: (isDryRun, signal) => sweepView(tree, isDryRun, signal),
       drain: (nodeId, isDraining) => ownership.setDraining(nodeId, isDraining),
+      restoreCheck: options.restoreCheck,
     }),
     metrics: metricsOf({
-      journal: () => ({ ...options.journal.counters, backlog: options.journal.backlog }),
+      journal: () => ({
+        ...options.journal.counters,
+        backlog: options.journal.backlog,
+        oldestWaitMs: options.journal.oldestWaitMs,
+      }),
+      pool: () => ({ total: pool.totalCount, idle: pool.idleCount, waiting: pool.waitingCount }),
       actors: actors.counts,
       heartbeats: () => ({ ...options.heartbeats(), unknownAmphora: tree.heartbeats.unknown }),
     }),
@@ -84,11 +92,7 @@ export function serveControl(options: ServeControl): Promise<ControlServer> {
       const reasons: string[] = [];
       if (!ownership.isConnected) reasons.push('this node has no session with the database');
       if (ownership.view.observing !== null) reasons.push(`nothing is changed for now: ${ownership.view.observing}`);
-      if (options.journal.trouble !== undefined) reasons.push(`nothing can be written: ${options.journal.trouble}`);
-      await pool
-        .query('select 1')
-        .catch((error: Error) => reasons.push(`the database does not answer: ${error.message}`));
-      return reasons;
+      return [...reasons, ...(await databaseTroubles(pool, options.journal))];
     },
     log,
   });

@@ -4,6 +4,7 @@ import type { Logger } from 'pino';
 import type { Config } from '../config/schema.ts';
 import { startEmbeddedPostgres } from '../db/embedded-postgres.ts';
 import { migrate } from '../db/migrate.ts';
+import { refuseTransactionPooler } from '../db/pooler.ts';
 import type { DeploymentId } from '../domain/ids.ts';
 import type { Started } from './started.ts';
 
@@ -16,7 +17,8 @@ export interface Database {
 export async function openDatabase(config: Config, log: Logger, started: Started): Promise<Database> {
   const given = config.database.url;
   const database = given === undefined ? await openEmbedded(config.dataDir, log, started) : { url: given, revive };
-  await migrate(database.url).catch((error: unknown) => {
+  const prepare = () => refuseTransactionPooler(database.url).then(() => migrate(database.url));
+  await prepare().catch((error: unknown) => {
     const { host, pathname } = new URL(database.url);
     const reason = error instanceof Error ? error.message : String(error);
     throw new Error(`database.url: database ${pathname.slice(1)} on ${host} cannot be used: ${reason}`, {

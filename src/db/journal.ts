@@ -1,4 +1,4 @@
-// The journal: appends in groups, loads in groups. Entries of many actors that are ready together travel in one
+// The journal: appends in groups; `entity-loader.ts` has the loads. Entries of many actors that are ready together travel in one
 // statement; while it is under way, the next group gathers. So the number of transactions follows the database's
 // pace, and nobody waits for a timer.
 import type { Pool } from 'pg';
@@ -17,44 +17,37 @@ import {
   StaleEpochError,
 } from '../domain/journal.ts';
 import { appendFunction } from './append-function.ts';
-import { isDatabaseAway, isRolledBack } from './failures.ts';
+import { EntityLoader } from './entity-loader.ts';
+import { isDatabaseAway, isRefused, isRolledBack } from './failures.ts';
 import { columnNamed } from './projection-columns.ts';
 
 interface WaitingAppend {
   readonly entry: Entry;
+  /** On the monotonic clock. */
+  readonly since: number;
   readonly json: string;
   readonly resolve: (result: AppendResult) => void;
-  readonly reject: (error: Error) => void;
-}
-
-interface WaitingLoad {
-  readonly kind: EntityKind;
-  readonly id: string;
-  readonly resolve: (loaded: LoadedEntity | undefined) => void;
   readonly reject: (error: Error) => void;
 }
 
 /** Bounds of one statement: entries and bytes of JSON. A single larger entry travels alone. */
 const groupLimit = { entries: 200, bytes: 4 * 1024 * 1024 };
 
-const loadSql = `
-  select e.kind, e.id, e.is_over, e.fault, s.seq as snapshot_seq, s.schema_version as snapshot_version, s.state,
-         coalesce((select json_agg(json_build_array(j.seq, j.schema_version, j.events) order by j.seq)
-                   from journal j where j.kind = e.kind and j.entity_id = e.id and j.seq > coalesce(s.seq, 0)), '[]') as entries
-  from unnest($1::text[], $2::uuid[]) wanted (kind, id)
-  join entities e using (kind, id)
-  left join snapshots s on s.kind = e.kind and s.entity_id = e.id`;
-
 /** Only under the current epoch, only over an older one, and not of what is over: nobody would remove it. */
 const snapshotSql = `
-  insert into snapshots (kind, entity_id, seq, schema_version, state)
-  select $1, $2::uuid, $3, $4, $5::jsonb
-  from shards where family = $6 and shard = $7 and owner = $8::uuid and epoch = $9
-    and exists (select 1 from entities e where e.kind = $1 and e.id = $2::uuid and not e.is_over)
-  for share
-  on conflict (kind, entity_id) do update
-    set seq = excluded.seq, schema_version = excluded.schema_version, state = excluded.state, at = now()
-    where snapshots.seq < excluded.seq`;
+  with written as (
+    insert into snapshots (kind, entity_id, seq, schema_version, state)
+    select $1, $2::uuid, $3, $4, $5::jsonb
+    from shards where family = $6 and shard = $7 and owner = $8::uuid and epoch = $9
+      and exists (select 1 from entities e where e.kind = $1 and e.id = $2::uuid and not e.is_over)
+    for share
+    on conflict (kind, entity_id) do update
+      set seq = excluded.seq, schema_version = excluded.schema_version, state = excluded.state, at = now()
+      where snapshots.seq < excluded.seq
+    returning kind, entity_id, seq)
+  update entities e set since = j.at
+  from written w join journal j using (kind, entity_id, seq)
+  where e.kind = w.kind and e.id = w.entity_id`;
 
 const faultSql = `
   with fence as (
@@ -71,10 +64,11 @@ export class Journal implements JournalPort {
   readonly #pool: Pool;
   #appends: WaitingAppend[] = [];
   #isAppending = false;
-  #loads: WaitingLoad[] = [];
-  #isLoading = false;
+  /** On its way to the database. */
+  #underWay: readonly WaitingAppend[] = [];
   /** Since the start, for metrics. */
   readonly counters = { entries: 0, statements: 0, loads: 0 };
+  readonly #loader: EntityLoader;
   readonly #onTrouble: (trouble: string | undefined) => void;
   #trouble: string | undefined;
 
@@ -82,6 +76,7 @@ export class Journal implements JournalPort {
   constructor(pool: Pool, onTrouble: (trouble: string | undefined) => void = () => undefined) {
     this.#pool = pool;
     this.#onTrouble = onTrouble;
+    this.#loader = new EntityLoader(pool, () => this.counters.loads++);
   }
 
   /** Why the newest write could not be made; undefined when the database took it, or refused it for what it was. */
@@ -100,9 +95,16 @@ export class Journal implements JournalPort {
     return this.#appends.length;
   }
 
+  /** How long the oldest append has been waiting, on its way or before, in milliseconds; 0 when there is none. */
+  get oldestWaitMs(): number {
+    const oldest = this.#underWay[0] ?? this.#appends[0];
+    return oldest === undefined ? 0 : performance.now() - oldest.since;
+  }
+
   append(entry: Entry): Promise<AppendResult> {
     return new Promise((resolve, reject) => {
-      this.#appends.push({ entry, json: JSON.stringify(entryJson(entry)), resolve, reject });
+      const since = performance.now();
+      this.#appends.push({ entry, since, json: JSON.stringify(entryJson(entry)), resolve, reject });
       if (!this.#isAppending) void this.#appendAll();
     });
   }
@@ -111,7 +113,11 @@ export class Journal implements JournalPort {
     this.#isAppending = true;
     // Let every actor that is ready in this turn of the event loop join.
     await new Promise(setImmediate);
-    while (this.#appends.length > 0) await this.#appendGroup(this.#takeGroup());
+    while (this.#appends.length > 0) {
+      this.#underWay = this.#takeGroup();
+      await this.#appendGroup(this.#underWay);
+    }
+    this.#underWay = [];
     this.#isAppending = false;
   }
 
@@ -132,18 +138,25 @@ export class Journal implements JournalPort {
       this.#noteTrouble(undefined);
       for (const [index, waiting] of group.entries()) settle(waiting, outcomes.get(index));
     } catch (error) {
-      const isAway = isDatabaseAway(error);
-      this.#noteTrouble(isAway ? asError(error).message : undefined);
-      if (isAway) {
-        for (const { reject } of group) reject(new OutcomeUnknownError(error));
-      } else if (group.length > 1) {
-        // One of them is at fault; alone, it fails nobody else.
-        for (const waiting of group) await this.#appendGroup([waiting]);
-      } else if (isRolledBack(error) && tries < triesWhenRolledBack) {
-        await this.#appendGroup(group, tries + 1);
-      } else {
-        for (const { entry, reject } of group) reject(new AppendRejectedError(entry.kind, entry.id, error));
-      }
+      await this.#onGroupFailed(group, error, tries);
+    }
+  }
+
+  async #onGroupFailed(group: readonly WaitingAppend[], error: unknown, tries: number): Promise<void> {
+    const isAway = isDatabaseAway(error);
+    if (!isAway && group.length > 1) {
+      // One of them may be at fault; alone, it fails nobody else.
+      for (const waiting of group) await this.#appendGroup([waiting]);
+    } else if (isRolledBack(error) && tries < triesWhenRolledBack) {
+      await this.#appendGroup(group, tries + 1);
+    } else if (isRefused(error)) {
+      this.#noteTrouble(undefined);
+      for (const { entry, reject } of group) reject(new AppendRejectedError(entry.kind, entry.id, error));
+    } else {
+      this.#noteTrouble(asError(error).message);
+      // Whoever waits for the same database would wait for as long once more.
+      const waiting = isAway ? this.#appends.splice(0) : [];
+      for (const { reject } of [...group, ...waiting]) reject(new OutcomeUnknownError(error));
     }
   }
 
@@ -157,36 +170,7 @@ export class Journal implements JournalPort {
   }
 
   load(kind: EntityKind, id: string): Promise<LoadedEntity | undefined> {
-    return new Promise((resolve, reject) => {
-      this.#loads.push({ kind, id, resolve, reject });
-      if (!this.#isLoading) void this.#loadAll();
-    });
-  }
-
-  async #loadAll(): Promise<void> {
-    this.#isLoading = true;
-    await new Promise(setImmediate);
-    while (this.#loads.length > 0) await this.#loadGroup(this.#loads.splice(0, groupLimit.entries));
-    this.#isLoading = false;
-  }
-
-  async #loadGroup(group: readonly WaitingLoad[]): Promise<void> {
-    try {
-      this.counters.loads++;
-      const values = [group.map(({ kind }) => kind), group.map(({ id }) => id)];
-      const { rows } = await this.#pool.query<LoadedRow>({ name: 'load_entities', text: loadSql, values });
-      const found = new Map(rows.map((row) => [`${row.kind}/${row.id}`, loadedEntity(row)]));
-      for (const { kind, id, resolve } of group) resolve(found.get(`${kind}/${id}`));
-    } catch (error) {
-      const isAway = isDatabaseAway(error);
-      if (!isAway && group.length > 1) {
-        // One of them is at fault; alone, it fails nobody else.
-        for (const waiting of group) await this.#loadGroup([waiting]);
-      } else {
-        const failure = isAway ? new OutcomeUnknownError(error) : asError(error);
-        for (const { reject } of group) reject(failure);
-      }
-    }
+    return this.#loader.load(kind, id);
   }
 
   async writeSnapshot({ kind, id, fence, seq, schemaVersion, state }: SnapshotToWrite): Promise<void> {
@@ -250,27 +234,6 @@ function entryJson(entry: Entry): unknown {
     wakeAt: wakeAt === undefined ? null : new Date(wakeAt).toISOString(),
     upserts: columnNamed(rows.upserts),
     deletes: columnNamed(rows.deletes),
-  };
-}
-
-interface LoadedRow {
-  readonly kind: EntityKind;
-  readonly id: string;
-  readonly is_over: boolean;
-  readonly fault: string | null;
-  readonly snapshot_seq: string | null;
-  readonly snapshot_version: number | null;
-  readonly state: unknown;
-  readonly entries: readonly (readonly [number, number, readonly unknown[]])[];
-}
-
-function loadedEntity(row: LoadedRow): LoadedEntity {
-  const { snapshot_seq: seq, snapshot_version: version, state } = row;
-  return {
-    isOver: row.is_over,
-    fault: row.fault,
-    snapshot: seq === null || version === null ? null : { seq: Number(seq), schemaVersion: version, state },
-    entries: row.entries.map(([number, schemaVersion, events]) => ({ seq: number, schemaVersion, events })),
   };
 }
 

@@ -1,5 +1,5 @@
-// Brings a database to the schema of this version: generated migrations, the append function, and the rows that every
-// deployment has. Under a lock, because drizzle's migrator takes none.
+// Brings a database to the schema of this version: generated migrations, the append function, the journal's partitions,
+// and the rows that every deployment has. Under a lock, because drizzle's migrator takes none.
 import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -9,9 +9,8 @@ import { migrate as applyMigrations } from 'drizzle-orm/node-postgres/migrator';
 import pg from 'pg';
 import { families, familyNames } from '../domain/ownership.ts';
 import { appendFunctionSql } from './append-function.ts';
-
-/** Advisory lock keys. Must not change: nodes of all versions agree on them. */
-export const lockClasses = { migration: 1_095_585_872, node: 1_095_585_873 };
+import { makeJournalPartitions } from './journal-partitions.ts';
+import { lockClasses } from './lock-classes.ts';
 
 /**
  * Idempotent, and safe to run from several processes at once.
@@ -26,6 +25,7 @@ export async function migrate(url: string): Promise<void> {
     await client.query('set client_min_messages = warning');
     await applyMigrations(drizzle(client), { migrationsFolder: migrationsFolder() });
     await client.query(appendFunctionSql());
+    await makeJournalPartitions(client);
     await client.query(`insert into deployment (id) select $1 where not exists (select 1 from deployment)`, [
       randomUUID(),
     ]);

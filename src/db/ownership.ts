@@ -10,7 +10,8 @@ import {
   type OwnedShard,
   type OwnershipSessionPort,
 } from '../domain/ownership.ts';
-import { lockClasses } from './migrate.ts';
+import { isReadOnly } from './failures.ts';
+import { lockClasses } from './lock-classes.ts';
 
 export interface NodeRegistration {
   readonly id: string;
@@ -107,12 +108,20 @@ interface Look {
 }
 
 export class OwnershipSession implements OwnershipSessionPort {
+  readonly #url: string;
   readonly #client: pg.Client;
   readonly #node: NodeRegistration;
   readonly #isReturn: boolean;
   readonly ended: Promise<Error | undefined>;
 
-  private constructor(client: pg.Client, node: NodeRegistration, isReturn: boolean, ended: Promise<Error | undefined>) {
+  private constructor(
+    url: string,
+    client: pg.Client,
+    node: NodeRegistration,
+    isReturn: boolean,
+    ended: Promise<Error | undefined>,
+  ) {
+    this.#url = url;
     this.#client = client;
     this.#node = node;
     this.#isReturn = isReturn;
@@ -143,7 +152,7 @@ export class OwnershipSession implements OwnershipSessionPort {
       const isReturn = await register(client, node);
       await client.query(`listen ${channel}`);
       await client.query(notifySql);
-      return new OwnershipSession(client, node, isReturn, ended);
+      return new OwnershipSession(url, client, node, isReturn, ended);
     } catch (error) {
       await client.end().catch(() => undefined);
       throw error;
@@ -155,11 +164,31 @@ export class OwnershipSession implements OwnershipSessionPort {
   }
 
   async renew(): Promise<boolean> {
-    const { rowCount } = await this.#client.query(
-      `update nodes set lease_until = now() + $2 * interval '1 millisecond' where id = $1 and stopped_at is null`,
-      [this.#node.id, this.#node.leaseMs],
-    );
-    return rowCount === 1;
+    try {
+      const { rowCount } = await this.#client.query(
+        `update nodes set lease_until = now() + $2 * interval '1 millisecond' where id = $1 and stopped_at is null`,
+        [this.#node.id, this.#node.leaseMs],
+      );
+      return rowCount === 1;
+    } catch (error) {
+      // After a fail-over the server of before may live on as a standby, and would never end the session.
+      if (isReadOnly(error) && (await this.#isLeftBehind())) await this.#client.end();
+      throw error;
+    }
+  }
+
+  /** Whether the address leads to another server now. */
+  async #isLeftBehind(): Promise<boolean> {
+    const client = new pg.Client({ connectionString: this.#url, connectionTimeoutMillis: 5_000, query_timeout: 5_000 });
+    client.on('error', () => undefined);
+    try {
+      await client.connect();
+      return (await serverOf(client)) !== (await serverOf(this.#client));
+    } catch {
+      return false;
+    } finally {
+      await client.end().catch(() => undefined);
+    }
   }
 
   async look(): Promise<ClusterView> {
@@ -219,6 +248,12 @@ export class OwnershipSession implements OwnershipSessionPort {
   get #judging(): readonly unknown[] {
     return [this.#node.id, this.#node.graceMs, lockClasses.node, this.#isReturn];
   }
+}
+
+/** No two servers have started at the same microsecond, and none starts twice at one. */
+async function serverOf(client: pg.Client): Promise<string | undefined> {
+  const { rows } = await client.query<{ server: string }>('select pg_postmaster_start_time()::text as server');
+  return rows[0]?.server;
 }
 
 /** Whether the node was known before. */

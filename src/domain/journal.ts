@@ -98,7 +98,10 @@ export class SequenceConflictError extends Error {
   }
 }
 
-/** The connection was lost, or the server stopped, while a write was on its way: it may or may not have happened. */
+/**
+ * The connection was lost, or the server stopped, while a write was on its way: it may or may not have happened. Also when
+ * the server takes no writes now, being read-only or full, and when it was not reached: those have not.
+ */
 export class OutcomeUnknownError extends Error {
   constructor(cause: unknown) {
     super('the database was lost during a write; whether it happened is not known', { cause });

@@ -11,6 +11,7 @@ import { startControlServer } from '../../src/channels/control-server.ts';
 import { inspectHandlers } from '../../src/channels/inspect/methods.ts';
 import type { EndpointLimits } from '../../src/channels/rpc/endpoint.ts';
 import { noPeers } from '../../src/domain/cluster/peers.ts';
+import { restoreCheck } from '../../src/composition/restore.ts';
 import { readsOf } from '../../src/db/repositories/reads.ts';
 import type { TestNode } from './tree.ts';
 import type { FakeWorld } from './fake-drivers.ts';
@@ -59,6 +60,7 @@ export async function startTestControl(
       reads,
       sweep: async () => ({ instances: 0, removed: [], due: [], waiting: [], stopped: null }),
       drain: async () => false,
+      restoreCheck: restoreCheck(node.pool, world.compute),
     }),
     limits,
     metrics: new Registry(),

@@ -10,6 +10,8 @@ export interface DatabaseProxy {
   /** While away, connections break and new ones are refused. */
   goAway(): void;
   comeBack(): void;
+  /** New connections go to another database; those that are there stay where they are. */
+  leadTo(database: string): void;
   /** Nothing travels in either direction, and nobody is told. */
   freeze(): void;
   thaw(): void;
@@ -35,7 +37,7 @@ interface Trap {
 }
 
 export async function startDatabaseProxy(database: string): Promise<DatabaseProxy> {
-  const target = new URL(database);
+  let target = new URL(database);
   const pairs = new Set<readonly [Socket, Socket]>();
   let isAway = false;
   let isFrozen = false;
@@ -82,6 +84,9 @@ export async function startDatabaseProxy(database: string): Promise<DatabaseProx
     },
     comeBack() {
       isAway = false;
+    },
+    leadTo(other) {
+      target = new URL(other);
     },
     freeze() {
       isFrozen = true;

@@ -96,6 +96,11 @@ export class EntityManager<E extends Entity> {
     });
   }
 
+  /** Writes a snapshot of what an entity is after all messages before. @throws when it can't be written here and now */
+  writeSnapshot(id: string): Promise<void> {
+    return new Promise((written, fail) => this.#route(id, { type: 'writeSnapshot', written, fail }));
+  }
+
   /** Has an entity look whether it has something to do. */
   wake(id: string): void {
     this.#route(id, { type: 'wake' });
@@ -287,6 +292,8 @@ export class EntityManager<E extends Entity> {
       case 'read':
         if (reply.type === 'refused') return message.read(undefined);
         return message.fail(reply.type === 'faulted' ? new Error(reply.reason) : new ElsewhereError(reply.type));
+      case 'writeSnapshot':
+        return message.fail(new Error(`no snapshot was written: the entity is ${reply.type}`));
       case 'wake':
       case 'rewriteRows':
       case 'stepEnded':

@@ -35,6 +35,8 @@ export type EntityMessage<E extends Entity> =
   | { readonly type: 'wake' }
   /** The rows for reading may not show what the journal holds. */
   | { readonly type: 'rewriteRows' }
+  /** Entries it is recovered from are about to go. */
+  | { readonly type: 'writeSnapshot'; readonly written: () => void; readonly fail: (error: Error) => void }
   | {
       readonly type: 'read';
       /** Does not throw. */
@@ -51,7 +53,7 @@ export function isLive<E extends Entity>(message: unknown): message is EntityMes
 /** Nobody will carry it out. */
 export function giveBack<E extends Entity>(message: EntityMessage<E> | undefined, fault: Error): void {
   if (message?.type === 'command') message.replyTo.tell({ type: 'faulted', reason: fault.message });
-  if (message?.type === 'read') message.fail(fault);
+  if (message?.type === 'read' || message?.type === 'writeSnapshot') message.fail(fault);
 }
 
 export function replyOf<Answer>(decision: Decision<unknown, Answer>): CommandReply<Answer> {

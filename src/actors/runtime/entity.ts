@@ -25,7 +25,13 @@ import {
   replyOf,
   storedReply,
 } from './entity-messages.ts';
-import { keyOf, type ReplayedEntry, type SnapshotData, type Writing } from './persistence-engine.ts';
+import {
+  type JournalPersistenceEngine,
+  keyOf,
+  type ReplayedEntry,
+  type SnapshotData,
+  type Writing,
+} from './persistence-engine.ts';
 import type { ActorRecord } from './registry.ts';
 import { startStep, type StepWorker } from './step-worker.ts';
 
@@ -34,6 +40,7 @@ export interface EntitySurroundings<E extends Entity> extends ActorSurroundings 
   readonly rowsOf: (state: E['state'] | undefined) => Rows;
   readonly runStep: (step: E['step'], signal: AbortSignal) => Promise<E['result']>;
   readonly fenceOf: (id: string) => Fence;
+  readonly engine: Pick<JournalPersistenceEngine, 'writeSnapshot'>;
   readonly leaseLost: () => AbortSignal;
   readonly now: () => number;
   readonly policy: RetryPolicy;
@@ -206,6 +213,12 @@ class EntityActor<E extends Entity> implements LiveEntity<E> {
       case 'rewriteRows':
         await this.#write(entryWithoutEvents(this.#frame(rowChanges({}, this.#with.rowsOf(current.state)))), persist);
         return this.#carryOut(current, { type: 'accept', events: [], answer: null }, persist);
+      case 'writeSnapshot':
+        // Nobody waits for it here: a snapshot that is overtaken by a newer one is not written.
+        this.#with.engine
+          .writeSnapshot(keyOf(definition.kind, this.#id), { seq: current.seq, state: current.state })
+          .then(message.written, message.fail);
+        return current;
       case 'read':
         message.read(current.state);
         return current;

@@ -116,16 +116,20 @@ export class JournalPersistenceEngine implements PersistenceEngine {
   }
 
   async takeSnapshot(snapshot: PersistedSnapshot): Promise<void> {
-    const { kind, id } = parseKey(snapshot.key);
-    const { seq, state } = snapshot.data as SnapshotData;
     try {
-      const fence = this.#options.fenceOf(id);
-      const schemaVersion = this.#options.schemaVersions[kind];
-      await this.#options.journal.writeSnapshot({ kind, id, fence, seq, schemaVersion, state });
+      await this.writeSnapshot(snapshot.key, snapshot.data as SnapshotData);
     } catch (error) {
       // The journal holds everything: the next snapshot will do.
       this.#options.onSnapshotFailed(snapshot.key, error);
     }
+  }
+
+  /** @throws StaleEpochError, or what the journal throws */
+  async writeSnapshot(key: string, { seq, state }: SnapshotData): Promise<void> {
+    const { kind, id } = parseKey(key);
+    const fence = this.#options.fenceOf(id);
+    const schemaVersion = this.#options.schemaVersions[kind];
+    await this.#options.journal.writeSnapshot({ kind, id, fence, seq, schemaVersion, state });
   }
 }
 

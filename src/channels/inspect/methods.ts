@@ -1,6 +1,7 @@
 // The methods of the inspection channel, for operators and their tools.
 import { PeerUnreachableError } from '../../domain/cluster/peers.ts';
 import type { ActorDetails, ActorView, DeadLetterView, HistoryEntry, NodeView } from '../../domain/views.ts';
+import type { Difference } from '../../domain/restore/compare.ts';
 import { type HandlersOf, reads, result } from '../rpc/method.ts';
 import { maybe, needed, withDefault } from '../rpc/parameters.ts';
 import { RpcError } from '../rpc/errors.ts';
@@ -54,6 +55,14 @@ export const inspectMethods = {
     ),
     errors: ['unavailable'],
   }),
+  'restore.check': reads({
+    summary: 'Compares the world with the journal, after a restore from an older backup.',
+    params: { accept: withDefault(flag(), false, 'Then let nodes work again.') },
+    result: result<RestoreView>(
+      '`observing`: why nodes only look, or null. `accepted`: whether they work again now. `instances`, `amphorae`, `loadBalancers`: how many there are. `differences`: list of `kind`, `amphoraId`, `loadBalancerId`, `computeId` and `sentence`.',
+    ),
+    errors: ['unavailable'],
+  }),
   'nodes.list': reads({
     summary: 'Nodes that run, and those that stopped within a day.',
     params: {},
@@ -82,6 +91,15 @@ export interface SweepView {
   readonly stopped: string | null;
 }
 
+export interface RestoreView {
+  readonly observing: string | null;
+  readonly accepted: boolean;
+  readonly instances: number;
+  readonly amphorae: number;
+  readonly loadBalancers: number;
+  readonly differences: readonly Difference[];
+}
+
 /** What inspection needs of the rest. */
 export interface InspectPorts {
   readonly actors: {
@@ -95,13 +113,14 @@ export interface InspectPorts {
   readonly sweep: (isDryRun: boolean, signal: AbortSignal) => Promise<SweepView>;
   /** False when there is no such node. */
   readonly drain: (nodeId: string, isDraining: boolean) => Promise<boolean>;
+  readonly restoreCheck: (accept: boolean) => Promise<RestoreView>;
   readonly reads: {
     listHistory(kind: 'loadBalancer' | 'amphora', id: string, limit: number): Promise<readonly HistoryEntry[]>;
     listNodes(): Promise<readonly NodeView[]>;
   };
 }
 
-export function inspectHandlers({ actors, sweep, drain, reads: tables }: InspectPorts): InspectHandlers {
+export function inspectHandlers({ actors, sweep, drain, restoreCheck, reads: tables }: InspectPorts): InspectHandlers {
   return {
     'actors.tree': async ({ node, all }, { signal }) => ({
       actors: all ? await actors.all(signal) : await reached(actors.tree(node, signal)),
@@ -118,6 +137,7 @@ export function inspectHandlers({ actors, sweep, drain, reads: tables }: Inspect
     },
     'deadLetters.list': async () => ({ deadLetters: actors.deadLetters() }),
     'housekeeping.sweep': ({ dryRun }, { signal }) => sweep(dryRun, signal),
+    'restore.check': ({ accept }) => restoreCheck(accept),
     'nodes.list': async () => ({ nodes: await tables.listNodes() }),
     'nodes.drain': async ({ id, isDraining }) => {
       if (await drain(id, isDraining)) return { id, isDraining };

@@ -191,12 +191,16 @@ export class RpcConnection implements Peer {
   }
 }
 
+/** Whoever did not answer in time will hardly do so at once. */
+const unavailableRetryMs = 1_000;
+
 async function before<T>(signal: AbortSignal, deadlineMs: number, answer: Promise<T>): Promise<T> {
   // It may fail after the deadline, when nobody listens any more.
   answer.catch(() => undefined);
   let onAbort: () => void = () => undefined;
   const late = new Promise<never>((_, reject) => {
-    onAbort = () => reject(new RpcError('unavailable', `No answer within ${deadlineMs / 1000} s; it may still happen`));
+    const message = `No answer within ${deadlineMs / 1000} s; it may still happen`;
+    onAbort = () => reject(new RpcError('unavailable', message, { retryAfterMs: unavailableRetryMs }));
     signal.addEventListener('abort', onAbort, { once: true });
   });
   try {

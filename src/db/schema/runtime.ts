@@ -22,6 +22,8 @@ export const deployment = pgTable('deployment', {
   createdAt: moment('created_at').notNull().defaultNow(),
   /** Why nodes only look and change nothing; null while they work. */
   observing: text(),
+  /** Rises as long as nodes run: one that has seen a higher one knows that the database went back in time. */
+  mark: bigint({ mode: 'number' }).notNull().default(0),
 });
 
 /** Processes. `number` is the key of the advisory lock that a node's session holds while it lives. */
@@ -76,6 +78,8 @@ export const entities = pgTable(
     work: jsonb(),
     /** Why the actor itself was given up; null while it is sound. */
     fault: text(),
+    /** The entries it is recovered from lie between these two times. */
+    since: moment('since').notNull().defaultNow(),
     updatedAt: moment('updated_at').notNull(),
   },
   (table) => [
@@ -84,25 +88,21 @@ export const entities = pgTable(
   ],
 );
 
-/** What happened, for as long as `journal.retentionDays` says; never changed. */
-export const journal = pgTable(
-  'journal',
-  {
-    kind: text().notNull(),
-    entityId: uuid('entity_id').notNull(),
-    seq: bigint({ mode: 'number' }).notNull(),
-    schemaVersion: smallint('schema_version').notNull(),
-    events: jsonb().notNull(),
-    node: uuid().notNull(),
-    epoch: bigint({ mode: 'number' }).notNull(),
-    commandId: text('command_id'),
-    at: moment('at').notNull().defaultNow(),
-  },
-  (table) => [
-    primaryKey({ columns: [table.kind, table.entityId, table.seq] }),
-    index('journal_at').using('brin', table.at),
-  ],
-);
+/**
+ * What happened, for as long as `journal.retentionDays` says; never changed. Partitioned by weeks of `at`, which is more
+ * than drizzle can say: see `journal-partitions.ts`. Each partition has a primary key of its own (kind, entity_id, seq).
+ */
+export const journal = pgTable('journal', {
+  kind: text().notNull(),
+  entityId: uuid('entity_id').notNull(),
+  seq: bigint({ mode: 'number' }).notNull(),
+  schemaVersion: smallint('schema_version').notNull(),
+  events: jsonb().notNull(),
+  node: uuid().notNull(),
+  epoch: bigint({ mode: 'number' }).notNull(),
+  commandId: text('command_id'),
+  at: moment('at').notNull().defaultNow(),
+});
 
 export const snapshots = pgTable(
   'snapshots',

@@ -50,6 +50,7 @@ async function serve(
     inspect: inspectHandlers({
       sweep: async () => ({ instances: 0, removed: [], due: [], waiting: [], stopped: null }),
       drain: async () => false,
+      restoreCheck: () => Promise.reject(new Error('nobody asks for it')),
       actors,
       reads,
     }),

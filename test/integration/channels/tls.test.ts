@@ -44,6 +44,7 @@ async function serve(wanted: { readonly token?: string } = { token }, host = '12
     inspect: inspectHandlers({
       sweep: async () => ({ instances: 0, removed: [], due: [], waiting: [], stopped: null }),
       drain: async () => false,
+      restoreCheck: () => Promise.reject(new Error('nobody asks for it')),
       actors: {} as never,
       reads: {} as never,
     }),

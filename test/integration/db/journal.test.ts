@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import pg from 'pg';
 import { Journal } from '../../../src/db/journal.ts';
-import { purge } from '../../../src/db/repositories/retention.ts';
+import { makeJournalPartitions } from '../../../src/db/journal-partitions.ts';
 import {
   AppendRejectedError,
   OutcomeUnknownError,
@@ -268,6 +268,43 @@ describe('loading', () => {
     expect(loaded.map((one) => one?.entries.map(({ seq }) => seq))).toEqual([[3], ...Array(19).fill([1, 2, 3])]);
   });
 
+  test('finds entries that a clock which was put back has dated before their time', async () => {
+    const id = randomUUID();
+    for (const seq of [1, 2, 3]) await journal.append(entry(id, owner, { seq }));
+    const before = await journal.load('loadBalancer', id);
+    await pool.query(`update journal set at = now() - interval '20 days' where entity_id = $1 and seq = 2`, [id]);
+    const loads = journal.counters.loads;
+    expect(await journal.load('loadBalancer', id)).toEqual(before);
+    // What was written before this version says nothing about when.
+    await pool.query(`update entities set since = '-infinity' where id = $1`, [id]);
+    expect(await journal.load('loadBalancer', id)).toEqual(before);
+    expect(journal.counters.loads - loads).toBe(2);
+  });
+
+  test('looks into no partition but the one where the entries are', async () => {
+    const own = new pg.Pool({ connectionString: database.url, max: 1 });
+    try {
+      await makeJournalPartitions(own, Date.now() - 60 * 86_400_000);
+      const id = randomUUID();
+      await journal.append(entry(id, owner));
+      const scans = async () => {
+        // A session tells its counts at leisure, unless it is asked to.
+        await own.query('select pg_stat_force_next_flush()');
+        const { rows } = await own.query<{ relname: string; scans: string }>(
+          `select relname, seq_scan + coalesce(idx_scan, 0) as scans from pg_stat_user_tables where relname like 'journal%'`,
+        );
+        return new Map(rows.map((row) => [row.relname, Number(row.scans)]));
+      };
+      const before = await scans();
+      await new Journal(own).load('loadBalancer', id);
+      const after = await scans();
+      expect([...after].filter(([name, count]) => count > (before.get(name) ?? 0))).toHaveLength(1);
+      expect(after.size).toBeGreaterThan(10);
+    } finally {
+      await own.end();
+    }
+  });
+
   test('gives nothing for an id that nobody made, and tells kinds apart', async () => {
     const id = randomUUID();
     await journal.append(entry(id, owner, { kind: 'amphora' }));
@@ -332,41 +369,5 @@ describe('a connection that is cut during an append', () => {
     blocker.release();
     expect(await traces(pool, id)).toEqual(noTraces);
     expect(await journal.append(entry(id, owner))).toEqual({ type: 'written' });
-  });
-});
-
-describe('retention', () => {
-  const keep = { journalDays: 30, commandHours: 1 };
-
-  test('removes old events that a snapshot covers, and nothing that an entity is recovered from', async () => {
-    const [snapped, plain] = [randomUUID(), randomUUID()];
-    for (const id of [snapped, plain]) {
-      for (const seq of [1, 2, 3]) await journal.append(entry(id, owner, { seq }));
-    }
-    const fence = fenceOf(snapped, owner);
-    await journal.writeSnapshot({ kind: 'loadBalancer', id: snapped, fence, seq: 2, schemaVersion: 1, state: {} });
-    const before = await Promise.all([snapped, plain].map((id) => journal.load('loadBalancer', id)));
-    await purge(pool, keep);
-    expect((await traces(pool, snapped)).events).toBe(3);
-    await pool.query(`update journal set at = now() - interval '31 days' where entity_id in ($1, $2)`, [
-      snapped,
-      plain,
-    ]);
-    expect((await purge(pool, keep)).entries).toBe(2);
-    expect(await Promise.all([snapped, plain].map((id) => journal.load('loadBalancer', id)))).toEqual(before);
-    expect([(await traces(pool, snapped)).events, (await traces(pool, plain)).events]).toEqual([1, 3]);
-  });
-
-  test('removes all of an entity that is long over, and answers that are old', async () => {
-    const id = randomUUID();
-    await journal.append({ ...entry(id, owner), command: { id: randomUUID(), digest: 'd', answer: 1 } });
-    await journal.append(entry(id, owner, { seq: 2, isOver: true }));
-    await pool.query(`update journal set at = now() - interval '31 days' where entity_id = $1`, [id]);
-    await pool.query(`update entities set updated_at = now() - interval '31 days' where id = $1`, [id]);
-    await purge(pool, keep);
-    expect(await traces(pool, id)).toEqual({ ...noTraces, commands: 1 });
-    await pool.query(`update commands set at = now() - interval '2 hours' where entity_id = $1`, [id]);
-    await purge(pool, keep);
-    expect(await traces(pool, id)).toEqual(noTraces);
   });
 });
