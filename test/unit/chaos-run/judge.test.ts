@@ -39,7 +39,7 @@ const sound: Evidence = {
   ],
   journal: [
     entry(1, 1, 'a', 100, { commandId: 'c1', events: [{ type: 'loadBalancerCreated' }, stepStarted] }),
-    entry(2, 2, 'b', 1_500),
+    entry(2, 2, 'b', 1_500, { events: [{ type: 'stepsInterrupted' }] }),
   ],
   answers: new Map([['c1', 'ok']]),
   loadBalancers: [row('lb', { name: 'lb-0', description: 'first', vip_address: '10.0.0.2' })],
@@ -82,6 +82,11 @@ test('what kept every promise has no findings, and says how long work waited', (
   const verdict = judge(sound);
   expect(verdict).toMatchObject({ ...nothing, acknowledged: 1 });
   expect(verdict.resumes).toEqual([{ cause: 'kill', entity: 'loadBalancer/lb', ms: 500 }]);
+});
+
+test('what the victim had finished, though nobody could see it yet, was not resumed by a later change', () => {
+  const journal = [...sound.journal.slice(0, 1), entry(2, 2, 'b', 9_000, { events: [{ type: 'objectsChanged' }] })];
+  expect(judge({ ...sound, journal }).resumes).toEqual([]);
 });
 
 test('work is resumed from the return of the database, when that was later', () => {
