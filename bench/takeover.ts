@@ -60,7 +60,7 @@ async function measure(options: Options): Promise<Record<string, unknown>> {
     const first = await start('first');
     const ids = await createAll(first, database, options);
     const second = await start('second');
-    say(`${ids.length} load balancers are ACTIVE; the second node is up and the first is killed`);
+    say(`${ids.length} load balancers are ACTIVE`);
     return await takeOver(first, second, database, ids, options);
   } finally {
     for (const end of ends.toReversed()) await end();
@@ -110,9 +110,14 @@ async function takeOver(
 ): Promise<Record<string, unknown>> {
   const client = await connect(second);
   const { nodeId } = await client.call('server.info', {});
+  // One of each shard that the second node does not own yet.
   const { rows } = await database.query<{ id: string }>(
-    `select distinct on (shard) id from entities where kind = 'loadBalancer' order by shard`,
+    `select distinct on (shard) id from entities join shards using (shard)
+     where kind = 'loadBalancer' and family = 'entities' and owner <> $1 order by shard`,
+    [nodeId],
   );
+  say(`the second node is up; the first, with ${rows.length} shards, is killed`);
+  say(`before: ${JSON.stringify({ ...residentMib(second), ...(await heapMib(second)) })}`);
   const wake = (id: string) => untilAnswered(client, id);
   const startedAt = performance.now();
   await first.end('SIGKILL');
@@ -124,11 +129,11 @@ async function takeOver(
   say('the second node owns and serves all; every load balancer is woken once');
   await eachOf(ids.length, options.concurrency, (index) => wake(ids[index] ?? ''));
   const awake = { ...residentMib(second), actors: await liveActors(second) };
-  say(`awake: ${JSON.stringify(awake)}`);
+  say(`awake: ${JSON.stringify({ ...awake, ...(await heapMib(second)) })}`);
   await wait(options.idle * 1_000);
   while ((await liveEntities(second)) > 0) await wait(1_000);
   const idle = residentMib(second);
-  say(`idle: ${JSON.stringify(idle)}`);
+  say(`idle: ${JSON.stringify({ ...idle, ...(await heapMib(second)) })}`);
   const amphorae = await database.query(`select 1 from entities where kind = 'amphora' and not is_over`);
   await client.close();
   return {
@@ -182,15 +187,27 @@ function residentMib({ run }: BenchNode): { readonly rss: number; readonly anony
   return { rss: mib('VmRSS'), anonymous: mib('RssAnon') };
 }
 
-async function actorsByKind({ run, token }: BenchNode): Promise<ReadonlyMap<string, number>> {
+async function metricsOf({ run, token }: BenchNode): Promise<string> {
   const url = `http://127.0.0.1:${run.controlPort}/metrics`;
-  const text = await (await fetch(url, { headers: { authorization: `Bearer ${token}` } })).text();
-  const lines = text.matchAll(/^amphi_live_actors\{kind="(\w+)"\} (\d+)$/gm);
+  return (await fetch(url, { headers: { authorization: `Bearer ${token}` } })).text();
+}
+
+async function actorsByKind(node: BenchNode): Promise<ReadonlyMap<string, number>> {
+  const lines = (await metricsOf(node)).matchAll(/^amphi_live_actors\{kind="(\w+)"\} (\d+)$/gm);
   return new Map([...lines].map(([, kind = '', count]) => [kind, Number(count)]));
 }
 
 async function liveActors(node: BenchNode): Promise<number> {
   return [...(await actorsByKind(node)).values()].reduce((sum, count) => sum + count, 0);
+}
+
+/** Where the memory is, in MiB: objects that live or wait for the collector, pages V8 holds for them, and buffers. */
+async function heapMib(node: BenchNode): Promise<Readonly<Record<string, number>>> {
+  const text = await metricsOf(node);
+  const names = ['heap_size_used', 'heap_size_total', 'external_memory'];
+  const mib = (name: string) =>
+    Math.round(Number(new RegExp(`^amphi_process_nodejs_${name}_bytes (\\S+)`, 'm').exec(text)?.[1]) / 2 ** 20);
+  return Object.fromEntries(names.map((name) => [name, mib(name)]));
 }
 
 async function liveEntities(node: BenchNode): Promise<number> {

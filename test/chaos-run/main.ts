@@ -33,6 +33,9 @@ interface Round {
   readonly madeBy?: string;
 }
 
+const interrupted = new AbortController();
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => interrupted.abort());
+
 const say = (line: string) => void process.stderr.write(`${line}\n`);
 
 async function run(options: Options): Promise<void> {
@@ -49,7 +52,15 @@ async function run(options: Options): Promise<void> {
     const place = join(folder, name);
     mkdirSync(place, { mode: 0o700 });
     log(name);
-    const result = await runChaos({ ...options, ...round, loadBalancers, leaseMs, folder: place, log });
+    const result = await runChaos({
+      ...options,
+      ...round,
+      loadBalancers,
+      leaseMs,
+      folder: place,
+      log,
+      signal: interrupted.signal,
+    });
     verdicts.push(result.verdict);
     explain(result);
     if (!isBroken(result.verdict) && !options.keep) continue;
@@ -154,4 +165,8 @@ await new Command('chaos')
   .option('--verbose', 'say what happens, as it happens', false)
   .option('--keep', 'keep logs and evidence also of a run without findings', false)
   .action(run)
-  .parseAsync();
+  .parseAsync()
+  .catch((error: unknown) => {
+    say(error instanceof Error ? error.message : String(error));
+    process.exit(1);
+  });

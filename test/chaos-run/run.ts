@@ -24,6 +24,8 @@ export interface RunOptions {
   /** An empty one of its own, for data, logs and evidence; the caller removes it. */
   readonly folder: string;
   readonly log: (line: string) => void;
+  /** Ends the run early: everything is stopped, and there is no result. */
+  readonly signal?: AbortSignal;
 }
 
 export interface RunResult {
@@ -34,19 +36,25 @@ export interface RunResult {
 /** After the schedule: time for answers, for work that is left, and for two looks of the sweep. */
 const restTimeoutMs = 120_000;
 
-/** @throws when the cluster does not come up, or the database does not come back */
+/** @throws when the cluster does not come up, the database does not come back, or the run is ended early */
 export async function runChaos(options: RunOptions): Promise<RunResult> {
   const schedule = scheduleOf({ ...options, nodes: options.installations.length });
   const { log } = options;
   log(`${schedule.scripts.reduce((sum, { operations }) => sum + operations.length, 0)} commands, ${shown(schedule)}`);
   const cluster = await Cluster.start(options);
   try {
-    const logs = await play(schedule, cluster, options);
+    const logs = await Promise.race([play(schedule, cluster, options), aborted(options.signal)]);
     const evidence = await gather(schedule, cluster, logs);
     return { verdict: judge(evidence), evidence };
   } finally {
     await cluster.stop();
   }
+}
+
+function aborted(signal: AbortSignal | undefined): Promise<never> {
+  return new Promise((_, reject) =>
+    signal?.addEventListener('abort', () => reject(new Error('the run was ended early'))),
+  );
 }
 
 async function play(schedule: Schedule, cluster: Cluster, options: RunOptions): Promise<readonly CommandLog[]> {

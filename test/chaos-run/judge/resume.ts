@@ -12,7 +12,8 @@ export interface Resume {
 
 /**
  * One for each entity that had work left when its owner was killed, stopped or cut off, and was taken up under a later
- * epoch. Left out is what the victim's last statement, already on its way, may have finished: nobody had to take it up.
+ * epoch. Left out is what the victim's last statement, already on its way, finished: nobody had to take it up, and what
+ * is asked of the entity later says nothing of a resume.
  */
 export function resumes({ samples, journal, databaseReturns }: Evidence): readonly Resume[] {
   const histories = grouped(journal, ({ kind, id }) => `${kind}/${id}`);
@@ -27,9 +28,13 @@ export function resumes({ samples, journal, databaseReturns }: Evidence): readon
   );
 }
 
-function nextEntry(history: readonly JournalRow[], { at }: Sample, epoch: number): JournalRow | undefined {
+function nextEntry(history: readonly JournalRow[], { at, disturbance }: Sample, epoch: number): JournalRow | undefined {
   const after = history.filter((row) => row.at >= at);
-  return after.some((row) => row.epoch === epoch) ? undefined : after.find((row) => row.epoch > epoch);
+  const next = after.find((row) => row.epoch > epoch);
+  if (after.some((row) => row.epoch === epoch)) return undefined;
+  // A node whose connections were cut goes on with the steps it has; any other one starts them anew.
+  const isResume = disturbance.kind === 'cut' || next?.events.some(({ type }) => type === 'stepsInterrupted');
+  return isResume === true ? next : undefined;
 }
 
 /** The value below which that share of the values lies; null when there is none. */
