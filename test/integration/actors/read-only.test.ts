@@ -34,20 +34,22 @@ async function setReadOnly(value: 'on' | 'off'): Promise<void> {
 test('while it is read-only commands are to be repeated, reads and ownership go on, and each command happens once afterwards', async () => {
   const world = new FakeWorld();
   const node = await startTestNode({ url, world, leaseMs: 2_000 });
-  const control = await startTestControl(node, world, { limits: { deadlineMs: 1_500 } });
+  const control = await startTestControl(node, world);
+  const impatient = await startTestControl(node, world, { limits: { deadlineMs: 1_500 } });
   try {
     const id = newLoadBalancerId();
     await send(node, id, createLoadBalancer(id));
     await untilStatus(node, id, 'ACTIVE');
     const client = await control.connect();
-    const create = (protocolPort: number, commandId: string) =>
-      client.call('listener.create', { loadBalancerId: id, protocol: 'TCP', protocolPort, commandId });
+    const hasty = await impatient.connect();
+    const create = (protocolPort: number, commandId: string, over = client) =>
+      over.call('listener.create', { loadBalancerId: id, protocol: 'TCP', protocolPort, commandId });
     const epochs = async () => (await node.pool.query('select owner, epoch from shards order by 1, 2')).rows;
     const before = await epochs();
     const [first, second] = [randomUUID(), randomUUID()];
 
     await setReadOnly('on');
-    const given = await create(1, first).catch((error: unknown) => error);
+    const given = await create(1, first, hasty).catch((error: unknown) => error);
     expect(given).toMatchObject({ code: 'unavailable', data: { commandId: first, retryAfterMs: expect.any(Number) } });
     expect(node.journal.trouble).toMatch(/read-only transaction/);
     expect(await client.call('loadBalancer.show', { id })).toMatchObject({ provisioningStatus: 'ACTIVE' });
@@ -66,6 +68,7 @@ test('while it is read-only commands are to be repeated, reads and ownership go 
     await waitFor(() => !node.ownership.leaseLost.aborted, { describe: 'the lease to be renewed' });
     expect(await epochs()).toEqual(before);
   } finally {
+    await impatient.close();
     await control.close();
     await node.close();
   }
