@@ -2,7 +2,7 @@
 import type { ObjectId } from '../ids.ts';
 import { endStep, evolveSteps, forgetFailures, noSteps } from '../step.ts';
 import type { LoadBalancerEvent, ObjectChange } from './events.ts';
-import { acceptPush, refuseChange, refusePush, servingSlots } from './push.ts';
+import { acceptPush, forgetPushed, refuseChange, refusePush, servingSlots } from './push.ts';
 import type { LbObject, LoadBalancerState, MaybeLoadBalancer, Slot, VipState } from './state.ts';
 import { stepKeys } from './steps.ts';
 
@@ -159,10 +159,7 @@ function changedObject(
 function abandonPush(state: LoadBalancerState): LoadBalancerState {
   const { push } = state;
   if (push === null && state.narrowing === null) return state;
-  const objects: Record<ObjectId, LbObject> = { ...state.objects };
-  for (const object of Object.values(state.objects)) {
-    if (object.pushed !== null) objects[object.id] = { ...object, pushed: null };
-  }
+  const objects = forgetPushed(state.objects);
   const slots = state.slots.map((slot) => (push?.awaits.includes(slot.amphoraId) ? { ...slot, serves: false } : slot));
   return { ...state, objects, slots, push: null, narrowing: null };
 }

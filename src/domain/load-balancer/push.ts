@@ -120,10 +120,13 @@ export function refuseChange(state: LoadBalancerState, objectId: ObjectId, reaso
   return { ...state, objects: forgetPushed(objects), slots, narrowing: null };
 }
 
-function forgetPushed(objects: LoadBalancerState['objects']): LoadBalancerState['objects'] {
+/** What was on its way counts no more. An object that has been deleted since, and that nobody accepted, is gone with it. */
+export function forgetPushed(objects: LoadBalancerState['objects']): LoadBalancerState['objects'] {
   const next: Record<ObjectId, LbObject> = { ...objects };
   for (const object of Object.values(objects)) {
-    if (object.pushed !== null) next[object.id] = { ...object, pushed: null };
+    if (object.pushed === null) continue;
+    if (object.desired === null && object.accepted === null) delete next[object.id];
+    else next[object.id] = { ...object, pushed: null };
   }
   return next;
 }

@@ -238,3 +238,13 @@ test('what comes and goes while a push is under way that does not carry it leave
   simulated.command({ type: 'deleteObject', kind: 'listener', id: listener(82).id });
   expect(Object.keys(simulated.state?.objects ?? {})).not.toContain(listener(82).id);
 });
+
+test('what was deleted before any amphora had it is forgotten when the amphora that was to have it is lost', () => {
+  const simulated = start(true);
+  simulated.command({ type: 'createPool', pool: webPool, listenerId: null }, fortunate);
+  simulated.command({ type: 'deleteObject', kind: 'pool', id: webPool.id }, fortunate);
+  simulated.loseAmphora(fortunate);
+  expect(Object.values(simulated.state?.objects ?? {}).map(({ kind }) => kind)).toEqual(['loadBalancer', 'listener']);
+  const rows = Object.values(loadBalancerRows(simulated.state)).flat();
+  expect(rows.every(({ name }) => name !== undefined)).toBe(true);
+});
