@@ -1,5 +1,5 @@
 // The owner of a shard is frozen in the middle of something, declared dead, and goes on as if nothing had happened.
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import pg from 'pg';
@@ -33,10 +33,12 @@ let toDatabase: DatabaseProxy;
 let toWorld: DatabaseProxy;
 let owner: Node;
 let successor: Node;
-const folders = [tempFolder('owner'), tempFolder('successor')] as const;
-const secrets = tempFolder('secrets');
+const root = tempFolder('fence');
+/** Of the test that runs: a data folder remembers its database. */
+let folder: string;
 
 beforeEach(async () => {
+  folder = mkdtempSync(join(root, 'test-'));
   database = await createTestDatabase();
   clean.push(() => database.drop());
   const started = await startNoopWorld({ main: built('drivers/noop-world/main.js') });
@@ -49,8 +51,8 @@ beforeEach(async () => {
     () => toDatabase.close(),
     () => toWorld.close(),
   );
-  owner = await startNode(folders[0], toDatabase.url, new URL(toWorld.url).host);
-  successor = await startNode(folders[1], database.url, new URL(toWorld.url).host);
+  owner = await startNode('owner', toDatabase.url, new URL(toWorld.url).host);
+  successor = await startNode('successor', database.url, new URL(toWorld.url).host);
 }, 60_000);
 
 afterEach(async () => {
@@ -58,11 +60,12 @@ afterEach(async () => {
   clean = [];
 });
 
-async function startNode(folder: string, databaseUrl: string, worldAddress: string): Promise<Node> {
+async function startNode(name: string, databaseUrl: string, worldAddress: string): Promise<Node> {
+  const dataDir = join(folder, name);
   const process = start(join(packageRoot, 'bin/amphi'), ['run', '--roles', 'worker,health,housekeeping'], {
     env: {
-      AMPHI_DATA_DIR: folder,
-      AMPHI_SECRETS_DIR: secrets,
+      AMPHI_DATA_DIR: dataDir,
+      AMPHI_SECRETS_DIR: join(folder, 'secrets'),
       AMPHI_DATABASE_URL: databaseUrl,
       AMPHI_DRIVER: 'noop',
       AMPHI_NOOP_WORLD: worldAddress,
@@ -80,12 +83,12 @@ async function startNode(folder: string, databaseUrl: string, worldAddress: stri
   });
   const run = await waitFor(
     () => {
-      const found = readRunFile(folder);
+      const found = readRunFile(dataDir);
       return found?.pid === process.pid ? found : undefined;
     },
     { ...quick, describe: 'the node to serve' },
   );
-  const token = readFileSync(join(folder, 'control.token'), 'utf8').trim();
+  const token = readFileSync(join(dataDir, 'control.token'), 'utf8').trim();
   const client = await connectCommandChannel({ url: `ws://127.0.0.1:${run.controlPort}/command`, token });
   clean.push(() => client.close());
   return { process, client, id: (await client.call('server.info', {})).nodeId };

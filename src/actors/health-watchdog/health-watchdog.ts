@@ -71,7 +71,10 @@ export function spawnHealthWatchdog(
       switch (message.type) {
         case 'amphoraChanged':
           expect(state.watch, message.id, message.now, options);
-          if (message.now.status === 'DELETED') table.forget(message.id);
+          if (message.now.status === 'DELETED') {
+            table.forget(message.id);
+            state.reporting.advised.delete(message.id);
+          }
           return state;
         case 'ownedChanged':
           expectOwned(state, options);

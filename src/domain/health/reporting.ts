@@ -2,15 +2,25 @@
 // follow; and as long as it does not, silence is our fault, not theirs. Pure: times are milliseconds on a monotonic clock.
 import type { AmphoraId } from '../ids.ts';
 
+interface Advice {
+  readonly list: string;
+  readonly firstAt: number;
+  readonly lastAt: number;
+  /** When the amphora was found to have the list; null until then. */
+  readonly takenAt: number | null;
+}
+
 export interface ReportingState {
-  /** Amphorae that were given another list → which, when for the first time, and when last. */
-  readonly advised: Map<AmphoraId, { readonly list: string; readonly firstAt: number; readonly lastAt: number }>;
+  /** Amphorae that were given another list of late. */
+  readonly advised: Map<AmphoraId, Advice>;
 }
 
 /** Amphorae that are given another list in one go. */
 const mostAtOnce = 50;
 /** Time for the list to arrive before it is given again. */
 const againAfterMs = 30_000;
+/** By then an amphora that has taken a list was heard, or was judged by its silence. */
+const forgetAfterMs = 3_600_000;
 
 export function startReporting(): ReportingState {
   return { advised: new Map() };
@@ -28,14 +38,16 @@ export function planReporting(
   const plan: AmphoraId[] = [];
   if (list === '') return plan;
   for (const id of ids) {
+    const last = advised.get(id);
     if (told(id)?.join() === list) {
-      advised.delete(id);
+      if (last?.takenAt === null) advised.set(id, { ...last, takenAt: now });
+      else if (last !== undefined && now - (last.takenAt ?? now) > forgetAfterMs) advised.delete(id);
       continue;
     }
-    const last = advised.get(id);
-    if (last !== undefined && last.list === list && now - last.lastAt < againAfterMs) continue;
+    const open = last?.takenAt === null ? last : undefined;
+    if (open?.list === list && now - open.lastAt < againAfterMs) continue;
     // The first advice counts: an amphora that takes none is judged by its silence in the end.
-    advised.set(id, { list, firstAt: last?.firstAt ?? now, lastAt: now });
+    advised.set(id, { list, firstAt: open?.firstAt ?? now, lastAt: now, takenAt: null });
     plan.push(id);
     if (plan.length === mostAtOnce) break;
   }
@@ -44,7 +56,8 @@ export function planReporting(
 
 /**
  * From when an amphora's silence counts, which was heard last at `lastSeen`. Each node of its list that does not listen costs
- * an interval; when none does, it is not judged before it was given a list with one that does.
+ * an interval; when none does, it is not judged before it was given a list with one that does. Who has just been given one has
+ * its whole time-out before it: there was nobody to hear it.
  */
 export function silenceCountsFrom(
   { advised }: ReportingState,
@@ -56,6 +69,8 @@ export function silenceCountsFrom(
   intervalMs: number,
 ): number | undefined {
   const deaf = controllers.filter((address) => !listening.has(address)).length;
-  if (deaf < controllers.length) return lastSeen === undefined ? undefined : lastSeen + deaf * intervalMs;
-  return Math.max(lastSeen ?? 0, advised.get(id)?.firstAt ?? now);
+  const advice = advised.get(id);
+  if (deaf === controllers.length) return Math.max(lastSeen ?? 0, advice?.takenAt === null ? advice.firstAt : now);
+  const from = Math.max(lastSeen ?? 0, advice?.takenAt ?? advice?.firstAt ?? 0);
+  return from === 0 ? undefined : from + deaf * intervalMs;
 }

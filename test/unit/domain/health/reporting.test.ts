@@ -18,6 +18,7 @@ describe('amphorae', () => {
     expect(plan(31_000)).toEqual([one]);
     told.set(one, ['a:1', 'b:1']);
     expect(plan(70_000)).toEqual([]);
+    expect(plan(4_000_000)).toEqual([]);
     expect(state.advised.size).toBe(0);
   });
 
@@ -45,5 +46,23 @@ describe('silence', () => {
     const state = startReporting();
     planReporting(state, [one], () => ['a:1'], ['b:1'], 30_000);
     expect(countsFrom(['a:1'], ['b:1'], state)).toBe(30_000);
+  });
+
+  test('counts anew from when the amphora has a list with somebody who listens', () => {
+    const state = startReporting();
+    const told = { list: ['a:1'] };
+    const plan = (now: number) => planReporting(state, [one], () => told.list, ['a:1', 'b:1'], now);
+    plan(45_000);
+    told.list = ['a:1', 'b:1'];
+    expect(countsFrom(told.list, ['b:1'], state)).toBe(55_000);
+    plan(46_000);
+    expect(countsFrom(told.list, ['b:1'], state)).toBe(56_000);
+  });
+
+  test('does not count again when all of a list that was taken are away later', () => {
+    const state = startReporting();
+    planReporting(state, [one], () => ['a:1'], ['b:1'], 10_000);
+    planReporting(state, [one], () => ['b:1'], ['b:1'], 11_000);
+    expect(countsFrom(['b:1'], ['c:1'], state)).toBe(50_000);
   });
 });
