@@ -77,6 +77,11 @@ export class Ownership {
     return this.#session !== undefined;
   }
 
+  /** This node takes part no more. */
+  get isStopped(): boolean {
+    return this.#isStopped;
+  }
+
   /** The cluster as it was seen last. */
   get view(): ClusterView {
     return this.#view;
