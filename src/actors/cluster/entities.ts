@@ -9,7 +9,7 @@ import type { CommandIdentity, CommandReply } from '../runtime/entity-messages.t
 import type { Ownership } from '../runtime/ownership.ts';
 import { nobody, type ReplyTo } from '../runtime/reply.ts';
 import type { Peers } from '../../domain/cluster/peers.ts';
-import { askWherever } from './wherever.ts';
+import { askWherever, NodeStoppingError } from './wherever.ts';
 
 export type Answered<E extends Entity> = Exclude<CommandReply<E['answer']>, { readonly type: 'elsewhere' }>;
 
@@ -46,7 +46,10 @@ export class ClusterEntities<E extends Entity, Q extends Question> {
         return (await peers.call(node, 'entity.command', params, signal)) as CommandReply<E['answer']>;
       },
       signal,
-    );
+    ).catch((error: unknown) => {
+      if (error instanceof NodeStoppingError) return { type: 'unavailable', reason: error.message };
+      throw error;
+    });
   }
 
   /** Sends a command. The reply comes, and comes once. */

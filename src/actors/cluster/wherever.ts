@@ -16,7 +16,7 @@ export interface Place {
 /**
  * @param here asks on this node; gives or throws `elsewhere` when it is not the owner (any more)
  * @param there asks another node
- * @throws the signal's reason when it aborts first, that this node is stopping, and what `here` and `there` throw for other reasons
+ * @throws the signal's reason when it aborts first, NodeStoppingError, and what `here` and `there` throw for other reasons
  */
 export async function askWherever<T extends { readonly type: string }>(
   ownership: Ownership,
@@ -27,11 +27,19 @@ export async function askWherever<T extends { readonly type: string }>(
 ): Promise<T> {
   for (let pause = firstPauseMs; ; pause = Math.min(pause * 2, longestPauseMs)) {
     signal.throwIfAborted();
-    if (ownership.isStopped) throw new Error('this node is stopping');
+    if (ownership.isStopped) throw new NodeStoppingError();
     const owner = ownership.ownerOf(family, shard);
     const answer = await (owner === undefined ? nowhere : owner === ownership.nodeId ? here() : reach(there(owner)));
     if (!isElsewhere(answer)) return answer;
     await abortable(ownership.changed(pause), signal);
+  }
+}
+
+/** Whoever asks may ask another node. */
+export class NodeStoppingError extends Error {
+  constructor() {
+    super('this node is stopping');
+    this.name = 'NodeStoppingError';
   }
 }
 
