@@ -63,6 +63,15 @@ async function run(options: Options): Promise<void> {
     });
     verdicts.push(result.verdict);
     explain(result);
+    for (const [atMs, all] of grouped(result.verdict.resumes, (resume) => resume.atMs)) {
+      const longest = rounded(
+        quantile(
+          all.map(({ ms }) => ms),
+          1,
+        ),
+      );
+      log(`${all.length} entities resumed after ${all[0]?.cause} at ${atMs}: longest ${longest} ms`);
+    }
     if (!isBroken(result.verdict) && !options.keep) continue;
     isWorthKeeping = true;
     keep(place, result);

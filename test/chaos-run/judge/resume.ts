@@ -5,6 +5,8 @@ import type { Evidence, JournalRow } from '../evidence.ts';
 
 export interface Resume {
   readonly cause: string;
+  /** Of the disturbance in the schedule: tells those of one cause apart. */
+  readonly atMs: number;
   readonly entity: string;
   /** Since the disturbance, or the database's return if that was later. */
   readonly ms: number;
@@ -23,7 +25,8 @@ export function resumes({ samples, journal, databaseReturns }: Evidence): readon
       const next = nextEntry(histories.get(entity) ?? [], sample, epoch);
       if (next === undefined) return [];
       const returns = databaseReturns.filter((at) => at >= sample.at && at <= next.at);
-      return [{ cause: sample.disturbance.kind, entity, ms: next.at - Math.max(sample.at, ...returns) }];
+      const { kind: cause, atMs } = sample.disturbance;
+      return [{ cause, atMs, entity, ms: next.at - Math.max(sample.at, ...returns) }];
     }),
   );
 }

@@ -81,7 +81,7 @@ if (create === undefined) throw new Error('there is a create');
 test('what kept every promise has no findings, and says how long work waited', () => {
   const verdict = judge(sound);
   expect(verdict).toMatchObject({ ...nothing, acknowledged: 1 });
-  expect(verdict.resumes).toEqual([{ cause: 'kill', entity: 'loadBalancer/lb', ms: 500 }]);
+  expect(verdict.resumes).toEqual([{ cause: 'kill', atMs: 0, entity: 'loadBalancer/lb', ms: 500 }]);
 });
 
 test('what the victim had finished, though nobody could see it yet, was not resumed by a later change', () => {
