@@ -59,7 +59,7 @@ export interface StartNode {
 }
 
 /** How long the sessions of other nodes are waited for after all were lost: they come back within half a second. */
-const sessionGraceMs = 2_000;
+const sessionGraceMs = 1_000;
 
 /**
  * Starts a node and resolves once everything serves. Stopping it leaves amphorae serving.
