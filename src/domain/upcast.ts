@@ -32,9 +32,17 @@ export const dataVersion = 2;
 /** This process is older than what it reads. */
 export class NewerVersionError extends Error {
   constructor(kind: EntityKind, found: number, known: number) {
-    super(`${kind} journal has version ${found}, this program knows up to ${known}: run the newer program`);
+    super(`${kind} journal has version ${found}, ${olderProgram} ${known}: run the newer program`);
     this.name = 'NewerVersionError';
   }
+}
+
+/** In the message above, and in faults that programs before version 2 recorded for it. Must not change. */
+export const olderProgram = 'this program knows up to';
+
+/** Whether a fault says no more than that the program that recorded it was too old. */
+export function isOlderProgramsFault(fault: string): boolean {
+  return fault.includes(olderProgram);
 }
 
 /** @throws NewerVersionError */

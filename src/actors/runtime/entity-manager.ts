@@ -2,7 +2,7 @@
 // their time, and lets idle ones go. Routing is synchronous, so no message can fall between a look-up and a stop.
 import type { Refusal } from '../../domain/decision.ts';
 import type { Entity } from '../../domain/entity.ts';
-import { NewerVersionError } from '../../domain/upcast.ts';
+import { isOlderProgramsFault, NewerVersionError } from '../../domain/upcast.ts';
 import type { NactRef } from './actor.ts';
 import { type EntitySurroundings, type LiveEntity, spawnEntity } from './entity.ts';
 import type { CommandIdentity, CommandReply, EntityMessage } from './entity-messages.ts';
@@ -208,7 +208,8 @@ export class EntityManager<E extends Entity> {
       // Lost meanwhile, or stopping: routed again, they are turned away.
       if (this.#isStopped || !this.#options.accepts(id)) return messages.forEach((message) => this.#route(id, message));
       const fault = loaded?.fault ?? undefined;
-      if (fault !== undefined) {
+      const isMended = fault !== undefined && isOlderProgramsFault(fault);
+      if (fault !== undefined && !isMended) {
         this.#faults.set(id, fault);
         return messages.forEach((message) => this.#turnAway(message, { type: 'faulted', reason: fault }));
       }
@@ -221,6 +222,12 @@ export class EntityManager<E extends Entity> {
       if (first === -1) return;
       engine.prime(key, loaded);
       const entity = this.#spawn(id);
+      if (isMended) {
+        this.#recordFault(id, null).catch((error: unknown) => {
+          log.warn({ err: error, id }, 'the fault of an older program could not be cleared');
+        });
+        entity.tell({ type: 'rewriteRows' });
+      }
       if (loaded !== undefined) entity.tell({ type: 'wake' });
       for (const message of messages.slice(first)) entity.tell(message);
     } catch (error) {

@@ -1,6 +1,7 @@
 // Entities that have work left or a time to be woken at: what a new owner must pick up.
 import type { Pool } from 'pg';
 import type { EntityKind } from '../../domain/entity.ts';
+import { olderProgram } from '../../domain/upcast.ts';
 
 export interface DueEntity {
   readonly kind: EntityKind;
@@ -14,9 +15,9 @@ export interface DueEntity {
 export async function dueEntities(pool: Pool, shards: readonly number[]): Promise<readonly DueEntity[]> {
   const { rows } = await pool.query<{ kind: EntityKind; id: string; has_work: boolean; wake_at: Date | null }>(
     `select kind, id, has_work, wake_at from entities
-     where (has_work or wake_at is not null) and shard = any($1) and fault is null
+     where (has_work or wake_at is not null) and shard = any($1) and (fault is null or fault like '%' || $2 || '%')
      order by has_work desc, wake_at`,
-    [shards],
+    [shards, olderProgram],
   );
   return rows.map((row) => ({
     kind: row.kind,

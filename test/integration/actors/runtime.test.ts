@@ -286,6 +286,22 @@ describe('a journal of a later version', () => {
   });
 });
 
+describe('a fault that an older program recorded because it could not read the journal', () => {
+  test('is cleared by one that can', async () => {
+    const first = await node();
+    const id = await create(first);
+    const fault =
+      'its actor was given up: counter journal has version 2, this program knows up to 1: run the newer program';
+    await first.journal.recordFault('loadBalancer', id, fault, first.ownership.fenceOf(id));
+    await first.close();
+    const second = await node();
+    expect(await second.send(id, { type: 'add', amount: 1 })).toEqual({ type: 'ok', answer: 1 });
+    await waitFor(async () => (await rowOf(second, id))?.provisioning_status === 'ACTIVE', { describe: 'its row' });
+    const faultOf = async () => (await second.pool.query('select fault from entities where id = $1', [id])).rows[0];
+    await waitFor(async () => (await faultOf())?.fault === null, { describe: 'the fault to be cleared' });
+  });
+});
+
 describe('a stale epoch', () => {
   test('stops the actor: nothing it does counts, everybody is answered, and its steps end', async () => {
     const { run } = gate();
