@@ -35,7 +35,7 @@ import { DatabaseMark } from './db/mark.ts';
 import { openPool } from './db/pool.ts';
 import { OwnershipSession } from './db/ownership.ts';
 import { knownAmphorae } from './db/repositories/fleet.ts';
-import { writeOperatingStatuses } from './db/repositories/operating-statuses.ts';
+import { heardBefore, writeOperatingStatuses } from './db/repositories/operating-statuses.ts';
 import { HeartbeatTable } from './domain/health/table.ts';
 import { sweepShares } from './domain/housekeeping/sweep.ts';
 import type { AmphoraId, DeploymentId } from './domain/ids.ts';
@@ -183,7 +183,8 @@ async function startParts(config: Config, log: Logger, started: Started): Promis
       table,
       controllers,
       listening: () => new Set(config.heartbeat.controllers ?? listeningAddresses(ownership.view)),
-      writeStatuses: (changes) => writeOperatingStatuses(pool, changes),
+      writeStatuses: (changes, heard) => writeOperatingStatuses(pool, changes, heard),
+      heardBefore: (ids) => heardBefore(pool, ids),
     },
     spares: {
       limits: { size: config.spares.size, maxBooting: config.spares.maxBooting },

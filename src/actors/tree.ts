@@ -38,7 +38,7 @@ import type { Peers } from '../domain/cluster/peers.ts';
 import { Singletons } from './cluster/singletons.ts';
 import { spawnHealthWatchdog, type WatchdogMessage } from './health-watchdog/health-watchdog.ts';
 import { Heartbeats } from './health-watchdog/heartbeats.ts';
-import { type OperatingChange, OperatingStatuses } from './health-watchdog/operating-statuses.ts';
+import { type HeardAmphora, type OperatingChange, OperatingStatuses } from './health-watchdog/operating-statuses.ts';
 import { type Chore, type HousekeepingMessage, spawnHousekeeping } from './housekeeping/housekeeping.ts';
 import { missingInstancesChore } from './housekeeping/missing-instances.ts';
 import { type LoadBalancerPorts, runLoadBalancerStep } from './load-balancers/run-step.ts';
@@ -90,7 +90,8 @@ export interface TreeOptions {
     readonly controllers: () => readonly string[];
     /** Of these and others, those that listen just now. */
     readonly listening: () => ReadonlySet<string>;
-    readonly writeStatuses: (changes: readonly OperatingChange[]) => Promise<void>;
+    readonly writeStatuses: (changes: readonly OperatingChange[], heard: readonly HeardAmphora[]) => Promise<void>;
+    readonly heardBefore: (ids: readonly AmphoraId[]) => Promise<ReadonlyMap<string, string>>;
   };
   readonly spares: {
     readonly limits: PoolLimits;
@@ -195,7 +196,7 @@ export class Tree {
     const { singletons, ...entities } = this.cluster;
     const ports: LoadBalancerPorts = { ...entities, ...pick(drivers), spares: singletons };
     const amphoraPorts: AmphoraPorts = { ...drivers, loadBalancers: entities.loadBalancers };
-    const { table, writeStatuses } = options.health;
+    const { table, writeStatuses, heardBefore } = options.health;
     this.operating = new OperatingStatuses({ observation: (id) => table.observation(id), write: writeStatuses, log });
     this.heartbeats = new Heartbeats({
       table,
@@ -204,6 +205,7 @@ export class Tree {
       ownership,
       peers,
       loadBalancers: this.loadBalancers,
+      heardBefore,
       now: () => performance.now(),
       log,
     });

@@ -7,7 +7,7 @@ import { Tree } from '../../src/actors/tree.ts';
 import { Journal } from '../../src/db/journal.ts';
 import { Activity } from '../../src/composition/activity.ts';
 import { noPeers } from '../../src/domain/cluster/peers.ts';
-import { writeOperatingStatuses } from '../../src/db/repositories/operating-statuses.ts';
+import { heardBefore, writeOperatingStatuses } from '../../src/db/repositories/operating-statuses.ts';
 import { HeartbeatTable } from '../../src/domain/health/table.ts';
 import { openTestSession } from './registration.ts';
 import type { AmphoraId, DeploymentId, LoadBalancerId } from '../../src/domain/ids.ts';
@@ -77,7 +77,8 @@ export async function startTestNode(options: TestNodeOptions): Promise<TestNode>
       table: new HeartbeatTable(),
       controllers: () => ['127.0.0.1:5555'],
       listening: () => new Set(['127.0.0.1:5555']),
-      writeStatuses: (changes) => writeOperatingStatuses(pool, changes),
+      writeStatuses: (changes, heard) => writeOperatingStatuses(pool, changes, heard),
+      heardBefore: (ids) => heardBefore(pool, ids),
     },
     drivers: {
       deploymentId: randomUUID() as DeploymentId,
@@ -97,6 +98,7 @@ export async function startTestNode(options: TestNodeOptions): Promise<TestNode>
     },
   });
   const activity = new Activity({ tree, pool, ownership: () => ownership, log });
+  await activity.learnFleet();
   await ownership.start();
   await activity.started();
   return {

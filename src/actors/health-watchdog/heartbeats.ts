@@ -22,6 +22,8 @@ export interface HeartbeatsOptions {
   readonly loadBalancers: {
     read<T>(id: string, read: (state: LoadBalancerState | undefined) => T): Promise<T>;
   };
+  /** Of these amphorae, the digest of what each had said when statuses were derived from it last, by whichever node. */
+  readonly heardBefore: (ids: readonly AmphoraId[]) => Promise<ReadonlyMap<string, string>>;
   /** Milliseconds on a monotonic clock. */
   readonly now: () => number;
   readonly log: Logger;
@@ -61,7 +63,7 @@ export class Heartbeats {
     const isJudgedElsewhere = judge !== undefined && judge !== ownership.nodeId;
     if (isJudgedElsewhere) this.#noteFor(judge, message, isNew);
     if (!isNew || facts.loadBalancerId === null) return;
-    if (ownership.owns(facts.loadBalancerId)) return this.#update(facts.loadBalancerId);
+    if (ownership.owns(facts.loadBalancerId)) return this.#update(id, facts.loadBalancerId);
     const owner = ownership.ownerOf('entities', shardOf(facts.loadBalancerId));
     if (!isJudgedElsewhere && owner !== undefined) peers.tell(owner, 'heartbeats.news', { message });
   }
@@ -76,10 +78,11 @@ export class Heartbeats {
   /** What the judge of an amphora has heard of a load balancer of this node. */
   hearNews({ message }: PeerNotices['heartbeats.news']): void {
     const { fleet, table, ownership, now } = this.#options;
-    const loadBalancerId = fleet.get(message.id as AmphoraId)?.loadBalancerId ?? null;
+    const id = message.id as AmphoraId;
+    const loadBalancerId = fleet.get(id)?.loadBalancerId ?? null;
     if (loadBalancerId === null || !ownership.owns(loadBalancerId)) return;
     table.fold(message, now());
-    this.#update(loadBalancerId);
+    this.#update(id, loadBalancerId);
   }
 
   /** Tells other nodes what was seen since the last time, in one message each. */
@@ -90,16 +93,26 @@ export class Heartbeats {
     this.#unsaid.clear();
   }
 
-  /** New owners of load balancers have heard nothing yet: the next heartbeat of each amphora counts as new. */
+  /** New owners of load balancers have heard nothing yet: what an amphora says next counts as new, if it differs from before. */
   onView({ owners }: ClusterView): void {
     const before = this.#owners;
     this.#owners = owners.entities;
     const moved = new Set(owners.entities.flatMap((owner, shard) => (before[shard] === owner ? [] : [shard])));
     if (moved.size === 0) return;
-    const { fleet, table } = this.#options;
-    for (const [id, { loadBalancerId }] of fleet) {
-      if (loadBalancerId !== null && moved.has(shardOf(loadBalancerId))) table.expectNews(id);
+    const ids: AmphoraId[] = [];
+    for (const [id, { loadBalancerId }] of this.#options.fleet) {
+      if (loadBalancerId !== null && moved.has(shardOf(loadBalancerId))) ids.push(id);
     }
+    if (ids.length > 0) void this.#expectNews(ids);
+  }
+
+  async #expectNews(ids: readonly AmphoraId[]): Promise<void> {
+    const { table, heardBefore, log } = this.#options;
+    const before = await heardBefore(ids).catch((error: unknown) => {
+      log.debug({ err: error }, 'what was heard before is not known: all is taken for new');
+      return new Map<string, string>();
+    });
+    for (const id of ids) table.expectNews(id, before.get(id));
   }
 
   #noteFor(judge: string, message: HeartbeatMessage, isNew: boolean): void {
@@ -109,11 +122,14 @@ export class Heartbeats {
     if (isNew && unsaid.news.length < mostNews) unsaid.news.push(message);
   }
 
-  #update(loadBalancerId: LoadBalancerId): void {
-    const { loadBalancers, operating, log } = this.#options;
+  #update(amphoraId: AmphoraId, loadBalancerId: LoadBalancerId): void {
+    const { loadBalancers, operating, table, log } = this.#options;
     loadBalancers
       .read(loadBalancerId, (state) => {
-        if (state !== undefined) operating.update(state, 'heartbeat');
+        if (state === undefined) return;
+        operating.update(state, 'heartbeat');
+        const digest = table.digest(amphoraId);
+        if (digest !== undefined) operating.noteHeard(amphoraId, digest);
       })
       .catch((error: unknown) => {
         log.debug({ err: error, loadBalancerId }, 'a heartbeat changes no status');

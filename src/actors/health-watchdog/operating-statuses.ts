@@ -13,9 +13,15 @@ export interface OperatingChange {
   readonly status: OperatingStatus;
 }
 
+/** What an amphora had said when statuses were derived from it. */
+export interface HeardAmphora {
+  readonly amphoraId: AmphoraId;
+  readonly digest: string;
+}
+
 export interface OperatingStatusesOptions {
   readonly observation: (amphoraId: AmphoraId) => Observation | undefined;
-  readonly write: (changes: readonly OperatingChange[]) => Promise<void>;
+  readonly write: (changes: readonly OperatingChange[], heard: readonly HeardAmphora[]) => Promise<void>;
   readonly log: Logger;
 }
 
@@ -28,6 +34,7 @@ export class OperatingStatuses {
   readonly #known = new Map<LoadBalancerId, ReadonlyMap<ObjectId, OperatingStatus>>();
   readonly #listeners = new Set<Listener>();
   #unwritten = new Map<ObjectId, OperatingChange>();
+  #heard = new Map<AmphoraId, string>();
   #isWriting = false;
   #isStopped = false;
 
@@ -43,6 +50,12 @@ export class OperatingStatuses {
 
   get(loadBalancerId: LoadBalancerId): ReadonlyMap<ObjectId, OperatingStatus> | undefined {
     return this.#known.get(loadBalancerId);
+  }
+
+  /** All that this heartbeat of the amphora brings has been taken in. To be told after `update`. */
+  noteHeard(amphoraId: AmphoraId, digest: string): void {
+    this.#heard.set(amphoraId, digest);
+    if (!this.#isWriting) void this.#writeAll();
   }
 
   /** Looks at a load balancer again, because a heartbeat has brought something new or because its tree has changed. */
@@ -76,14 +89,19 @@ export class OperatingStatuses {
 
   async #writeAll(): Promise<void> {
     this.#isWriting = true;
-    while (this.#unwritten.size > 0 && !this.#isStopped) {
-      const batch = this.#unwritten;
+    // Whatever else is noted in this turn of the event loop joins.
+    await new Promise(setImmediate);
+    while (this.#unwritten.size + this.#heard.size > 0 && !this.#isStopped) {
+      const [batch, heard] = [this.#unwritten, this.#heard];
       this.#unwritten = new Map();
+      this.#heard = new Map();
       try {
-        await this.#options.write([...batch.values()]);
+        const told = Array.from(heard, ([amphoraId, digest]) => ({ amphoraId, digest }));
+        await this.#options.write([...batch.values()], told);
       } catch (error) {
         // What is newer than the batch stays.
         this.#unwritten = new Map([...batch, ...this.#unwritten]);
+        this.#heard = new Map([...heard, ...this.#heard]);
         this.#options.log.warn({ err: error }, 'operating statuses could not be written');
         await new Promise((resolve) => setTimeout(resolve, rewriteDelayMs));
       }

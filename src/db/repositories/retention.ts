@@ -79,6 +79,9 @@ export async function purge(pool: Pool, { journalDays, commandHours }: Retention
        and not exists (select 1 from shards s where s.owner = n.id)`,
     [journalDays],
   );
+  await pool.query(
+    'delete from heard_amphorae h where not exists (select 1 from amphorae a where a.id = h.amphora_id)',
+  );
   return {
     ...dropped,
     commands: commands.rowCount ?? 0,

@@ -13,3 +13,10 @@ export const operatingStatuses = pgTable(
   },
   (table) => [index('operating_statuses_load_balancer').on(table.loadBalancerId)],
 );
+
+/** What an amphora said last of its load balancer, as far as the statuses show it: whoever comes next need not ask again. */
+export const heardAmphorae = pgTable('heard_amphorae', {
+  amphoraId: uuid('amphora_id').primaryKey(),
+  /** Of the statuses in its heartbeat. */
+  digest: text().notNull(),
+});

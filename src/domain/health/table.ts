@@ -1,4 +1,5 @@
 // The newest of every amphora's heartbeats, compact. Tells what brings something new from what only says "I live".
+import { createHash } from 'node:crypto';
 import type { HeartbeatMessage, ListenerReport, PoolReport } from './message.ts';
 
 /** What heartbeats say of a load balancer's objects. */
@@ -22,6 +23,8 @@ const unheard = '?';
 
 export class HeartbeatTable {
   readonly #seen = new Map<string, Seen>();
+  /** Amphora → digest of statuses that are known already, though this table has not heard them. */
+  readonly #presumed = new Map<string, string>();
 
   get size(): number {
     return this.#seen.size;
@@ -34,14 +37,21 @@ export class HeartbeatTable {
     const seen = this.#seen.get(message.id);
     if (seen === undefined) {
       this.#seen.set(message.id, { at, seq, statuses, observation: { listeners, pools } });
-      return true;
+      return !this.#isPresumed(message.id, statuses);
     }
     seen.at = at;
     seen.seq = seq;
     if (seen.statuses === statuses) return false;
     seen.statuses = statuses;
     seen.observation = { listeners, pools };
-    return true;
+    return !this.#isPresumed(message.id, statuses);
+  }
+
+  /** Asked once: from then on the table knows better. */
+  #isPresumed(amphoraId: string, statuses: string): boolean {
+    const digest = this.#presumed.get(amphoraId);
+    this.#presumed.delete(amphoraId);
+    return digest !== undefined && digest === digestOf(statuses);
   }
 
   /** It was heard by another node. */
@@ -54,10 +64,18 @@ export class HeartbeatTable {
     }
   }
 
-  /** Whatever it says next counts as new. */
-  expectNews(amphoraId: string): void {
+  /** What it says next counts as new, unless its statuses have this digest. */
+  expectNews(amphoraId: string, unless: string | undefined): void {
     const seen = this.#seen.get(amphoraId);
     if (seen !== undefined) seen.statuses = unheard;
+    if (unless === undefined) this.#presumed.delete(amphoraId);
+    else this.#presumed.set(amphoraId, unless);
+  }
+
+  /** Of the statuses in what the amphora said last; undefined when it was not heard here. */
+  digest(amphoraId: string): string | undefined {
+    const statuses = this.#seen.get(amphoraId)?.statuses;
+    return statuses === undefined || statuses === unheard ? undefined : digestOf(statuses);
   }
 
   /** When the amphora was heard last; undefined when never. */
@@ -71,7 +89,12 @@ export class HeartbeatTable {
 
   forget(amphoraId: string): void {
     this.#seen.delete(amphoraId);
+    this.#presumed.delete(amphoraId);
   }
+}
+
+function digestOf(statuses: string): string {
+  return createHash('sha1').update(statuses).digest('base64');
 }
 
 function statusText({ listeners, pools }: HeartbeatMessage): string {

@@ -34,7 +34,9 @@ const database = useTestDatabase();
 beforeEach(async () => {
   const client = new pg.Client({ connectionString: database.url });
   await client.connect();
-  await client.query('truncate entities, journal, snapshots, claims, load_balancers, amphorae, operating_statuses');
+  await client.query(
+    'truncate entities, journal, snapshots, claims, load_balancers, amphorae, operating_statuses, heard_amphorae',
+  );
   await client.end();
 });
 
@@ -133,8 +135,8 @@ describe('heartbeats', () => {
   }
 
   async function setting(options: Partial<TestNodeOptions> = {}): Promise<Setting> {
-    const world = new FakeWorld();
-    const node = await startTestNode({ url: database.url, world, ...options });
+    const { world = new FakeWorld() } = options;
+    const node = await startTestNode({ url: database.url, ...options, world });
     undo.push(() => node.close());
     const { port, counters } = await receiver((one) => node.tree.heartbeats.receive(one));
     const emit = sender(port);
@@ -205,6 +207,22 @@ describe('heartbeats', () => {
     await made.node.tree.loadBalancers.restart(id);
     made.words = ['DOWN', 'DOWN'];
     await untilOperating(made, id, 'DEGRADED');
+  });
+
+  test('that say what the node before has heard wake nobody on the next one; those that differ do', async () => {
+    const first = await setting();
+    const { id } = await activeOne(first);
+    await untilOperating(first, id, 'ONLINE');
+    const heard = async () => (await first.node.pool.query('select 1 from heard_amphorae')).rowCount;
+    await waitFor(async () => (await heard()) === 1, { describe: 'what was heard to be noted' });
+    for (const step of undo.splice(0).reverse()) await step();
+
+    const second = await setting({ world: first.world });
+    await waitFor(() => second.counters.accepted > 20, { describe: 'heartbeats of all' });
+    expect(second.node.tree.loadBalancers.liveCount).toBe(0);
+    second.words = ['DOWN', 'UP'];
+    await untilOperating(second, id, 'DEGRADED');
+    expect(second.node.tree.loadBalancers.liveCount).toBe(1);
   });
 
   test('from amphorae that nobody knows are counted and do nothing', async () => {
