@@ -65,26 +65,34 @@ export interface ClaimPlan {
   readonly most: Readonly<Record<Family, number>>;
   /** Whether there is anything to be had. */
   readonly isNeeded: boolean;
+  /** Whether something that this node could take is left to others. */
+  readonly isShort: boolean;
 }
 
 type Counts = Record<Family, number>;
 
-/** Free shards, up to the node's fair share. */
-export function planClaims(view: ClusterView, self: string, held: readonly OwnedShard[]): ClaimPlan {
+/**
+ * Free shards, up to the node's fair share; all of them when they have been free for too long, because whoever was to take the
+ * rest does not: it may be cut off, and not known as dead yet.
+ */
+export function planClaims(view: ClusterView, self: string, held: readonly OwnedShard[], isOverdue = false): ClaimPlan {
   const dead = view.nodes.filter((node) => node.isDead && node.id !== self).map(({ id }) => id);
   const living = new Set(view.nodes.filter((node) => !dead.includes(node.id)).map(({ id }) => id));
   const most: Counts = { entities: 0, spares: 0, health: 0, housekeeping: 0 };
   const known = new Set(held.map(({ family, shard }) => `${family}/${shard}`));
   let isNeeded = dead.length > 0;
+  let isShort = false;
   for (const family of familyNames) {
     // The answer to an earlier claim was lost.
     if (view.owners[family].some((owner, shard) => owner === self && !known.has(`${family}/${shard}`))) isNeeded = true;
     const free = view.owners[family].filter((owner) => owner === null || !living.has(owner)).length;
-    const missing = shareOf(view, family, self).take - countOf(held, family);
+    const { take } = shareOf(view, family, self);
+    const missing = isOverdue && take > 0 ? free : take - countOf(held, family);
     most[family] = view.observing === null ? Math.max(0, Math.min(free, missing)) : 0;
     if (most[family] > 0) isNeeded = true;
+    if (take > 0 && free > most[family]) isShort = true;
   }
-  return { dead, most, isNeeded };
+  return { dead, most, isNeeded, isShort };
 }
 
 /** What a node has beyond its fair share, and ought to give to others; at most `most` of each family at a time. */

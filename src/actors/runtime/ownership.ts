@@ -32,6 +32,8 @@ export interface OwnershipOptions {
 
 const reopenDelayMs = 250;
 const lookEveryMs = 500;
+/** After this time free shards are taken beyond one's share. */
+const overdueMs = 750;
 /** Shards of a family that leave together. */
 const mostAtOnce = 16;
 
@@ -44,6 +46,8 @@ export class Ownership {
   /** Let go of here, and not yet given away in the database. */
   #releasing: readonly OwnedShard[] = [];
   #view: ClusterView = emptyView;
+  /** Since when free shards have been left to others; infinite while there are none. */
+  #shortSince = Number.POSITIVE_INFINITY;
   #session: OwnershipSessionPort | undefined;
   /** A session that others have declared dead: it only has to end. */
   #condemned: OwnershipSessionPort | undefined;
@@ -238,7 +242,10 @@ export class Ownership {
     if (!view.nodes.some(({ id }) => id === this.#options.nodeId)) return this.#onDeclaredDead(session);
     this.#setView(view);
     const held = this.#hasClaimed ? [...this.#held.values(), ...this.#releasing] : [];
-    const plan = planClaims(view, this.#options.nodeId, held);
+    const isOverdue = performance.now() - this.#shortSince > overdueMs;
+    const plan = planClaims(view, this.#options.nodeId, held, isOverdue);
+    if (!plan.isShort) this.#shortSince = Number.POSITIVE_INFINITY;
+    else if (this.#shortSince === Number.POSITIVE_INFINITY) this.#shortSince = performance.now();
     if (plan.isNeeded || !this.#hasClaimed) {
       const claimed = await session.claim(plan, held);
       if (this.#isCurrent(session)) this.#take(claimed);

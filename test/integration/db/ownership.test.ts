@@ -33,6 +33,7 @@ const all: ClaimPlan = {
   dead: [],
   most: { entities: shardCount, health: shardCount, spares: 1, housekeeping: 0 },
   isNeeded: true,
+  isShort: false,
 };
 
 /** Takes whatever can be had, as a node alone would. */

@@ -117,6 +117,21 @@ describe('nodes', () => {
     expect(total(cluster, 'spares') + total(cluster, 'housekeeping')).toBe(2);
   });
 
+  test('take more than their share of what nobody else takes in time', () => {
+    const cluster = new Cluster();
+    for (const id of ['a', 'b', 'c']) cluster.join(id);
+    cluster.settle();
+    const without = cluster.view.nodes.filter(({ id }) => id !== 'a');
+    const view = { ...cluster.view, nodes: without };
+    const inTime = planClaims(view, 'b', cluster.held('b'));
+    expect([inTime.most.entities, inTime.isShort]).toEqual([128 - cluster.count('b'), true]);
+    const late = planClaims(view, 'b', cluster.held('b'), true);
+    expect([late.most.entities, late.isShort]).toEqual([cluster.count('a'), false]);
+    cluster.change('b', { isDraining: true });
+    const drained = planClaims({ ...view, nodes: cluster.view.nodes.slice(1) }, 'b', cluster.held('b'), true);
+    expect(drained.most.entities).toBe(0);
+  });
+
   test('own only what their roles name', () => {
     const cluster = new Cluster();
     cluster.join('worker', ['worker']);
