@@ -112,6 +112,7 @@ export class OwnershipSession implements OwnershipSessionPort {
   readonly #client: pg.Client;
   readonly #node: NodeRegistration;
   readonly #isReturn: boolean;
+  #queue: Promise<unknown> = Promise.resolve();
   readonly ended: Promise<Error | undefined>;
 
   private constructor(
@@ -165,7 +166,7 @@ export class OwnershipSession implements OwnershipSessionPort {
 
   async renew(): Promise<boolean> {
     try {
-      const { rowCount } = await this.#client.query(
+      const { rowCount } = await this.#query(
         `update nodes set lease_until = now() + $2 * interval '1 millisecond' where id = $1 and stopped_at is null`,
         [this.#node.id, this.#node.leaseMs],
       );
@@ -192,7 +193,7 @@ export class OwnershipSession implements OwnershipSessionPort {
   }
 
   async look(): Promise<ClusterView> {
-    const { rows } = await this.#client.query<Look>(lookSql, [...this.#judging]);
+    const { rows } = await this.#query<Look>(lookSql, [...this.#judging]);
     const [found] = rows;
     const ownersOf = (family: Family) => found?.owners[family] ?? [];
     return {
@@ -209,8 +210,8 @@ export class OwnershipSession implements OwnershipSessionPort {
   }
 
   async claim({ dead, most }: ClaimPlan, held: readonly OwnedShard[]): Promise<readonly OwnedShard[]> {
-    if (dead.length > 0) await this.#client.query(declareDeadSql, [...this.#judging, dead]);
-    const { rows } = await this.#client.query<{ family: Family; shard: number; epoch: string }>(claimSql, [
+    if (dead.length > 0) await this.#query(declareDeadSql, [...this.#judging, dead]);
+    const { rows } = await this.#query<{ family: Family; shard: number; epoch: string }>(claimSql, [
       this.#node.id,
       familyNames,
       familyNames.map((family) => most[family]),
@@ -220,28 +221,35 @@ export class OwnershipSession implements OwnershipSessionPort {
   }
 
   async release(shards: readonly OwnedShard[]): Promise<void> {
-    await this.#client.query(releaseSql, [this.#node.id, ...columnsOf(shards)]);
-    await this.#client.query(notifySql);
+    await this.#query(releaseSql, [this.#node.id, ...columnsOf(shards)]);
+    await this.#query(notifySql);
   }
 
   async setDraining(nodeId: string, isDraining: boolean): Promise<boolean> {
-    const { rowCount } = await this.#client.query(
-      `update nodes set is_draining = $2 where id = $1 and stopped_at is null`,
-      [nodeId, isDraining],
-    );
-    await this.#client.query(notifySql);
+    const { rowCount } = await this.#query(`update nodes set is_draining = $2 where id = $1 and stopped_at is null`, [
+      nodeId,
+      isDraining,
+    ]);
+    await this.#query(notifySql);
     return rowCount === 1;
   }
 
   async close(): Promise<void> {
     try {
-      await this.#client.query('update shards set owner = null where owner = $1', [this.#node.id]);
-      await this.#client.query('update nodes set stopped_at = now() where id = $1', [this.#node.id]);
-      await this.#client.query(notifySql);
+      await this.#query('update shards set owner = null where owner = $1', [this.#node.id]);
+      await this.#query('update nodes set stopped_at = now() where id = $1', [this.#node.id]);
+      await this.#query(notifySql);
     } catch {
       // The session's end says the same.
     }
     await this.#client.end().catch(() => undefined);
+  }
+
+  /** One query at a time: looks, renewals and notices come as they like. */
+  #query<Row extends pg.QueryResultRow>(text: string, values: readonly unknown[] = []): Promise<pg.QueryResult<Row>> {
+    const result = this.#queue.then(() => this.#client.query<Row>(text, [...values]));
+    this.#queue = result.catch(() => undefined);
+    return result;
   }
 
   /** Parameters of `isDeadSql` and `meSql`. */

@@ -135,7 +135,10 @@ export class EntityManager<E extends Entity> {
     if (await this.isGone(id)) return true;
     return ask<boolean>((replyTo) => {
       const listeners = this.#goneListeners.get(id) ?? new Set();
-      const tell = (isOver: boolean) => replyTo.tell(isOver);
+      const tell = (isOver: boolean) => {
+        signal.removeEventListener('abort', giveUp);
+        replyTo.tell(isOver);
+      };
       listeners.add(tell);
       this.#goneListeners.set(id, listeners);
       const giveUp = () => {
