@@ -110,7 +110,8 @@ class EntityActor<E extends Entity> implements LiveEntity<E> {
   #unknowns = 0;
   #current: Current<E> = nothing();
   #isStopped = false;
-  readonly #settleListeners = new Set<() => void>();
+  /** Made when somebody waits: most actors are never waited for. */
+  #settleListeners: (() => void)[] | undefined;
 
   constructor(parent: NactRef, id: string, name: string, surroundings: EntitySurroundings<E>) {
     this.#id = id;
@@ -143,7 +144,7 @@ class EntityActor<E extends Entity> implements LiveEntity<E> {
 
   settled(): Promise<void> {
     if (this.#isSettled) return Promise.resolve();
-    return new Promise((resolve) => this.#settleListeners.add(resolve));
+    return new Promise((resolve) => (this.#settleListeners ??= []).push(resolve));
   }
 
   get #isSettled(): boolean {
@@ -151,9 +152,10 @@ class EntityActor<E extends Entity> implements LiveEntity<E> {
   }
 
   #tellSettled(): void {
-    if (this.#settleListeners.size === 0 || !this.#isSettled) return;
-    for (const tell of this.#settleListeners) tell();
-    this.#settleListeners.clear();
+    if (this.#settleListeners === undefined || !this.#isSettled) return;
+    const listeners = this.#settleListeners;
+    this.#settleListeners = undefined;
+    for (const tell of listeners) tell();
   }
 
   stop(): void {
