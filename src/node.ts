@@ -15,6 +15,7 @@ import { openDatabase, readDeploymentId } from './composition/database.ts';
 import { openDrivers } from './composition/drivers.ts';
 import { fingerprints } from './composition/alike.ts';
 import { outcomesOf, startHeartbeats } from './composition/heartbeats.ts';
+import { returnUnusedMemory } from './composition/memory.ts';
 import { certificatesFolder, peerCredentials, peerHandlers, readSharedSecrets } from './composition/peers.ts';
 import { restoreCheck } from './composition/restore.ts';
 import { purgeChore, startSnapshots } from './composition/retention.ts';
@@ -196,6 +197,7 @@ async function startParts(config: Config, log: Logger, started: Started): Promis
     },
   });
   started.add(() => tree.stop());
+  started.add(returnUnusedMemory(log));
   started.add(startSnapshots(pool, config, tree, id, log));
   started.add(() => peers.close());
   const activity: Activity = new Activity({ tree, pool, ownership: () => ownership, log });
