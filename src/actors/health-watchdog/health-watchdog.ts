@@ -21,13 +21,16 @@ export type WatchdogMessage =
   | { readonly type: 'amphoraChanged'; readonly id: AmphoraId; readonly now: AmphoraFacts };
 
 export interface WatchdogOptions {
+  /** For the cluster as a whole. */
   readonly limits: WatchdogLimits;
+  /** Nodes that judge, this one included: they share the failovers of a minute. */
+  readonly judges: () => number;
   /** Between two heartbeats of an amphora, milliseconds. */
   readonly intervalMs: number;
   readonly table: HeartbeatTable;
   readonly fleet: Fleet;
   /** Whether this node judges an amphora. */
-  readonly judges: (id: AmphoraId) => boolean;
+  readonly isJudge: (id: AmphoraId) => boolean;
   /** Whether this node can't know: no database, or no lease. */
   readonly isBlind: () => boolean;
   /** host:port of every node that amphorae shall report to. */
@@ -100,7 +103,8 @@ export function spawnHealthWatchdog(
       const controllers = fleet.get(id)?.controllers ?? [];
       return silenceCountsFrom(state.reporting, id, controllers, listening, table.lastSeen(id), now(), intervalMs);
     };
-    const verdict = judge(state.watch, heardOrExcused, now(), isBlind(), limits);
+    const failoversPerMinute = Math.ceil(limits.failoversPerMinute / Math.max(1, options.judges()));
+    const verdict = judge(state.watch, heardOrExcused, now(), isBlind(), { ...limits, failoversPerMinute });
     if (verdict.holdReason !== state.holdReason) {
       state.holdReason = verdict.holdReason;
       if (verdict.holdReason !== undefined)
@@ -118,9 +122,9 @@ function expect(
   watch: WatchdogState,
   id: AmphoraId,
   { status }: AmphoraFacts,
-  { now, judges }: Pick<WatchdogOptions, 'now' | 'judges'>,
+  { now, isJudge }: Pick<WatchdogOptions, 'now' | 'isJudge'>,
 ): void {
-  if ((status === 'READY' || status === 'ALLOCATED') && judges(id)) {
+  if ((status === 'READY' || status === 'ALLOCATED') && isJudge(id)) {
     if (!watch.expected.has(id)) watch.expected.set(id, now());
   } else {
     watch.expected.delete(id);

@@ -2,7 +2,7 @@
 // state is what amphorae tell; it is learnt anew from their rows at the start.
 import type { Logger } from 'pino';
 import type { AmphoraFacts } from '../../domain/amphora/facts.ts';
-import type { SuggestionMessage } from '../../domain/cluster/messages.ts';
+import type { Elsewhere, SuggestionMessage } from '../../domain/cluster/messages.ts';
 import type { AmphoraId, LoadBalancerId } from '../../domain/ids.ts';
 import {
   bootPauseMs,
@@ -34,7 +34,8 @@ export type SparesPoolMessage =
       readonly loadBalancerId: LoadBalancerId;
       /** Amphorae the load balancer counts as its own already, or that did not grant themselves. */
       readonly excluded: readonly AmphoraId[];
-      readonly replyTo: ReplyTo<SuggestionMessage>;
+      /** Told `elsewhere` when the pool ends or starts anew: to be asked again. */
+      readonly replyTo: ReplyTo<SuggestionMessage | Elsewhere>;
     }
   | { readonly type: 'withdraw'; readonly request: number }
   | { readonly type: 'amphoraChanged'; readonly id: AmphoraId; readonly now: AmphoraFacts }
@@ -56,7 +57,7 @@ export interface SparesPoolOptions {
 const unheard = { loadBalancerId: null, bootFailure: null, controllers: [] } as const;
 
 interface Waiter {
-  readonly replyTo: ReplyTo<SuggestionMessage>;
+  readonly replyTo: ReplyTo<SuggestionMessage | Elsewhere>;
 }
 
 interface State {
@@ -88,7 +89,7 @@ export function spawnSparesPool(
     describe: (state) => view(state, options.limits),
     release: (state) => {
       clearTimeout(state.timer);
-      refuseWaiting(state, 'the spares pool starts anew');
+      for (const { replyTo } of state.waiters.values()) replyTo.tell({ type: 'elsewhere' });
     },
   });
 }
