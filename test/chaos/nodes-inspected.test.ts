@@ -3,7 +3,7 @@ import { type CommandClient, subscribeStatus } from '../../src/channels/command/
 import { untilShared, useCluster } from '../support/nodes.ts';
 import { waitFor } from '../support/wait-for.ts';
 
-const cluster = useCluster(2);
+const cluster = useCluster(3);
 
 const create = (client: CommandClient, commandId: string, vipSubnetId: string) =>
   client.call('loadBalancer.create', { projectId: 'p', name: commandId, vipSubnetId, commandId });
@@ -41,6 +41,17 @@ test('a node shows and steers what lives on another one, and its clients hear of
   const [first = ''] = loadBalancers;
   for (const { inspect } of nodes) await inspect.call('actors.restart', { path: `lb-${first}` });
   await expect(right.inspect.call('actors.tree', { node: first })).rejects.toMatchObject({ code: 'unavailable' });
+  // One that owns nothing serves all the same.
+  const bare = await cluster.start(2, 'proxy');
+  const { loadBalancer } = await create(bare.client, 'through-a-bare-node', vipSubnetId);
+  await waitFor(() => heard.every((set) => set.has(loadBalancer?.id ?? '')), {
+    timeoutMs: 20_000,
+    describe: 'the load balancer to be ACTIVE',
+  });
+  const own = (await bare.inspect.call('nodes.list')).nodes.find(({ roles }) => roles.join() === 'proxy');
+  expect(own).toMatchObject({ shards: 0, healthShards: 0, singletons: [], heartbeatAddress: null });
+  bare.process.kill('SIGTERM');
+  await bare.process.ended;
   // It gives everything to the other one before it ends.
   left.process.kill('SIGTERM');
   await left.process.ended;

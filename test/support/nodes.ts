@@ -21,7 +21,7 @@ export interface TestClusterNode {
 
 export interface TestCluster {
   /** Starts the node of that number, and waits until it serves. */
-  start(number: number, settings?: Readonly<Record<string, string>>): Promise<TestClusterNode>;
+  start(number: number, roles?: string): Promise<TestClusterNode>;
 }
 
 /** Call it at the top level of a test file. */
@@ -41,7 +41,7 @@ export function useCluster(nodes: number): TestCluster {
     return started.address;
   };
   return {
-    async start(number, settings = {}) {
+    async start(number, roles = 'worker,health,housekeeping') {
       const folder = folders[number] ?? '';
       world ??= startWorld();
       const env = {
@@ -52,9 +52,9 @@ export function useCluster(nodes: number): TestCluster {
         AMPHI_NOOP_WORLD: await world,
         AMPHI_CONTROL_PORT: '0',
         AMPHI_HEARTBEAT_PORT: '0',
-        ...settings,
+        AMPHI_API_PORT: '0',
       };
-      const process = start(join(packageRoot, 'bin/amphi'), ['run', '--roles', 'worker,health,housekeeping'], { env });
+      const process = start(join(packageRoot, 'bin/amphi'), ['run', '--roles', roles], { env });
       clean.push(async () => {
         process.kill('SIGKILL');
         await process.ended;
