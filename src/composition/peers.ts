@@ -11,6 +11,7 @@ import { RpcError } from '../channels/rpc/errors.ts';
 import { amphora, type AmphoraEntity } from '../domain/amphora/amphora.ts';
 import type { PeerCalls } from '../domain/cluster/messages.ts';
 import type { AmphoraQuestion, LoadBalancerQuestion } from '../domain/cluster/questions.ts';
+import { upcastCommand } from '../domain/upcast.ts';
 import { loadBalancer, type LoadBalancerEntity } from '../domain/load-balancer/load-balancer.ts';
 import type { SharedSecrets } from './alike.ts';
 import { issueFrom, openAuthority } from '../drivers/certificate/local/authority.ts';
@@ -49,10 +50,12 @@ export function peerHandlers(tree: Tree, actors: ClusterActors, feed: StatusFeed
   const { cluster, heartbeats, fleet } = tree;
   return {
     'entity.command': async ({ kind, id, schemaVersion, command, identity }, { signal }) => {
-      refuseNewer(kind, schemaVersion, log);
+      const known = (kind === 'amphora' ? amphora : loadBalancer).schemaVersion;
+      refuseNewer(kind, schemaVersion, known, log);
+      const todays = upcastCommand(kind, schemaVersion, known, command);
       return kind === 'amphora'
-        ? tree.amphorae.ask(id, command as AmphoraEntity['command'], signal, identity ?? undefined)
-        : tree.loadBalancers.ask(id, command as LoadBalancerEntity['command'], signal, identity ?? undefined);
+        ? tree.amphorae.ask(id, todays as AmphoraEntity['command'], signal, identity ?? undefined)
+        : tree.loadBalancers.ask(id, todays as LoadBalancerEntity['command'], signal, identity ?? undefined);
     },
     'entity.ask': ({ kind, id, question }) =>
       kind === 'amphora'
@@ -91,8 +94,12 @@ export function peerHandlers(tree: Tree, actors: ClusterActors, feed: StatusFeed
 }
 
 /** @throws RpcError: what a later version means is not known here */
-function refuseNewer(kind: PeerCalls['entity.command']['params']['kind'], given: number, log: Logger): void {
-  const known = (kind === 'amphora' ? amphora : loadBalancer).schemaVersion;
+function refuseNewer(
+  kind: PeerCalls['entity.command']['params']['kind'],
+  given: number,
+  known: number,
+  log: Logger,
+): void {
   if (given <= known) return;
   const message = `This node knows version ${known} of ${kind} commands, given version ${given}: it is to be upgraded`;
   log.warn({ kind, known, given }, 'a command of a later version was refused: this node is to be upgraded');

@@ -10,13 +10,15 @@ export type ListenerId = Id<'ListenerId'>;
 export type PoolId = Id<'PoolId'>;
 export type MemberId = Id<'MemberId'>;
 export type HealthMonitorId = Id<'HealthMonitorId'>;
+export type L7PolicyId = Id<'L7PolicyId'>;
+export type L7RuleId = Id<'L7RuleId'>;
 export type AmphoraId = Id<'AmphoraId'>;
 export type NodeId = Id<'NodeId'>;
 export type DeploymentId = Id<'DeploymentId'>;
 export type CommandId = Id<'CommandId'>;
 
 /** An identifier of any kind of object that a load balancer holds, the load balancer itself included. */
-export type ObjectId = LoadBalancerId | ListenerId | PoolId | MemberId | HealthMonitorId;
+export type ObjectId = LoadBalancerId | ListenerId | PoolId | MemberId | HealthMonitorId | L7PolicyId | L7RuleId;
 
 const uuidPattern = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 

@@ -10,6 +10,8 @@ export interface Upcaster {
   readonly events: (event: unknown) => readonly unknown[];
   /** Undefined where a snapshot can't be brought forward: entities that have one can't be recovered by this version. */
   readonly snapshot: ((state: unknown) => unknown) | undefined;
+  /** A command that a node of that version sent; absent where commands are the same. */
+  readonly command?: (command: unknown) => unknown;
 }
 
 /** In order of version. */
@@ -24,10 +26,30 @@ export const upcasters: readonly Upcaster[] = [
     },
     snapshot: (state) => ({ ...(state as object), controllers: [], wantedControllers: null }),
   },
+  {
+    // Load balancers have L7 policies: there were none before.
+    kind: 'loadBalancer',
+    from: 1,
+    events: (event) => [event],
+    snapshot: (state) => state,
+    command: (command) => {
+      const given = command as GivenCommand;
+      if (given.type === 'createListener') return { ...given, listener: { l7Policies: [], ...given.listener } };
+      if (given.type !== 'createLoadBalancer') return command;
+      return { ...given, listeners: given.listeners?.map((listener) => ({ l7Policies: [], ...listener })) };
+    },
+  },
 ];
 
+/** What is looked at of commands of earlier versions. */
+interface GivenCommand {
+  readonly type: string;
+  readonly listener?: object;
+  readonly listeners?: readonly object[];
+}
+
 /** Of all that is kept: rises with every kind's schema version. A node takes no work from one that knows a later one. */
-export const dataVersion = 2;
+export const dataVersion = 3;
 
 /** This process is older than what it reads. */
 export class NewerVersionError extends Error {
@@ -70,6 +92,17 @@ export function upcastSnapshot(
     current = snapshot(current);
   }
   return current;
+}
+
+/** A command that came from another node, in the form of today. @throws NewerVersionError */
+export function upcastCommand(
+  kind: EntityKind,
+  from: number,
+  to: number,
+  command: unknown,
+  chain: readonly Upcaster[] = upcasters,
+): unknown {
+  return path(kind, from, to, chain).reduce((current, { command: next }) => next?.(current) ?? current, command);
 }
 
 function path(kind: EntityKind, from: number, to: number, chain: readonly Upcaster[]): readonly Upcaster[] {

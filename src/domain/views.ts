@@ -2,6 +2,8 @@
 // ISO 8601 in UTC.
 import type {
   HealthMonitorAttributes,
+  L7PolicyAttributes,
+  L7RuleAttributes,
   ListenerAttributes,
   LoadBalancerAttributes,
   MemberAttributes,
@@ -34,11 +36,13 @@ export interface LoadBalancerView extends ObjectView, LoadBalancerAttributes {
 
 export interface ListenerView extends ObjectView, ListenerAttributes {
   readonly loadBalancerId: string;
+  /** In order of position. */
+  readonly l7Policies: readonly string[];
 }
 
 export interface PoolView extends ObjectView, PoolAttributes {
   readonly loadBalancerId: string;
-  /** Listeners that have it as their default. */
+  /** Listeners that have it as their default, or with a policy that leads to it. */
   readonly listeners: readonly string[];
   readonly members: readonly string[];
   readonly healthMonitorId: string | null;
@@ -54,6 +58,17 @@ export interface HealthMonitorView extends ObjectView, HealthMonitorAttributes {
   readonly poolId: string;
 }
 
+export interface L7PolicyView extends ObjectView, L7PolicyAttributes {
+  readonly loadBalancerId: string;
+  readonly listenerId: string;
+  readonly rules: readonly string[];
+}
+
+export interface L7RuleView extends ObjectView, L7RuleAttributes {
+  readonly loadBalancerId: string;
+  readonly l7PolicyId: string;
+}
+
 /** The view of each kind of object. */
 export interface Views {
   readonly loadBalancer: LoadBalancerView;
@@ -61,12 +76,23 @@ export interface Views {
   readonly pool: PoolView;
   readonly member: MemberView;
   readonly healthMonitor: HealthMonitorView;
+  readonly l7Policy: L7PolicyView;
+  readonly l7Rule: L7RuleView;
 }
 
 /** A load balancer with everything in it, as a create answers. */
 export interface LoadBalancerTreeView extends Omit<LoadBalancerView, 'listeners' | 'pools'> {
-  readonly listeners: readonly ListenerView[];
+  readonly listeners: readonly ListenerTreeView[];
   readonly pools: readonly PoolTreeView[];
+}
+
+export interface ListenerTreeView extends Omit<ListenerView, 'l7Policies'> {
+  /** In order of position. */
+  readonly l7Policies: readonly L7PolicyTreeView[];
+}
+
+export interface L7PolicyTreeView extends Omit<L7PolicyView, 'rules'> {
+  readonly rules: readonly L7RuleView[];
 }
 
 export interface PoolTreeView extends Omit<PoolView, 'members' | 'healthMonitorId'> {
@@ -81,7 +107,7 @@ export interface StatusView {
   readonly operatingStatus: OperatingStatus;
 }
 
-/** Statuses of a load balancer's objects. A pool stands under each listener that has it as default. */
+/** Statuses of a load balancer's objects. A pool stands under each listener that leads to it. */
 export interface StatusTreeView extends StatusView {
   readonly listeners: readonly (StatusView & { readonly pools: readonly PoolStatusView[] })[];
 }

@@ -9,6 +9,7 @@ import type { AmphoraId, LoadBalancerId } from '../../src/domain/ids.ts';
 import type { LoadBalancerCommand } from '../../src/domain/load-balancer/commands.ts';
 import type { LoadBalancerState } from '../../src/domain/load-balancer/state.ts';
 import { provisioningStatuses } from '../../src/domain/load-balancer/statuses.ts';
+import { desired } from '../../src/domain/load-balancer/tree.ts';
 import { createLoadBalancer, listener } from '../support/load-balancer-commands.ts';
 import type { Bug } from './bugs.ts';
 import { FakeJournal, keyOf, type NewEntry } from './journal.ts';
@@ -257,8 +258,8 @@ class Simulation {
       const port = `:${command.listener.attributes.protocolPort}\n`;
       if (served?.text?.includes(port) !== true) broken.push(`what command ${commandId} asked for is not served`);
     }
-    const self = state.objects[id]?.desired;
-    if (self?.name !== name) broken.push(`${id} is called ${self?.name}, not ${name}`);
+    const self = desired(state, 'loadBalancer')[0]?.form.name;
+    if (self !== name) broken.push(`${id} is called ${self}, not ${name}`);
     return broken;
   }
 }

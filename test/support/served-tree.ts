@@ -3,7 +3,10 @@ import type {
   HealthMonitorAttributes,
   ListenerAttributes,
   MemberAttributes,
+  L7PolicyAttributes,
+  L7RuleAttributes,
   PoolAttributes,
+  ServedL7Policy,
   ServedTree,
 } from '../../src/domain/load-balancer/attributes.ts';
 import { deriveId } from '../../src/domain/ids.ts';
@@ -74,12 +77,49 @@ export function healthMonitor(values: Partial<HealthMonitorAttributes> = {}): He
   };
 }
 
+/** A policy with its rules; ids follow from `name`. */
+export function l7Policy(
+  name: string,
+  values: Partial<L7PolicyAttributes>,
+  rules: readonly Partial<L7RuleAttributes>[] = [{}],
+): ServedL7Policy {
+  return {
+    id: deriveId('policy', name),
+    name,
+    description: '',
+    adminStateUp: true,
+    tags: [],
+    action: 'REJECT',
+    redirectPoolId: null,
+    redirectUrl: null,
+    redirectPrefix: null,
+    redirectHttpCode: null,
+    position: 1,
+    ...values,
+    rules: rules.map((rule, index) => ({ id: deriveId('policy', name, 'rule', index), ...l7Rule(rule) })),
+  };
+}
+
+export function l7Rule(values: Partial<L7RuleAttributes> = {}): L7RuleAttributes {
+  return {
+    adminStateUp: true,
+    tags: [],
+    type: 'PATH',
+    compareType: 'EQUAL_TO',
+    key: null,
+    value: '/',
+    invert: false,
+    ...values,
+  };
+}
+
 export interface TreeParts {
   readonly loadBalancerId?: string;
   readonly vipAddresses?: readonly string[];
   readonly adminStateUp?: boolean;
   readonly projectId?: string;
   readonly listener?: Partial<ListenerAttributes>;
+  readonly l7Policies?: readonly ServedL7Policy[];
   readonly pool?: Partial<PoolAttributes>;
   readonly members?: readonly Partial<MemberAttributes>[];
   readonly healthMonitor?: Partial<HealthMonitorAttributes>;
@@ -92,7 +132,7 @@ export function servedTree(parts: TreeParts = {}): ServedTree {
     projectId: parts.projectId ?? 'project',
     vipAddresses: parts.vipAddresses ?? ['192.0.2.1'],
     adminStateUp: parts.adminStateUp ?? true,
-    listeners: [{ id: deriveId('listener'), ...listener(parts.listener) }],
+    listeners: [{ id: deriveId('listener'), ...listener(parts.listener), l7Policies: parts.l7Policies ?? [] }],
     pools: [
       {
         id: deriveId('pool'),

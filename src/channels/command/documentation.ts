@@ -81,7 +81,7 @@ function nestedTables(parameters: Parameters, prefix = ''): readonly string[] {
     if (doc.nested === undefined) return [];
     const path = `${prefix}${name}`;
     // The same pool is described at \`pools\`.
-    if (name === 'defaultPool') return [];
+    if (name === 'defaultPool' || name === 'redirectPool') return [];
     return [`In \`${path}\`:`, table(doc.nested), ...nestedTables(doc.nested, `${path}.`)];
   });
 }

@@ -2,6 +2,7 @@
 import type {
   LoadBalancerCommand,
   NewHealthMonitor,
+  NewL7Rule,
   NewListener,
   NewMember,
 } from '../../domain/load-balancer/commands.ts';
@@ -14,8 +15,16 @@ import { attributesIn, patchIn } from './attributes.ts';
 import { type ChangeContext, type Dispatch, dispatchTo, notFound } from './dispatch.ts';
 import type { CommandHandlers, CommandMethods, Deleted, Page } from './methods.ts';
 import type { CommandPorts, ListQuery, Reads } from './ports.ts';
-import { healthMonitorShape, listenerShape, loadBalancerShape, memberShape, poolShape } from './shapes.ts';
-import { newPool, newTree } from './tree-of.ts';
+import {
+  healthMonitorShape,
+  l7PolicyShape,
+  l7RuleShape,
+  listenerShape,
+  loadBalancerShape,
+  memberShape,
+  poolShape,
+} from './shapes.ts';
+import { newL7Policy, newPool, newTree } from './tree-of.ts';
 
 type Part<Prefix extends string> = Pick<CommandHandlers, Extract<keyof CommandHandlers, `${Prefix}.${string}`>>;
 
@@ -27,6 +36,8 @@ export function commandHandlers(ports: CommandPorts): CommandHandlers {
     ...poolHandlers(ports, dispatch),
     ...memberHandlers(ports, dispatch),
     ...healthMonitorHandlers(ports, dispatch),
+    ...l7PolicyHandlers(ports, dispatch),
+    ...l7RuleHandlers(ports, dispatch),
     ...fleetHandlers(ports, dispatch),
     ...statusHandlers(ports),
     'server.info': async () => ports.info,
@@ -191,6 +202,49 @@ function healthMonitorHandlers({ reads }: CommandPorts, dispatch: Dispatch): Par
     'healthMonitor.show': ({ id }) => found(reads.findObject('healthMonitor', id), 'healthMonitor', id),
     'healthMonitor.list': ({ loadBalancerId, ...page }) =>
       listed(reads, 'healthMonitor', page, 'load_balancer_id', loadBalancerId),
+  };
+}
+
+function l7PolicyHandlers({ reads }: CommandPorts, dispatch: Dispatch): Part<'l7Policy'> {
+  const view = async (id: string) => ({ l7Policy: (await reads.findObject('l7Policy', id)) ?? null });
+  return {
+    'l7Policy.create': async ({ listenerId, ...params }, context) => {
+      const l7Policy = newL7Policy(params, context.command.id);
+      const command = { type: 'createL7Policy', listenerId, l7Policy } as const;
+      const { id } = await dispatch.toOwnerOf('listener', listenerId, () => command, context);
+      return view(id);
+    },
+    'l7Policy.update': async ({ id, ...params }, context) => {
+      const patch = patchIn(l7PolicyShape, params);
+      await dispatch.toOwnerOf('l7Policy', id, () => ({ type: 'updateL7Policy', id, patch }), context);
+      return view(id);
+    },
+    'l7Policy.delete': ({ id }, context) => deletion(dispatch, 'l7Policy', id, context),
+    'l7Policy.show': ({ id }) => found(reads.findObject('l7Policy', id), 'l7Policy', id),
+    'l7Policy.list': ({ listenerId, loadBalancerId, ...page }) =>
+      listenerId === null
+        ? listed(reads, 'l7Policy', page, 'load_balancer_id', loadBalancerId)
+        : listed(reads, 'l7Policy', page, 'listener_id', listenerId),
+  };
+}
+
+function l7RuleHandlers({ reads }: CommandPorts, dispatch: Dispatch): Part<'l7Rule'> {
+  const view = async (id: string) => ({ l7Rule: (await reads.findObject('l7Rule', id)) ?? null });
+  return {
+    'l7Rule.create': async ({ l7PolicyId, ...params }, context) => {
+      const l7Rule: NewL7Rule = { id: newId(context, 'l7Rule'), attributes: attributesIn(l7RuleShape, params) };
+      const command = { type: 'createL7Rule', l7PolicyId, l7Rule } as const;
+      const { id } = await dispatch.toOwnerOf('l7Policy', l7PolicyId, () => command, context);
+      return view(id);
+    },
+    'l7Rule.update': async ({ id, ...params }, context) => {
+      const patch = patchIn(l7RuleShape, params);
+      await dispatch.toOwnerOf('l7Rule', id, () => ({ type: 'updateL7Rule', id, patch }), context);
+      return view(id);
+    },
+    'l7Rule.delete': ({ id }, context) => deletion(dispatch, 'l7Rule', id, context),
+    'l7Rule.show': ({ id }) => found(reads.findObject('l7Rule', id), 'l7Rule', id),
+    'l7Rule.list': ({ l7PolicyId, ...page }) => listed(reads, 'l7Rule', page, 'l7_policy_id', l7PolicyId),
   };
 }
 

@@ -4,6 +4,8 @@ import type {
   AmphoraView,
   ExplanationView,
   HealthMonitorView,
+  L7PolicyView,
+  L7RuleView,
   ListenerView,
   LoadBalancerTreeView,
   LoadBalancerView,
@@ -13,20 +15,48 @@ import type {
   StatusTreeView,
   SubnetView,
 } from '../../domain/views.ts';
-import type { AmphoraId, HealthMonitorId, ListenerId, LoadBalancerId, MemberId, PoolId } from '../../domain/ids.ts';
+import type {
+  AmphoraId,
+  HealthMonitorId,
+  L7PolicyId,
+  L7RuleId,
+  ListenerId,
+  LoadBalancerId,
+  MemberId,
+  PoolId,
+} from '../../domain/ids.ts';
 import type {
   HealthMonitorAttributes,
+  L7PolicyAttributes,
+  L7RuleAttributes,
   ListenerAttributes,
   LoadBalancerAttributes,
   MemberAttributes,
   PoolAttributes,
 } from '../../domain/load-balancer/attributes.ts';
+import { mostRules } from '../../domain/load-balancer/policy-rules.ts';
 import { changes, type HandlersOf, type Problem, reads, result } from '../rpc/method.ts';
 import { maybe, needed, withDefault } from '../rpc/parameters.ts';
 import { flag, objectId, text, wholeNumber } from '../rpc/values.ts';
 import { change, creation } from './attributes.ts';
-import { healthMonitorShape, listenerShape, loadBalancerShape, memberShape, poolShape } from './shapes.ts';
-import { healthMonitorParams, memberParams, membersParam, poolParams, treeParams } from './trees.ts';
+import {
+  healthMonitorShape,
+  l7PolicyShape,
+  l7RuleShape,
+  listenerShape,
+  loadBalancerShape,
+  memberShape,
+  poolShape,
+} from './shapes.ts';
+import {
+  healthMonitorParams,
+  l7RuleParams,
+  memberParams,
+  membersParam,
+  policyChildren,
+  poolParams,
+  treeParams,
+} from './trees.ts';
 import { ipAddress } from './values.ts';
 
 /** Objects on one page of a list. */
@@ -140,7 +170,7 @@ const listenerMethods = {
     errors: ['notFound', 'conflict', 'immutable'],
   }),
   'listener.delete': changes({
-    summary: 'Deletes a listener. Its pool stays.',
+    summary: 'Deletes a listener with its L7 policies. Its pools stay.',
     params: { id: listenerId },
     result: result<Deleted>('`id` of the listener.'),
     errors: ['notFound', 'immutable'],
@@ -181,10 +211,11 @@ const poolMethods = {
     errors: ['notFound', 'immutable'],
   }),
   'pool.delete': changes({
-    summary: 'Deletes a pool with its members and its monitor. Listeners let go of it.',
+    summary:
+      'Deletes a pool with its members and its monitor. Listeners let go of it; a pool that an L7 policy leads to is a conflict.',
     params: { id: poolId },
     result: result<Deleted>('`id` of the pool.'),
-    errors: ['notFound', 'immutable'],
+    errors: ['notFound', 'conflict', 'immutable'],
   }),
   'pool.show': reads({
     summary: 'A pool.',
@@ -276,6 +307,80 @@ const healthMonitorMethods = {
   }),
 } as const;
 
+const l7PolicyId = needed(objectId<L7PolicyId>(), 'The L7 policy.');
+const l7PolicyMethods = {
+  'l7Policy.create': changes({
+    summary: 'Adds an L7 policy to a listener, with rules if wished. Policies from its place on move up.',
+    params: {
+      listenerId,
+      ...creation<L7PolicyAttributes>(l7PolicyShape),
+      ...policyChildren,
+    },
+    result: result<{ readonly l7Policy: L7PolicyView | null }>('`l7Policy`: L7Policy.'),
+    errors: ['notFound', 'conflict', 'immutable'],
+  }),
+  'l7Policy.update': changes({
+    summary: 'Changes attributes of an L7 policy. A new action needs its target in the same request.',
+    params: { id: l7PolicyId, ...change<L7PolicyAttributes>(l7PolicyShape) },
+    result: result<{ readonly l7Policy: L7PolicyView | null }>('`l7Policy`: L7Policy.'),
+    errors: ['notFound', 'immutable'],
+  }),
+  'l7Policy.delete': changes({
+    summary: 'Deletes an L7 policy with its rules. Policies behind it move down.',
+    params: { id: l7PolicyId },
+    result: result<Deleted>('`id` of the L7 policy.'),
+    errors: ['notFound', 'immutable'],
+  }),
+  'l7Policy.show': reads({
+    summary: 'An L7 policy.',
+    params: { id: l7PolicyId },
+    result: result<L7PolicyView>('L7Policy.'),
+    errors: ['notFound'],
+  }),
+  'l7Policy.list': reads({
+    summary: 'L7 policies.',
+    params: {
+      listenerId: maybe(objectId<ListenerId>(), 'Only those of this listener.'),
+      loadBalancerId: maybe(objectId<LoadBalancerId>(), 'Only those of this load balancer.'),
+      ...page,
+    },
+    result: result<Page<L7PolicyView>>(`\`items\`: list of L7Policy. ${listed}`),
+  }),
+} as const;
+
+const l7RuleId = needed(objectId<L7RuleId>(), 'The L7 rule.');
+const l7RuleMethods = {
+  'l7Rule.create': changes({
+    summary: `Adds a rule to an L7 policy, which has ${mostRules} at most.`,
+    params: { l7PolicyId, ...l7RuleParams },
+    result: result<{ readonly l7Rule: L7RuleView | null }>('`l7Rule`: L7Rule.'),
+    errors: ['notFound', 'conflict', 'immutable'],
+  }),
+  'l7Rule.update': changes({
+    summary: 'Changes attributes of an L7 rule.',
+    params: { id: l7RuleId, ...change<L7RuleAttributes>(l7RuleShape) },
+    result: result<{ readonly l7Rule: L7RuleView | null }>('`l7Rule`: L7Rule.'),
+    errors: ['notFound', 'immutable'],
+  }),
+  'l7Rule.delete': changes({
+    summary: 'Removes a rule from its L7 policy.',
+    params: { id: l7RuleId },
+    result: result<Deleted>('`id` of the L7 rule.'),
+    errors: ['notFound', 'immutable'],
+  }),
+  'l7Rule.show': reads({
+    summary: 'An L7 rule.',
+    params: { id: l7RuleId },
+    result: result<L7RuleView>('L7Rule.'),
+    errors: ['notFound'],
+  }),
+  'l7Rule.list': reads({
+    summary: 'Rules of an L7 policy.',
+    params: { l7PolicyId, ...page },
+    result: result<Page<L7RuleView>>(`\`items\`: list of L7Rule. ${listed}`),
+  }),
+} as const;
+
 const amphoraId = needed(objectId<AmphoraId>(), 'The amphora.');
 const fleetMethods = {
   'amphora.list': reads({
@@ -340,6 +445,8 @@ export const commandMethods = {
   ...poolMethods,
   ...memberMethods,
   ...healthMonitorMethods,
+  ...l7PolicyMethods,
+  ...l7RuleMethods,
   ...fleetMethods,
   ...channelMethods,
 } as const;

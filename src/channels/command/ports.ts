@@ -37,7 +37,10 @@ export type VipPlace =
   | { readonly ok: false; readonly field: string; readonly reason: string };
 
 export interface ListQuery {
-  readonly within: { readonly column: 'project_id' | 'load_balancer_id' | 'pool_id'; readonly value: string } | null;
+  readonly within: {
+    readonly column: 'project_id' | 'load_balancer_id' | 'pool_id' | 'listener_id' | 'l7_policy_id';
+    readonly value: string;
+  } | null;
   readonly limit: number;
   readonly marker: string | null;
 }

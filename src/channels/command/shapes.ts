@@ -1,9 +1,11 @@
 // The objects of a load balancer as the command channel takes them: defaults, limits and mutability of the Octavia v2
-// API (API reference, "Load Balancers" to "Health Monitors"), names in camel case.
+// API (API reference, "Load Balancers" to "L7 Rules"), names in camel case.
 import { z } from 'zod';
 import type {
   HealthMonitorAttributes,
   InsertHeaders,
+  L7PolicyAttributes,
+  L7RuleAttributes,
   ListenerAttributes,
   LoadBalancerAttributes,
   MemberAttributes,
@@ -116,4 +118,62 @@ export const healthMonitorShape = shape<HealthMonitorAttributes>({
     requestDefaults.domainName,
     'Host header of the request; needs httpVersion 1.1 (HTTP).',
   ),
+});
+
+/** The most that Octavia takes; anything beyond the last policy means the end. */
+const lastPosition = 2_147_483_647;
+
+const redirectUrl = textLike(
+  'A URL with http or https and a host, of at most 255 characters, without blanks.',
+  /^https?:\/\/[^\s\0-\x20\x7f/?#]+[^\s\0-\x20\x7f]*$/iu,
+);
+
+export const l7PolicyShape = shape<L7PolicyAttributes>({
+  ...described,
+  action: required(
+    oneOf(['REJECT', 'REDIRECT_TO_POOL', 'REDIRECT_TO_URL', 'REDIRECT_PREFIX']),
+    'What becomes of requests that all its rules match. Rejections come before redirections, these before pools.',
+  ),
+  redirectPoolId: optional(orNull(objectId()), null, 'Pool that takes the requests (REDIRECT_TO_POOL).'),
+  redirectUrl: optional(orNull(redirectUrl), null, 'Where clients are sent (REDIRECT_TO_URL).'),
+  redirectPrefix: optional(orNull(redirectUrl), null, 'Goes before the path of the request (REDIRECT_PREFIX).'),
+  redirectHttpCode: optional(
+    orNull(oneOf([301, 302, 303, 307, 308])),
+    null,
+    'Status code of a redirection of clients; 302 when not given.',
+  ),
+  position: optional(
+    wholeNumber({ min: 1, max: lastPosition }),
+    lastPosition,
+    'Place among the policies of its listener, counted from 1; the others move. Beyond the last means the end.',
+  ),
+});
+
+/** What a header or a cookie can be called (RFC 9110, "token"). */
+const token = textLike('A name of a header or cookie of 1 to 255 characters.', /^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/);
+const comparedValue = textLike('A string of 1 to 255 characters, without control characters.', /^[^\p{Cc}\p{Cs}]+$/u);
+
+export const l7RuleShape = shape<L7RuleAttributes>({
+  adminStateUp: named.adminStateUp,
+  tags: named.tags,
+  type: required(
+    oneOf([
+      'HOST_NAME',
+      'PATH',
+      'FILE_TYPE',
+      'HEADER',
+      'COOKIE',
+      'SSL_CONN_HAS_CERT',
+      'SSL_VERIFY_RESULT',
+      'SSL_DN_FIELD',
+    ]),
+    'What of the request is compared. The last three are for listeners of protocol TERMINATED_HTTPS.',
+  ),
+  compareType: required(
+    oneOf(['REGEX', 'STARTS_WITH', 'ENDS_WITH', 'CONTAINS', 'EQUAL_TO']),
+    'How it is compared. A FILE_TYPE by EQUAL_TO or REGEX only.',
+  ),
+  key: optional(orNull(token), null, 'Name of the header or cookie (HEADER, COOKIE; needed there).'),
+  value: required(comparedValue, 'What it is compared with.'),
+  invert: optional(flag(), false, 'Matches where it would not.'),
 });

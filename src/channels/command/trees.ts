@@ -1,19 +1,24 @@
-// Objects within objects, as creates take them: pools with members and a health monitor, listeners with a pool.
+// Objects within objects, as creates take them: pools with members and a health monitor, listeners with a pool
+// and L7 policies, policies with rules.
 import { z } from 'zod';
 import type {
   HealthMonitorAttributes,
+  L7PolicyAttributes,
+  L7RuleAttributes,
   ListenerAttributes,
   MemberAttributes,
   PoolAttributes,
 } from '../../domain/load-balancer/attributes.ts';
+import { mostRules } from '../../domain/load-balancer/policy-rules.ts';
 import { type Given, listOf, maybe, objectOf, type Parameter, withDefault } from '../rpc/parameters.ts';
 import { valueTraits } from '../rpc/values.ts';
 import { creation } from './attributes.ts';
-import { healthMonitorShape, listenerShape, memberShape, poolShape } from './shapes.ts';
+import { healthMonitorShape, l7PolicyShape, l7RuleShape, listenerShape, memberShape, poolShape } from './shapes.ts';
 
 export const mostMembers = 1_000;
 const mostListeners = 200;
 const mostPools = 200;
+const mostPolicies = 200;
 
 export const memberParams = creation<MemberAttributes>(memberShape);
 export const healthMonitorParams = creation<HealthMonitorAttributes>(healthMonitorShape);
@@ -65,17 +70,44 @@ const poolOrReference = z.unknown().transform((given, context): GivenPool | Pool
 
 const { defaultPoolId: _, ...listenerAttributes } = creation<ListenerAttributes>(listenerShape);
 
+const poolOrName = saying(
+  'A pool, or only its name when it is in `pools`.',
+  poolOrReference as z.ZodType<GivenPool | PoolReference>,
+);
+
+export const l7RuleParams = creation<L7RuleAttributes>(l7RuleShape);
+
+export const policyChildren = {
+  rules: described(
+    withDefault(
+      saying(`A list of at most ${mostRules} rules.`, listOf(objectOf(l7RuleParams), mostRules)),
+      [],
+      'Rules, all of which have to match. A policy without any is not used.',
+    ),
+    l7RuleParams,
+  ),
+};
+
+const { redirectPoolId: __, ...l7PolicyAttributes } = creation<L7PolicyAttributes>(l7PolicyShape);
+
+const l7PolicyParams = {
+  ...l7PolicyAttributes,
+  redirectPool: described(maybe(poolOrName, 'Pool that takes the requests (REDIRECT_TO_POOL).'), poolParams),
+  ...policyChildren,
+};
+export type GivenL7Policy = Given<typeof l7PolicyParams>;
+export type GivenL7Rule = Given<typeof l7RuleParams>;
+
 const listenerParams = {
   ...listenerAttributes,
-  defaultPool: described(
-    maybe(
-      saying(
-        'A pool, or only its name when it is in `pools`.',
-        poolOrReference as z.ZodType<GivenPool | PoolReference>,
-      ),
-      'Pool that takes its connections.',
+  defaultPool: described(maybe(poolOrName, 'Pool that takes its connections.'), poolParams),
+  l7Policies: described(
+    withDefault(
+      saying(`A list of at most ${mostPolicies} L7 policies.`, listOf(objectOf(l7PolicyParams), mostPolicies)),
+      [],
+      'L7 policies (HTTP).',
     ),
-    poolParams,
+    l7PolicyParams,
   ),
 };
 export type GivenListener = Given<typeof listenerParams>;

@@ -4,6 +4,8 @@ import type {
   AmphoraView,
   ExplanationView,
   HealthMonitorView,
+  L7PolicyView,
+  L7RuleView,
   ListenerView,
   LoadBalancerView,
   MemberView,
@@ -15,12 +17,22 @@ import type {
 } from '../../domain/views.ts';
 import type {
   HealthMonitorAttributes,
+  L7PolicyAttributes,
+  L7RuleAttributes,
   ListenerAttributes,
   LoadBalancerAttributes,
   MemberAttributes,
   PoolAttributes,
 } from '../../domain/load-balancer/attributes.ts';
-import { healthMonitorShape, listenerShape, loadBalancerShape, memberShape, poolShape } from './shapes.ts';
+import {
+  healthMonitorShape,
+  l7PolicyShape,
+  l7RuleShape,
+  listenerShape,
+  loadBalancerShape,
+  memberShape,
+  poolShape,
+} from './shapes.ts';
 
 type Fields<View, Known = never> = Readonly<Record<Exclude<keyof View, Known>, string>>;
 
@@ -45,11 +57,12 @@ const loadBalancer: Fields<LoadBalancerView, keyof ObjectView | keyof LoadBalanc
 
 const listener: Fields<ListenerView, keyof ObjectView | keyof ListenerAttributes> = {
   loadBalancerId: 'Load balancer that it is in.',
+  l7Policies: 'Ids of its L7 policies, in order of position.',
 };
 
 const pool: Fields<PoolView, keyof ObjectView | keyof PoolAttributes> = {
   loadBalancerId: 'Load balancer that it is in.',
-  listeners: 'Ids of listeners that have it as their default.',
+  listeners: 'Ids of listeners that have it as their default, or with an L7 policy that leads to it.',
   members: 'Ids of its members.',
   healthMonitorId: 'Id of its health monitor; null when it has none.',
 };
@@ -62,6 +75,17 @@ const member: Fields<MemberView, keyof ObjectView | keyof MemberAttributes> = {
 const healthMonitor: Fields<HealthMonitorView, keyof ObjectView | keyof HealthMonitorAttributes> = {
   loadBalancerId: 'Load balancer that it is in.',
   poolId: 'Pool that it checks.',
+};
+
+const l7Policy: Fields<L7PolicyView, keyof ObjectView | keyof L7PolicyAttributes> = {
+  loadBalancerId: 'Load balancer that it is in.',
+  listenerId: 'Listener that it is for.',
+  rules: 'Ids of its rules.',
+};
+
+const l7Rule: Fields<L7RuleView, keyof ObjectView | keyof L7RuleAttributes> = {
+  loadBalancerId: 'Load balancer that it is in.',
+  l7PolicyId: 'L7 policy that it is in.',
 };
 
 const amphora: Fields<AmphoraView> = {
@@ -117,7 +141,7 @@ const explanation: Fields<ExplanationView> = {
 
 export const statusChange: Fields<StatusChange> = {
   objectId: 'The object.',
-  kind: 'loadBalancer, listener, pool, member or healthMonitor.',
+  kind: 'loadBalancer, listener, pool, member, healthMonitor, l7Policy or l7Rule.',
   loadBalancerId: 'Load balancer that it is in.',
   provisioningStatus: 'Its status now; DELETED is the last that is heard of it.',
   operatingStatus: 'Its status now.',
@@ -134,12 +158,14 @@ function meanings(
 export const viewFields: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   LoadBalancer: { ...object, ...loadBalancer, ...meanings(loadBalancerShape) },
   LoadBalancerTree: {
-    '…': 'As LoadBalancer, but `listeners` is a list of Listener, and `pools` a list of Pool in which `members` is a list of Member and `healthMonitor` (a HealthMonitor or null) stands for `healthMonitorId`.',
+    '…': 'As LoadBalancer, but `listeners` is a list of Listener in which `l7Policies` is a list of L7Policy with a list of L7Rule as `rules`, and `pools` a list of Pool in which `members` is a list of Member and `healthMonitor` (a HealthMonitor or null) stands for `healthMonitorId`.',
   },
   Listener: { ...object, ...listener, ...meanings(listenerShape) },
   Pool: { ...object, ...pool, ...meanings(poolShape) },
   Member: { ...object, ...member, ...meanings(memberShape) },
   HealthMonitor: { ...object, ...healthMonitor, ...meanings(healthMonitorShape) },
+  L7Policy: { ...object, ...l7Policy, ...meanings(l7PolicyShape) },
+  L7Rule: { ...object, ...l7Rule, ...meanings(l7RuleShape) },
   StatusTree: {
     '…': '`id`, `name`, `provisioningStatus`, `operatingStatus` of the load balancer; `listeners` with the same and `pools`; these with the same, `healthMonitor` (with `type`, or null) and `members` (with `address` and `protocolPort`).',
   },

@@ -24,6 +24,10 @@ export async function explainLoadBalancer(pool: Pool, id: string): Promise<Expla
   const { name, provisioningStatus, operatingStatus, errorReason } = tree;
   const children = [
     ...tree.listeners.map((view) => unsettled('listener', view)),
+    ...tree.listeners.flatMap((view) => view.l7Policies.map((policy) => unsettled('l7Policy', policy))),
+    ...tree.listeners.flatMap(({ l7Policies }) =>
+      l7Policies.flatMap(({ rules }) => rules.map((rule) => unsettled('l7Rule', { ...rule, name: '' }))),
+    ),
     ...tree.pools.map((view) => unsettled('pool', view)),
     ...tree.pools.flatMap((view) => view.members.map((member) => unsettled('member', member))),
     ...tree.pools.flatMap((view) =>

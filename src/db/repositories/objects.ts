@@ -5,6 +5,8 @@ import type { Pool } from 'pg';
 import type { ObjectKind } from '../../domain/load-balancer/state.ts';
 import type {
   HealthMonitorView,
+  L7PolicyView,
+  L7RuleView,
   ListenerView,
   LoadBalancerTreeView,
   LoadBalancerView,
@@ -25,20 +27,30 @@ const tables: Readonly<Record<ObjectKind, string>> = {
   pool: getTableName(projections.pools),
   member: getTableName(projections.members),
   healthMonitor: getTableName(projections.healthMonitors),
+  l7Policy: getTableName(projections.l7Policies),
+  l7Rule: getTableName(projections.l7Rules),
 };
 
 const ids = (table: string, where: string) =>
   `(select coalesce(jsonb_agg(c.id order by c.position), '[]') from ${table} c where ${where})`;
 
+/** Whether a listener has a pool as its default, or has a policy that leads to it. */
+function leadsTo(listener: string, poolId: string): string {
+  return `(${listener}.default_pool_id = ${poolId}
+    or exists (select 1 from l7_policies p where p.listener_id = ${listener}.id and p.redirect_pool_id = ${poolId}))`;
+}
+
 /** Columns of a view that its own table does not have. */
 const besides: Readonly<Record<ObjectKind, string>> = {
   loadBalancer: `'listeners', ${ids('listeners', 'c.load_balancer_id = t.id')}, 'pools', ${ids('pools', 'c.load_balancer_id = t.id')}`,
-  listener: '',
-  pool: `'listeners', ${ids('listeners', 'c.load_balancer_id = t.load_balancer_id and c.default_pool_id = t.id')},
+  listener: `'l7_policies', ${ids('l7_policies', 'c.listener_id = t.id')}`,
+  pool: `'listeners', ${ids('listeners', `c.load_balancer_id = t.load_balancer_id and ${leadsTo('c', 't.id')}`)},
     'members', ${ids('members', 'c.pool_id = t.id')},
     'health_monitor_id', (select c.id from health_monitors c where c.load_balancer_id = t.load_balancer_id and c.pool_id = t.id)`,
   member: '',
   healthMonitor: '',
+  l7Policy: `'rules', ${ids('l7_rules', 'c.l7_policy_id = t.id')}`,
+  l7Rule: '',
 };
 
 /** What an object is as long as no heartbeat has told. */
@@ -49,6 +61,8 @@ const untold: Readonly<Record<ObjectKind, string>> = {
   member: `case when exists (select 1 from health_monitors h where h.load_balancer_id = t.load_balancer_id and h.pool_id = t.pool_id)
       then 'OFFLINE' else 'NO_MONITOR' end`,
   healthMonitor: `'OFFLINE'`,
+  l7Policy: `'OFFLINE'`,
+  l7Rule: `'OFFLINE'`,
 };
 
 /** `t` is the object. */
@@ -64,11 +78,16 @@ interface Selected {
   readonly row: JsonRow;
 }
 
+/** A policy's position is the user's; that of others is their place in order of creation. */
+function asView<K extends ObjectKind>({ kind, row }: Selected): Views[K] {
+  return viewOf(row, kind === 'l7Policy' ? ['position'] : []) as unknown as Views[K];
+}
+
 /** An object; undefined when it is not there, or deleted. */
 export async function findObject<K extends ObjectKind>(pool: Pool, kind: K, id: string): Promise<Views[K] | undefined> {
   const text = select(kind, 't.id = $1');
   const { rows } = await pool.query<Selected>({ name: `find_${kind}`, text, values: [id] });
-  return rows[0] === undefined ? undefined : (viewOf(rows[0].row) as unknown as Views[K]);
+  return rows[0] === undefined ? undefined : asView(rows[0]);
 }
 
 /** The load balancer that an object belongs to; undefined when the object is not there. */
@@ -83,9 +102,12 @@ export async function loadBalancerOf(
   return rows[0] && { loadBalancerId: rows[0].load_balancer_id, poolId: rows[0].pool_id };
 }
 
+/** What lists can be narrowed by. */
+export type ListColumn = 'project_id' | 'load_balancer_id' | 'pool_id' | 'listener_id' | 'l7_policy_id';
+
 export interface ListQuery {
   /** Only objects with this value; null for all. */
-  readonly within: { readonly column: 'project_id' | 'load_balancer_id' | 'pool_id'; readonly value: string } | null;
+  readonly within: { readonly column: ListColumn; readonly value: string } | null;
   readonly limit: number;
   /** Id of the last object of the page before. After one that is gone comes nothing. */
   readonly marker: string | null;
@@ -110,7 +132,7 @@ export async function listObjects<K extends ObjectKind>(
   }
   const text = `${select(kind, conditions.join(' and '))} order by ${order('t')} limit $1`;
   const { rows } = await pool.query<Selected>(text, values);
-  return rows.map(({ row }) => viewOf(row) as unknown as Views[K]);
+  return rows.map((row) => asView(row));
 }
 
 /** Every object of a load balancer; `loadBalancer` is undefined when there is none of that id. */
@@ -120,31 +142,41 @@ interface Everything {
   readonly pools: readonly PoolView[];
   readonly members: readonly MemberView[];
   readonly healthMonitors: readonly HealthMonitorView[];
+  readonly l7Policies: readonly L7PolicyView[];
+  readonly l7Rules: readonly L7RuleView[];
 }
 
 const everythingSql = [
   select('loadBalancer', 't.id = $1'),
-  ...(['listener', 'pool', 'member', 'healthMonitor'] as const).map((kind) => select(kind, 't.load_balancer_id = $1')),
+  ...(['listener', 'pool', 'member', 'healthMonitor', 'l7Policy', 'l7Rule'] as const).map((kind) =>
+    select(kind, 't.load_balancer_id = $1'),
+  ),
 ].join('\nunion all ');
 
 async function everythingOf(pool: Pool, loadBalancerId: string): Promise<Everything> {
   const { rows } = await pool.query<Selected>({ name: 'everything', text: everythingSql, values: [loadBalancerId] });
   const ordered = rows.toSorted((a, b) => Number(a.row['position'] ?? 0) - Number(b.row['position'] ?? 0));
   const of = <K extends ObjectKind>(kind: K) =>
-    ordered.filter((row) => row.kind === kind).map(({ row }) => viewOf(row) as unknown as Views[K]);
+    ordered.filter((row) => row.kind === kind).map((row): Views[K] => asView(row));
   return {
     loadBalancer: of('loadBalancer')[0],
     listeners: of('listener'),
     pools: of('pool'),
     members: of('member'),
     healthMonitors: of('healthMonitor'),
+    l7Policies: of('l7Policy'),
+    l7Rules: of('l7Rule'),
   };
 }
 
 /** A load balancer with everything in it; undefined when it is not there. */
 export async function loadBalancerTree(pool: Pool, id: string): Promise<LoadBalancerTreeView | undefined> {
-  const { loadBalancer, listeners, pools, members, healthMonitors } = await everythingOf(pool, id);
+  const { loadBalancer, listeners, pools, members, healthMonitors, l7Policies, l7Rules } = await everythingOf(pool, id);
   if (loadBalancer === undefined) return undefined;
+  const policies = l7Policies.map((view) => ({
+    ...view,
+    rules: l7Rules.filter((rule) => rule.l7PolicyId === view.id),
+  }));
   const trees = pools.map(
     ({ healthMonitorId, ...view }): PoolTreeView => ({
       ...view,
@@ -152,7 +184,14 @@ export async function loadBalancerTree(pool: Pool, id: string): Promise<LoadBala
       healthMonitor: healthMonitors.find((monitor) => monitor.id === healthMonitorId) ?? null,
     }),
   );
-  return { ...loadBalancer, listeners, pools: trees };
+  return {
+    ...loadBalancer,
+    listeners: listeners.map((view) => ({
+      ...view,
+      l7Policies: policies.filter((policy) => policy.listenerId === view.id),
+    })),
+    pools: trees,
+  };
 }
 
 /** Statuses of a load balancer and what its listeners lead to; undefined when it is not there. */
@@ -163,8 +202,9 @@ export async function statusTree(pool: Pool, id: string): Promise<StatusTreeView
   return {
     ...statusOf(tree),
     listeners: tree.listeners.map((listener) => {
-      const status = listener.defaultPoolId === null ? undefined : pools.get(listener.defaultPoolId);
-      return { ...statusOf(listener), pools: status === undefined ? [] : [status] };
+      const used = new Set([listener.defaultPoolId, ...listener.l7Policies.map((policy) => policy.redirectPoolId)]);
+      const statuses = [...used].map((poolId) => (poolId === null ? undefined : pools.get(poolId)));
+      return { ...statusOf(listener), pools: statuses.filter((status) => status !== undefined) };
     }),
   };
 }

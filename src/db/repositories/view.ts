@@ -5,8 +5,9 @@ export type JsonRow = Readonly<Record<string, unknown>>;
 
 const internal = new Set(['position', 'generation']);
 
-export function viewOf(row: JsonRow): Readonly<Record<string, unknown>> {
-  const columns = Object.keys(row).filter((column) => !internal.has(column));
+/** `shown` are columns that the view has although others keep them to themselves. */
+export function viewOf(row: JsonRow, shown: readonly string[] = []): Readonly<Record<string, unknown>> {
+  const columns = Object.keys(row).filter((column) => !internal.has(column) || shown.includes(column));
   const named = columns
     .toSorted((a, b) => rank(a) - rank(b) || (a < b ? -1 : 1))
     .map((column) => {

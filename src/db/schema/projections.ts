@@ -3,9 +3,10 @@ import { boolean, doublePrecision, index, integer, jsonb, pgTable, text, timesta
 
 const moment = (name: string) => timestamp(name, { withTimezone: true, precision: 3 });
 
-const common = () => ({
+const common = () => ({ ...nameless(), name: text().notNull() });
+
+const nameless = () => ({
   id: uuid().primaryKey(),
-  name: text().notNull(),
   adminStateUp: boolean('admin_state_up').notNull(),
   tags: jsonb().$type<readonly string[]>().notNull(),
   provisioningStatus: text('provisioning_status').notNull(),
@@ -97,6 +98,43 @@ export const healthMonitors = pgTable(
   (table) => [index('health_monitors_load_balancer').on(table.loadBalancerId)],
 );
 
+export const l7Policies = pgTable(
+  'l7_policies',
+  {
+    ...common(),
+    loadBalancerId: uuid('load_balancer_id').notNull(),
+    listenerId: uuid('listener_id').notNull(),
+    description: text().notNull(),
+    action: text().notNull(),
+    redirectPoolId: uuid('redirect_pool_id'),
+    redirectUrl: text('redirect_url'),
+    redirectPrefix: text('redirect_prefix'),
+    redirectHttpCode: integer('redirect_http_code'),
+    /** Place within the listener, as users see it. */
+    position: integer().notNull(),
+  },
+  (table) => [
+    index('l7_policies_load_balancer').on(table.loadBalancerId),
+    index('l7_policies_listener').on(table.listenerId),
+  ],
+);
+
+export const l7Rules = pgTable(
+  'l7_rules',
+  {
+    ...nameless(),
+    loadBalancerId: uuid('load_balancer_id').notNull(),
+    position: integer().notNull(),
+    l7PolicyId: uuid('l7_policy_id').notNull(),
+    type: text().notNull(),
+    compareType: text('compare_type').notNull(),
+    key: text(),
+    value: text().notNull(),
+    invert: boolean().notNull(),
+  },
+  (table) => [index('l7_rules_load_balancer').on(table.loadBalancerId), index('l7_rules_policy').on(table.l7PolicyId)],
+);
+
 export const amphorae = pgTable(
   'amphorae',
   {
@@ -120,5 +158,14 @@ export const amphorae = pgTable(
 );
 
 /** The tables an append may write. Keys are the names that entries use. */
-export const projections = { loadBalancers, listeners, pools, members, healthMonitors, amphorae };
+export const projections = {
+  loadBalancers,
+  listeners,
+  pools,
+  members,
+  healthMonitors,
+  l7Policies,
+  l7Rules,
+  amphorae,
+};
 export type ProjectionName = keyof typeof projections;

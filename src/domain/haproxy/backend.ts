@@ -5,8 +5,8 @@ import type {
   LbAlgorithm,
   ListenerAttributes,
   PoolProtocol,
+  ServedListener,
   ServedPool,
-  ServedTree,
 } from '../load-balancer/attributes.ts';
 import { unreachable } from '../unreachable.ts';
 import { formatWord, word } from './escape.ts';
@@ -17,7 +17,6 @@ export interface Line {
   readonly owner: string;
 }
 
-type ServedListener = ServedTree['listeners'][number];
 type ServedMember = ServedPool['members'][number];
 type Monitor = NonNullable<ServedPool['healthMonitor']>;
 

@@ -26,3 +26,23 @@ function percentEncode(character: string): string {
     (byte) => `%${byte.toString(16).toUpperCase().padStart(2, '0')}`,
   ).join('');
 }
+
+const plain = /[A-Za-z0-9._\-/:=@]/;
+
+/**
+ * One word that haproxy reads back as exactly the bytes of `text` in UTF-8: for what requests are compared with, where
+ * a blank or an accent counts. Only NUL, which no request can hold, becomes `%00`.
+ */
+export function exactWord(text: string): string {
+  if (text === '') return "''";
+  return Array.from(Buffer.from(text, 'utf8'), (byte) => {
+    const character = String.fromCharCode(byte);
+    if (plain.test(character)) return character;
+    return byte === 0 ? '%00' : `\\x${byte.toString(16).padStart(2, '0')}`;
+  }).join('');
+}
+
+/** The name of a header or a cookie as the argument of a sample fetch: `req.hdr(…)`. */
+export function argument(name: string): string {
+  return `\\"${name.replace(/[^A-Za-z0-9!#$&*+.^_`|~'-]/gu, percentEncode).replace(meaningful, '\\$&')}\\"`;
+}

@@ -1,11 +1,12 @@
 // Renders a load balancer's tree as the haproxy configuration of one amphora. Names are part of the contract with the
 // agent, which reads them back out of the file and out of haproxy's statistics: a frontend is called `<listener id>`, a
 // backend `<pool id>:<listener id>`, a server `<member id>`. Equal trees render to equal texts, because the text's
-// digest is what tells whether an amphora is up to date. Backends are rendered in backend.ts.
-import type { ListenerAttributes, ServedTree } from '../load-balancer/attributes.ts';
+// digest is what tells whether an amphora is up to date. Backends are rendered in backend.ts, L7 policies in policies.ts.
+import type { ListenerAttributes, ServedListener, ServedTree } from '../load-balancer/attributes.ts';
 import { type Line, backendLines, bracketed, modeOf } from './backend.ts';
 import { formatWord, word } from './escape.ts';
 import { peerName } from './peer-name.ts';
+import { effectivePolicies, policyLines, servedPool } from './policies.ts';
 
 /** Where OpenStack's agent keeps its files; an agent that lives elsewhere translates what it is given. */
 export const defaultBasePath = '/var/lib/octavia';
@@ -27,8 +28,6 @@ export interface RenderOptions {
   readonly peers?: readonly Peer[];
 }
 
-type ServedListener = ServedTree['listeners'][number];
-
 /**
  * The text of haproxy.cfg, or null when there is nothing to serve: the load balancer is administratively down or no
  * listener of it is up. Pools that are down, and pools that no listener uses, are left out; members that are down are
@@ -41,7 +40,7 @@ export function renderHaproxy(tree: ServedTree, options: RenderOptions = {}): st
 
 /**
  * The id of the object that a line of the rendered file (counted from 1, as haproxy counts in its messages) belongs
- * to: a listener, pool, health monitor or member, else the load balancer. Undefined for a line that isn't there.
+ * to: a listener, pool, health monitor, member, L7 policy or rule, else the load balancer. Undefined for a line that isn't there.
  */
 export function ownerOfLine(tree: ServedTree, lineNumber: number, options: RenderOptions = {}): string | undefined {
   return renderLines(tree, options)?.[lineNumber - 1]?.owner;
@@ -89,19 +88,30 @@ function peerTexts(tree: ServedTree, peers: readonly Peer[]): string[] {
 
 function listenerLines(tree: ServedTree, listener: ServedListener): readonly Line[] {
   const limit = connectionLimit(listener);
-  const pool = tree.pools.find((candidate) => candidate.id === listener.defaultPoolId && candidate.adminStateUp);
-  const texts = [
+  const pool = servedPool(tree, listener.defaultPoolId);
+  const policies = effectivePolicies(tree, listener);
+  const redirected = policies.map((policy) => servedPool(tree, policy.redirectPoolId));
+  const used = new Set([pool, ...redirected].filter((candidate) => candidate !== undefined));
+  const of = (texts: readonly string[]): readonly Line[] => texts.map((text) => ({ text, owner: listener.id }));
+  const head = [
     '',
     `frontend ${word(listener.id)}`,
     `    maxconn ${limit}`,
     ...tree.vipAddresses.map((address) => `    bind ${word(bracketed(address))}:${listener.protocolPort}`),
     `    mode ${modeOf(listener.protocol)}`,
+  ];
+  const tail = [
     ...(pool === undefined ? [] : [`    default_backend ${word(pool.id)}:${word(listener.id)}`]),
     `    timeout client ${listener.timeoutClientData}`,
     ...(listener.timeoutTcpInspect > 0 ? [`    tcp-request inspect-delay ${listener.timeoutTcpInspect}`] : []),
     `    log-format ${logFormat(tree, listener)}`,
-  ].map((text) => ({ text, owner: listener.id }));
-  return pool === undefined ? texts : [...texts, ...backendLines(pool, listener, limit)];
+  ];
+  return [
+    ...of(head),
+    ...policies.flatMap((policy) => policyLines(policy, listener)),
+    ...of(tail),
+    ...[...used].flatMap((candidate) => backendLines(candidate, listener, limit)),
+  ];
 }
 
 /** Blanks are escaped, so that the format is one word. In TCP mode the request's fields stay as `-`. */

@@ -1,7 +1,7 @@
 // What a user may ask of each object: the attributes of the Octavia v2 API in camel case, complete (defaults filled
 // in) and already checked for type and range. Times are in the unit the API uses: listener time-outs in
 // milliseconds, health monitor times in seconds.
-import type { HealthMonitorId, ListenerId, MemberId, PoolId } from '../ids.ts';
+import type { HealthMonitorId, L7PolicyId, L7RuleId, ListenerId, MemberId, PoolId } from '../ids.ts';
 
 export type ListenerProtocol = 'TCP' | 'HTTP';
 export type PoolProtocol = 'TCP' | 'HTTP' | 'PROXY' | 'PROXYV2';
@@ -84,14 +84,60 @@ export interface HealthMonitorAttributes {
   readonly domainName: string | null;
 }
 
+export type L7PolicyAction = 'REJECT' | 'REDIRECT_TO_POOL' | 'REDIRECT_TO_URL' | 'REDIRECT_PREFIX';
+export type RedirectCode = 301 | 302 | 303 | 307 | 308;
+
+export interface L7PolicyAttributes {
+  readonly name: string;
+  readonly description: string;
+  readonly adminStateUp: boolean;
+  readonly tags: readonly string[];
+  readonly action: L7PolicyAction;
+  /** Of the targets, the one that the action needs; the others are null. */
+  readonly redirectPoolId: PoolId | null;
+  readonly redirectUrl: string | null;
+  /** Goes before the path of the request. */
+  readonly redirectPrefix: string | null;
+  /** Null for actions that don't redirect the client. */
+  readonly redirectHttpCode: RedirectCode | null;
+  /** Place within the listener: 1, 2, 3 … without gaps. In a request, any number beyond the end means the end. */
+  readonly position: number;
+}
+
+export type L7RuleType = 'HOST_NAME' | 'PATH' | 'FILE_TYPE' | 'HEADER' | 'COOKIE' | SslRuleType;
+export type SslRuleType = 'SSL_CONN_HAS_CERT' | 'SSL_VERIFY_RESULT' | 'SSL_DN_FIELD';
+export type L7RuleCompareType = 'REGEX' | 'STARTS_WITH' | 'ENDS_WITH' | 'CONTAINS' | 'EQUAL_TO';
+
+export interface L7RuleAttributes {
+  readonly adminStateUp: boolean;
+  readonly tags: readonly string[];
+  readonly type: L7RuleType;
+  readonly compareType: L7RuleCompareType;
+  /** Name of the header or cookie; null for other types. */
+  readonly key: string | null;
+  readonly value: string;
+  readonly invert: boolean;
+}
+
 /** A load balancer's tree as one amphora shall serve it: what `domain/haproxy` renders. Order is order of creation. */
 export interface ServedTree {
   readonly loadBalancerId: string;
   readonly projectId: string;
   readonly vipAddresses: readonly string[];
   readonly adminStateUp: boolean;
-  readonly listeners: readonly ({ readonly id: ListenerId } & ListenerAttributes)[];
+  readonly listeners: readonly ServedListener[];
   readonly pools: readonly ServedPool[];
+}
+
+export interface ServedListener extends ListenerAttributes {
+  readonly id: ListenerId;
+  /** In order of position. */
+  readonly l7Policies: readonly ServedL7Policy[];
+}
+
+export interface ServedL7Policy extends L7PolicyAttributes {
+  readonly id: L7PolicyId;
+  readonly rules: readonly ({ readonly id: L7RuleId } & L7RuleAttributes)[];
 }
 
 export interface ServedPool extends PoolAttributes {

@@ -2,11 +2,19 @@
 // have it as their default. Whether the result is allowed is for `rules.ts`.
 import type { ObjectId, PoolId } from '../ids.ts';
 import { type Decision, refuse } from '../decision.ts';
-import type { LoadBalancerCommand, NewPool, Patch } from './commands.ts';
+import type { LoadBalancerCommand, NewListener, NewPool, Patch } from './commands.ts';
 import type { ObjectChange } from './events.ts';
+import {
+  changedPolicy,
+  policiesCreation,
+  policiesRemoval,
+  policyChange,
+  policyCreation,
+  policyDeletion,
+} from './policies.ts';
 import { kindNames } from './rules.ts';
 import type { LoadBalancerState, ObjectKind } from './state.ts';
-import { desired, findDesired } from './tree.ts';
+import { desired, findDesired, type Formed } from './tree.ts';
 
 /** The object a command is about and the changes it means; none when everything is already as asked. */
 export interface Meaning {
@@ -26,10 +34,8 @@ export function changesOf(state: LoadBalancerState, command: TreeCommand): Meani
   switch (command.type) {
     case 'updateLoadBalancer':
       return patched(state, 'loadBalancer', state.id, command.patch);
-    case 'createListener': {
-      const { id, attributes } = command.listener;
-      return { about: id, changes: [{ kind: 'listener', id, parentId: state.id, form: attributes }] };
-    }
+    case 'createListener':
+      return { about: command.listener.id, changes: listenerWithPolicies(command.listener, state.id) };
     case 'updateListener':
       return patched(state, 'listener', command.id, command.patch);
     case 'createPool':
@@ -53,19 +59,34 @@ export function changesOf(state: LoadBalancerState, command: TreeCommand): Meani
     }
     case 'updateHealthMonitor':
       return patched(state, 'healthMonitor', command.id, command.patch);
+    case 'createL7Policy': {
+      const { listenerId, l7Policy } = command;
+      return { about: l7Policy.id, changes: policyCreation(state, listenerId, l7Policy) };
+    }
+    case 'updateL7Policy':
+      return policyUpdate(state, command);
+    case 'createL7Rule': {
+      const { id, attributes } = command.l7Rule;
+      return { about: id, changes: [{ kind: 'l7Rule', id, parentId: command.l7PolicyId, form: attributes }] };
+    }
+    case 'updateL7Rule':
+      return patched(state, 'l7Rule', command.id, command.patch);
     case 'deleteObject':
       return deletion(state, command);
   }
 }
 
-/** Listeners may name a pool of the same request, so pools come first. */
+/** Listeners and policies may name a pool of the same request, so pools come first. */
 export function treeOf(command: Command<'createLoadBalancer'>): readonly ObjectChange[] {
   const parentId = command.loadBalancerId;
   const pools = command.pools.flatMap((pool) => poolWithChildren(pool, parentId));
-  const listeners = command.listeners.map(
-    ({ id, attributes }): ObjectChange => ({ kind: 'listener', id, parentId, form: attributes }),
-  );
+  const listeners = command.listeners.flatMap((listener) => listenerWithPolicies(listener, parentId));
   return [{ kind: 'loadBalancer', id: parentId, parentId, form: command.attributes }, ...pools, ...listeners];
+}
+
+function listenerWithPolicies(listener: NewListener, parentId: LoadBalancerState['id']): readonly ObjectChange[] {
+  const { id, attributes, l7Policies = [] } = listener;
+  return [{ kind: 'listener', id, parentId, form: attributes }, ...policiesCreation(id, l7Policies)];
 }
 
 function poolWithChildren(pool: NewPool, parentId: LoadBalancerState['id']): readonly ObjectChange[] {
@@ -125,11 +146,22 @@ function memberKey(form: { readonly address: string; readonly protocolPort: numb
 }
 
 function deletion(state: LoadBalancerState, { kind, id }: Command<'deleteObject'>): Meaning | Refused {
-  if (findDesired(state, kind, id) === undefined) return notFound(kind, id);
-  const removed = { ...state.objects[id], form: null } as ObjectChange;
-  const self = { kind: removed.kind, id: removed.id, parentId: removed.parentId, form: null } as ObjectChange;
-  const changes = kind === 'pool' ? [...poolAttachments(state, id as PoolId), self] : [self];
-  return { about: id, changes };
+  const object = findDesired(state, kind, id);
+  if (object === undefined) return notFound(kind, id);
+  const self = { kind: object.kind, id: object.id, parentId: object.parentId, form: null } as ObjectChange;
+  switch (object.kind) {
+    case 'listener':
+      return { about: id, changes: [...policiesRemoval(state, object.id), self] };
+    case 'l7Policy':
+      return { about: id, changes: policyDeletion(state, object as Formed<'l7Policy'>) };
+    case 'pool': {
+      const user = desired(state, 'l7Policy').find((policy) => policy.form.redirectPoolId === id);
+      if (user !== undefined) return refuse('conflict', `Pool ${id} is in use by L7 policy ${user.id}`);
+      return { about: id, changes: [...poolAttachments(state, object.id), self] };
+    }
+    default:
+      return { about: id, changes: [self] };
+  }
 }
 
 /** What goes, or is let go of, with a pool. */
@@ -143,6 +175,15 @@ function poolAttachments(state: LoadBalancerState, poolId: PoolId): readonly Obj
     .filter((child) => child.parentId === poolId)
     .map(({ kind, id, parentId }) => ({ kind, id, parentId, form: null }) as ObjectChange);
   return [...listeners, ...children];
+}
+
+function policyUpdate(state: LoadBalancerState, { id, patch }: Command<'updateL7Policy'>): Meaning | Refused {
+  const policy = findDesired(state, 'l7Policy', id);
+  if (policy === undefined) return notFound('l7Policy', id);
+  const changes = policyChange(state, policy, changedPolicy(policy.form, patch));
+  const isMeant = ({ id: changed, form }: ObjectChange) =>
+    changed !== id || form === null || !isSame(policy.form, form);
+  return { about: id, changes: policy.refusal !== null || changes.some(isMeant) ? changes : [] };
 }
 
 function patched<K extends ObjectKind>(

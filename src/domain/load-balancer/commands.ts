@@ -1,8 +1,20 @@
 // What a load balancer can be asked. Attributes come complete and checked for type and range; ids come with the
 // command, so that the same command sent twice means the same objects.
-import type { AmphoraId, HealthMonitorId, ListenerId, LoadBalancerId, MemberId, ObjectId, PoolId } from '../ids.ts';
+import type {
+  AmphoraId,
+  HealthMonitorId,
+  L7PolicyId,
+  L7RuleId,
+  ListenerId,
+  LoadBalancerId,
+  MemberId,
+  ObjectId,
+  PoolId,
+} from '../ids.ts';
 import type {
   HealthMonitorAttributes,
+  L7PolicyAttributes,
+  L7RuleAttributes,
   ListenerAttributes,
   LoadBalancerAttributes,
   MemberAttributes,
@@ -15,6 +27,19 @@ export type Patch<Attributes> = { readonly [K in keyof Attributes]?: Attributes[
 export interface NewListener {
   readonly id: ListenerId;
   readonly attributes: ListenerAttributes;
+  /** Each takes its place among those before it. None when absent. */
+  readonly l7Policies?: readonly NewL7Policy[];
+}
+
+export interface NewL7Policy {
+  readonly id: L7PolicyId;
+  readonly attributes: L7PolicyAttributes;
+  readonly rules: readonly NewL7Rule[];
+}
+
+export interface NewL7Rule {
+  readonly id: L7RuleId;
+  readonly attributes: L7RuleAttributes;
 }
 
 export interface NewMember {
@@ -78,9 +103,13 @@ export type LoadBalancerCommand =
       readonly id: HealthMonitorId;
       readonly patch: Patch<HealthMonitorAttributes>;
     }
+  | { readonly type: 'createL7Policy'; readonly listenerId: ListenerId; readonly l7Policy: NewL7Policy }
+  | { readonly type: 'updateL7Policy'; readonly id: L7PolicyId; readonly patch: Patch<L7PolicyAttributes> }
+  | { readonly type: 'createL7Rule'; readonly l7PolicyId: L7PolicyId; readonly l7Rule: NewL7Rule }
+  | { readonly type: 'updateL7Rule'; readonly id: L7RuleId; readonly patch: Patch<L7RuleAttributes> }
   | {
       readonly type: 'deleteObject';
-      readonly kind: 'listener' | 'pool' | 'member' | 'healthMonitor';
+      readonly kind: 'listener' | 'pool' | 'member' | 'healthMonitor' | 'l7Policy' | 'l7Rule';
       readonly id: ObjectId;
     };
 

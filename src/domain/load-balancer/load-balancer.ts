@@ -20,7 +20,7 @@ export interface LoadBalancerEntity {
 
 export const loadBalancer: EntityDefinition<LoadBalancerEntity> = {
   kind: 'loadBalancer',
-  schemaVersion: 1,
+  schemaVersion: 2,
   decide: decideLoadBalancer,
   decideStepEnded,
   decideResumed,

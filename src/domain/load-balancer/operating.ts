@@ -27,6 +27,14 @@ export function operatingStatuses(
     const isServing = isUp && listener.form.adminStateUp && observation !== undefined;
     statuses.set(listener.id, isServing ? seen : 'OFFLINE');
   }
+  for (const policy of desired(state, 'l7Policy')) {
+    const isServed = policy.form.adminStateUp && isKnownToServe(statuses.get(policy.parentId));
+    statuses.set(policy.id, isServed ? 'ONLINE' : 'OFFLINE');
+  }
+  for (const rule of desired(state, 'l7Rule')) {
+    const isServed = rule.form.adminStateUp && statuses.get(rule.parentId) === 'ONLINE';
+    statuses.set(rule.id, isServed ? 'ONLINE' : 'OFFLINE');
+  }
   const monitored = new Set(desired(state, 'healthMonitor').map((monitor) => monitor.parentId));
   for (const monitor of desired(state, 'healthMonitor')) {
     statuses.set(monitor.id, isUp && monitor.form.adminStateUp && observation !== undefined ? 'ONLINE' : 'OFFLINE');
@@ -61,10 +69,19 @@ function poolStatus(word: string, members: readonly (OperatingStatus | undefined
   return members.includes('ERROR') ? 'DEGRADED' : 'ONLINE';
 }
 
+function isKnownToServe(listener: OperatingStatus | undefined): boolean {
+  return listener === 'ONLINE' || listener === 'DEGRADED';
+}
+
 /** A pool in ERROR makes the load balancer so; anything less than ONLINE degrades it; nothing that serves is OFFLINE. */
 function worst(state: LoadBalancerState, statuses: Statuses): OperatingStatus {
   const listeners = desired(state, 'listener').filter((listener) => listener.form.adminStateUp);
-  const used = new Set(listeners.map((listener) => listener.form.defaultPoolId));
+  const served = new Set(listeners.map((listener) => listener.id));
+  const policies = desired(state, 'l7Policy').filter(({ parentId, form }) => form.adminStateUp && served.has(parentId));
+  const used = new Set([
+    ...listeners.map((listener) => listener.form.defaultPoolId),
+    ...policies.map((policy) => policy.form.redirectPoolId),
+  ]);
   const pools = desired(state, 'pool').filter((pool) => used.has(pool.id) && pool.form.adminStateUp);
   const all = [...listeners, ...pools].map(({ id }) => statuses.get(id));
   if (all.includes('ERROR')) return 'ERROR';

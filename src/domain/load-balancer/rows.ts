@@ -9,6 +9,8 @@ const tables = {
   pool: 'pools',
   member: 'members',
   healthMonitor: 'healthMonitors',
+  l7Policy: 'l7Policies',
+  l7Rule: 'l7Rules',
 } as const;
 
 /** No rows once it is deleted: deleted objects are not found. */
@@ -46,6 +48,10 @@ function objectRow(state: LoadBalancerState, object: LbObject): Record<string, u
     case 'member':
     case 'healthMonitor':
       return { ...form, ...common, poolId: object.parentId };
+    case 'l7Policy':
+      return { ...form, loadBalancerId: state.id, listenerId: object.parentId };
+    case 'l7Rule':
+      return { ...form, ...common, l7PolicyId: object.parentId };
   }
 }
 

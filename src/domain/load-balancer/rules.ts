@@ -1,8 +1,10 @@
 // What must hold in a tree whoever changes it. Fault strings are Octavia's where clients match on them.
 import type { Decision, Refusal } from '../decision.ts';
 import { refuse } from '../decision.ts';
+import type { PoolId } from '../ids.ts';
 import type { HealthMonitorAttributes, ListenerProtocol, PoolProtocol } from './attributes.ts';
 import type { ObjectChange } from './events.ts';
+import { brokenL7RuleRule, brokenPolicyRule } from './policy-rules.ts';
 import type { LoadBalancerState } from './state.ts';
 import { desired, findDesired } from './tree.ts';
 
@@ -28,6 +30,8 @@ export const kindNames = {
   pool: 'Pool',
   member: 'Member',
   healthMonitor: 'HealthMonitor',
+  l7Policy: 'L7Policy',
+  l7Rule: 'L7Rule',
 } as const;
 
 /** The first rule that the tree breaks where it was changed; undefined when it holds. `state` has the changes in it. */
@@ -52,6 +56,12 @@ function brokenRuleOf(state: LoadBalancerState, change: ObjectChange): Decision<
       return brokenMemberRule(state, change);
     case 'healthMonitor':
       return brokenHealthMonitorRule(state, change);
+    case 'l7Policy':
+      return brokenPolicyRule(state, change, (protocol, poolId) =>
+        brokenUseRule(state, protocol, poolId, 'redirectPoolId'),
+      );
+    case 'l7Rule':
+      return brokenL7RuleRule(state, change);
   }
 }
 
@@ -75,9 +85,12 @@ function brokenListenerRule(state: LoadBalancerState, { id, form }: Change<'list
       'protocolPort',
     );
   }
-  if (defaultPoolId === null) return undefined;
-  const pool = findDesired(state, 'pool', defaultPoolId);
-  if (pool === undefined) return refuse('notFound', `Pool ${defaultPoolId} not found.`, 'defaultPoolId');
+  return defaultPoolId === null ? undefined : brokenUseRule(state, protocol, defaultPoolId, 'defaultPoolId');
+}
+
+function brokenUseRule(state: LoadBalancerState, protocol: ListenerProtocol, poolId: PoolId, field: string) {
+  const pool = findDesired(state, 'pool', poolId);
+  if (pool === undefined) return refuse('notFound', `Pool ${poolId} not found.`, field);
   return brokenProtocolRule(protocol, pool.form.protocol);
 }
 
@@ -92,8 +105,10 @@ function brokenProtocolRule(listener: ListenerProtocol, pool: PoolProtocol) {
 
 function brokenPoolRule(state: LoadBalancerState, { id, form }: Change<'pool'>) {
   if (form === null) return undefined;
+  const policies = desired(state, 'l7Policy').filter((policy) => policy.form.redirectPoolId === id);
+  const redirecting = new Set(policies.map((policy) => policy.parentId));
   for (const listener of desired(state, 'listener')) {
-    if (listener.form.defaultPoolId !== id) continue;
+    if (listener.form.defaultPoolId !== id && !redirecting.has(listener.id)) continue;
     const broken = brokenProtocolRule(listener.form.protocol, form.protocol);
     if (broken !== undefined) return broken;
   }

@@ -1,10 +1,22 @@
 // A load balancer as its journal tells it: what is desired of every object, what amphorae have accepted, which amphorae
 // serve it, and the steps under way. Statuses are not kept: `statuses.ts` derives them.
-import type { AmphoraId, HealthMonitorId, ListenerId, LoadBalancerId, MemberId, ObjectId, PoolId } from '../ids.ts';
+import type {
+  AmphoraId,
+  HealthMonitorId,
+  L7PolicyId,
+  L7RuleId,
+  ListenerId,
+  LoadBalancerId,
+  MemberId,
+  ObjectId,
+  PoolId,
+} from '../ids.ts';
 import type { AmphoraRole } from '../statuses.ts';
 import type { StepsState } from '../step.ts';
 import type {
   HealthMonitorAttributes,
+  L7PolicyAttributes,
+  L7RuleAttributes,
   ListenerAttributes,
   LoadBalancerAttributes,
   MemberAttributes,
@@ -40,8 +52,17 @@ export type ListenerObject = Tracked<'listener', ListenerId, LoadBalancerId, Lis
 export type PoolObject = Tracked<'pool', PoolId, LoadBalancerId, PoolAttributes>;
 export type MemberObject = Tracked<'member', MemberId, PoolId, MemberAttributes>;
 export type HealthMonitorObject = Tracked<'healthMonitor', HealthMonitorId, PoolId, HealthMonitorAttributes>;
+export type L7PolicyObject = Tracked<'l7Policy', L7PolicyId, ListenerId, L7PolicyAttributes>;
+export type L7RuleObject = Tracked<'l7Rule', L7RuleId, L7PolicyId, L7RuleAttributes>;
 
-export type LbObject = SelfObject | ListenerObject | PoolObject | MemberObject | HealthMonitorObject;
+export type LbObject =
+  | SelfObject
+  | ListenerObject
+  | PoolObject
+  | MemberObject
+  | HealthMonitorObject
+  | L7PolicyObject
+  | L7RuleObject;
 export type ObjectKind = LbObject['kind'];
 
 /** An amphora that the load balancer has claimed. */

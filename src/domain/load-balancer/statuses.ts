@@ -50,19 +50,24 @@ function loadBalancerStatus(state: LoadBalancerState, self: LbObject): Provision
   return isSettled && !Object.values(state.objects).some(isPending) ? 'ACTIVE' : 'PENDING_UPDATE';
 }
 
-/** Pools of pending members and monitors, and listeners of pools that are pending or touched. */
+/** Parents of what is pending, and listeners of pools that are pending or touched. */
 function touchedParents(state: LoadBalancerState): ReadonlySet<ObjectId> {
   const touched = new Set<ObjectId>();
   const objects = Object.values(state.objects);
   for (const object of objects) {
-    const isChild = object.kind === 'member' || object.kind === 'healthMonitor';
-    if (isChild && isPending(object)) touched.add(object.parentId);
-    if (object.kind === 'pool' && isPending(object)) touched.add(object.id);
+    if (!isPending(object) || object.kind === 'loadBalancer' || object.kind === 'listener') continue;
+    touched.add(object.kind === 'pool' ? object.id : object.parentId);
+  }
+  const isTouched = (id: ObjectId | null | undefined) => id !== null && id !== undefined && touched.has(id);
+  for (const object of objects) {
+    if (object.kind !== 'l7Policy') continue;
+    const pools = [object.desired?.redirectPoolId, object.accepted?.redirectPoolId];
+    if (isTouched(object.id) || pools.some(isTouched)) touched.add(object.parentId);
   }
   for (const object of objects) {
     if (object.kind !== 'listener') continue;
     const pools = [object.desired?.defaultPoolId, object.accepted?.defaultPoolId];
-    if (pools.some((id) => id !== null && id !== undefined && touched.has(id))) touched.add(object.id);
+    if (pools.some(isTouched)) touched.add(object.id);
   }
   return touched;
 }

@@ -1,6 +1,6 @@
 // The tree of objects, read: what users see of it (desired), and what an amphora shall serve.
-import type { ObjectId } from '../ids.ts';
-import type { LoadBalancerAttributes, ServedPool, ServedTree } from './attributes.ts';
+import type { ListenerId, ObjectId } from '../ids.ts';
+import type { LoadBalancerAttributes, ServedL7Policy, ServedPool, ServedTree } from './attributes.ts';
 import { pushedForm } from './push.ts';
 import type { LbObject, LoadBalancerState, ObjectKind } from './state.ts';
 
@@ -56,11 +56,35 @@ export function servedTree(state: LoadBalancerState, carries: readonly ObjectId[
     };
   });
   const served = new Set(pools.map((pool) => pool.id));
+  const policies = servedPolicies(state, formOf);
   const listeners = objectsOfKind(state, 'listener', formOf).map(({ id, form }) => {
     const defaultPoolId = form.defaultPoolId !== null && served.has(form.defaultPoolId) ? form.defaultPoolId : null;
-    return { ...form, id, defaultPoolId };
+    return {
+      ...form,
+      id,
+      defaultPoolId,
+      l7Policies: policies.filter(({ listenerId }) => listenerId === id).map(({ policy }) => policy),
+    };
   });
   const vipAddresses = state.vip.port === null ? [] : [state.vip.port.address];
   const { id: loadBalancerId, projectId } = state;
   return { loadBalancerId, projectId, vipAddresses, adminStateUp: self.adminStateUp, listeners, pools };
+}
+
+/** In order of position; those at the same place, while a change of places is on its way, in order of creation. */
+function servedPolicies(
+  state: LoadBalancerState,
+  formOf: (object: LbObject) => LbObject['desired'],
+): readonly { readonly listenerId: ListenerId; readonly policy: ServedL7Policy }[] {
+  const rules = objectsOfKind(state, 'l7Rule', formOf);
+  return objectsOfKind(state, 'l7Policy', formOf)
+    .toSorted((a, b) => a.form.position - b.form.position)
+    .map(({ id, parentId, form }) => ({
+      listenerId: parentId,
+      policy: {
+        ...form,
+        id,
+        rules: rules.filter((rule) => rule.parentId === id).map((rule) => ({ ...rule.form, id: rule.id })),
+      },
+    }));
 }

@@ -45,7 +45,11 @@ describe('what is rendered', () => {
 
   test('a pool is rendered once for each listener that uses it', () => {
     const tree = servedTree();
-    const second = { id: deriveId<typeof listenerId & ServedTree['listeners'][number]['id']>('second'), ...listener() };
+    const second = {
+      id: deriveId<typeof listenerId & ServedTree['listeners'][number]['id']>('second'),
+      ...listener(),
+      l7Policies: [],
+    };
     const text = renderHaproxy({ ...tree, listeners: [...tree.listeners, second] });
     expect(text).toContain(`\nbackend ${poolId}:${listenerId}\n`);
     expect(text).toContain(`\nbackend ${poolId}:${second.id}\n`);
@@ -72,6 +76,7 @@ describe('what is rendered', () => {
       const listeners = limits.map((connectionLimit, index) => ({
         id: deriveId<ServedTree['listeners'][number]['id']>('limited', index),
         ...listener({ connectionLimit }),
+        l7Policies: [],
       }));
       return renderHaproxy({ ...servedTree(), listeners });
     };

@@ -176,7 +176,7 @@ describe('a load balancer, whatever is asked of it and whatever fails or crashes
         for (const action of schedule) {
           perform(simulated, action);
           const rows = Object.values(loadBalancerRows(simulated.state)).flat();
-          expect(rows.filter(({ name }) => name === undefined)).toEqual([]);
+          expect(rows.filter(({ adminStateUp }) => adminStateUp === undefined)).toEqual([]);
         }
       }),
       runs,
@@ -246,5 +246,5 @@ test('what was deleted before any amphora had it is forgotten when the amphora t
   simulated.loseAmphora(fortunate);
   expect(Object.values(simulated.state?.objects ?? {}).map(({ kind }) => kind)).toEqual(['loadBalancer', 'listener']);
   const rows = Object.values(loadBalancerRows(simulated.state)).flat();
-  expect(rows.every(({ name }) => name !== undefined)).toBe(true);
+  expect(rows.every(({ adminStateUp }) => adminStateUp !== undefined)).toBe(true);
 });
