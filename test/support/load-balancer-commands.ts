@@ -1,12 +1,19 @@
 // Objects and commands for tests of load balancers: complete, and alike but for what a test says.
 import type {
   HealthMonitorAttributes,
+  L7PolicyAttributes,
+  L7RuleAttributes,
   ListenerAttributes,
   LoadBalancerAttributes,
   MemberAttributes,
   PoolAttributes,
 } from '../../src/domain/load-balancer/attributes.ts';
-import type { LoadBalancerCommand, NewListener, NewPool } from '../../src/domain/load-balancer/commands.ts';
+import type {
+  LoadBalancerCommand,
+  NewL7Policy,
+  NewListener,
+  NewPool,
+} from '../../src/domain/load-balancer/commands.ts';
 import { deriveId, type ListenerId, type LoadBalancerId, type MemberId, type PoolId } from '../../src/domain/ids.ts';
 
 const named = { name: '', description: '', adminStateUp: true, tags: [] };
@@ -69,6 +76,34 @@ export function pool(name: string, addresses: readonly string[]): NewPool {
     attributes: { ...memberAttributes, address },
   }));
   return { id, attributes: { ...poolAttributes, name }, members, healthMonitor: null };
+}
+
+export const l7RuleAttributes: L7RuleAttributes = {
+  adminStateUp: true,
+  tags: [],
+  type: 'PATH',
+  compareType: 'STARTS_WITH',
+  key: null,
+  value: '/',
+  invert: false,
+};
+
+/** At the end, unless it says otherwise; with a rule for each path. */
+export function l7Policy(
+  name: string,
+  more: Partial<L7PolicyAttributes> = {},
+  paths: readonly string[] = ['/'],
+): NewL7Policy {
+  const id = deriveId<NewL7Policy['id']>('test', 'policy', name);
+  const redirection = { redirectPoolId: null, redirectUrl: null, redirectPrefix: null, redirectHttpCode: null };
+  return {
+    id,
+    attributes: { ...named, name, action: 'REJECT', ...redirection, position: 2_147_483_647, ...more },
+    rules: paths.map((value, index) => ({
+      id: deriveId(id, 'rule', index),
+      attributes: { ...l7RuleAttributes, value },
+    })),
+  };
 }
 
 export function createLoadBalancer(

@@ -44,5 +44,5 @@ export function exactWord(text: string): string {
 
 /** The name of a header or a cookie as the argument of a sample fetch: `req.hdr(…)`. */
 export function argument(name: string): string {
-  return `\\"${name.replace(/[^A-Za-z0-9!#$&*+.^_`|~'-]/gu, percentEncode).replace(meaningful, '\\$&')}\\"`;
+  return `\\"${name.replace(/[^A-Za-z0-9!#$%&*+.^_`|~'-]/gu, percentEncode).replace(meaningful, '\\$&')}\\"`;
 }

@@ -69,13 +69,15 @@ function actionText(policy: ServedL7Policy, listener: ServedListener): string {
 
 /** `--` ends the flags: a value may begin with a dash. */
 function comparison({ type, compareType, key, value }: L7RuleAttributes): string {
-  return `${sample(type, key ?? '')} -m ${matchOf(compareType)} -- ${exactWord(value)}`;
+  // Headers are lists by default; a value with a comma can only be that of a whole one.
+  const isWhole = compareType !== 'REGEX' && value.includes(',');
+  return `${sample(type, key ?? '', isWhole)} -m ${matchOf(compareType)} -- ${exactWord(value)}`;
 }
 
 /** What follows the last dot of the last part of the path; nothing when there is no dot, and nothing matches then. */
 const fileType = 'path,field(-1,/),regsub(^[^.]*$,),field(-1,.)';
 
-function sample(type: L7RuleAttributes['type'], key: string): string {
+function sample(type: L7RuleAttributes['type'], key: string, isWhole: boolean): string {
   switch (type) {
     case 'HOST_NAME':
       return 'req.hdr(host) -i';
@@ -84,7 +86,7 @@ function sample(type: L7RuleAttributes['type'], key: string): string {
     case 'FILE_TYPE':
       return fileType;
     case 'HEADER':
-      return `req.hdr(${argument(key)})`;
+      return `req.${isWhole ? 'fhdr' : 'hdr'}(${argument(key)})`;
     case 'COOKIE':
       return `req.cook(${argument(key)})`;
     case 'SSL_CONN_HAS_CERT':

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import type { CommandMethods } from '../../../src/channels/command/methods.ts';
 import type { CommandClient } from '../../../src/channels/command/client.ts';
 import { startTestControl, type TestControl } from '../../support/control.ts';
 import { FakeWorld } from '../../support/fake-drivers.ts';
@@ -36,7 +37,9 @@ async function newPool(more: object = {}): Promise<string> {
   return (await client.call('pool.create', params)).pool?.id ?? '';
 }
 
-async function untilGone(show: 'listener.show' | 'pool.show' | 'member.show' | 'healthMonitor.show', id: string) {
+type Show = Extract<keyof CommandMethods, `${string}.show`>;
+
+async function untilGone(show: Exclude<Show, 'spares.show'>, id: string) {
   const code = () =>
     client.call(show, { id }).then(
       () => undefined,
@@ -101,6 +104,81 @@ describe('every kind of child', () => {
       expect(await client.call(`${kind}.delete`, deletion)).toEqual(deletion);
       await expect(client.call(`${kind}.delete`, { id })).rejects.toMatchObject({ code: 'notFound' });
     }
+  });
+});
+
+describe('L7 policies', () => {
+  const rule = { type: 'PATH', compareType: 'STARTS_WITH', value: '/api' };
+
+  test('and rules are created, moved, shown, listed and deleted', async () => {
+    const { listener } = await client.call('listener.create', { loadBalancerId, protocol: 'HTTP', protocolPort: 80 });
+    const listenerId = listener?.id ?? '';
+    const create = (more: object) => client.call('l7Policy.create', { listenerId, action: 'REJECT', ...more });
+    const one = (await create({ name: 'one', rules: [rule] })).l7Policy;
+    const two = (await create({ name: 'two', action: 'REDIRECT_TO_URL', redirectUrl: 'http://x', position: 1 }))
+      .l7Policy;
+    const [oneId, twoId] = [one?.id ?? '', two?.id ?? ''];
+    expect(two).toMatchObject({ position: 1, redirectHttpCode: 302, listenerId, loadBalancerId, rules: [] });
+    expect(await client.call('l7Policy.show', { id: oneId })).toMatchObject({ position: 2, name: 'one' });
+    expect((await client.call('l7Policy.update', { id: twoId, position: null })).l7Policy?.position).toBe(2);
+    expect((await client.call('listener.show', { id: listenerId })).l7Policies).toEqual([oneId, twoId]);
+    expect((await client.call('l7Policy.list', { listenerId })).items.map(({ id }) => id)).toEqual([oneId, twoId]);
+
+    const l7Rule = (await client.call('l7Rule.create', { l7PolicyId: twoId, ...rule, invert: true })).l7Rule;
+    const ruleId = l7Rule?.id ?? '';
+    expect(l7Rule).toMatchObject({ ...rule, invert: true, key: null, l7PolicyId: twoId, loadBalancerId });
+    const changed = { id: ruleId, type: 'HEADER', key: 'X-Kind', invert: null };
+    expect((await client.call('l7Rule.update', changed)).l7Rule).toMatchObject({ key: 'X-Kind', invert: false });
+    expect((await client.call('l7Rule.list', { l7PolicyId: twoId })).items.map(({ id }) => id)).toEqual([ruleId]);
+    expect((await client.call('l7Policy.show', { id: twoId })).rules).toEqual([ruleId]);
+
+    await client.call('l7Policy.delete', { id: oneId });
+    await untilGone('l7Policy.show', oneId);
+    expect((await client.call('l7Policy.show', { id: twoId })).position).toBe(1);
+    await client.call('listener.delete', { id: listenerId });
+    for (const [show, id] of [
+      ['listener.show', listenerId],
+      ['l7Policy.show', twoId],
+      ['l7Rule.show', ruleId],
+    ] as const) {
+      await untilGone(show, id);
+    }
+  });
+
+  test('come with a tree, and lead to pools of the request by name or of their own', async () => {
+    const pool = { protocol: 'HTTP', lbAlgorithm: 'ROUND_ROBIN' };
+    const toPool = { action: 'REDIRECT_TO_POOL', rules: [rule] };
+    const l7Policies = [
+      { ...toPool, redirectPool: { name: 'shared' } },
+      { ...toPool, redirectPool: pool, position: 1 },
+      { action: 'REJECT', rules: [rule, { ...rule, value: '/b' }] },
+    ];
+    const tree = {
+      projectId: 'p',
+      vipSubnetId: 'subnet',
+      listeners: [{ protocol: 'HTTP', protocolPort: 80, l7Policies }],
+      pools: [{ ...pool, name: 'shared' }],
+    };
+    const { loadBalancer } = await client.call('loadBalancer.create', tree);
+    const [listener] = loadBalancer?.listeners ?? [];
+    const [shared, own] = loadBalancer?.pools ?? [];
+    const policies = listener?.l7Policies ?? [];
+    expect(policies.map(({ redirectPoolId }) => redirectPoolId)).toEqual([own?.id, shared?.id, null]);
+    expect(policies.map(({ position }) => position)).toEqual([1, 2, 3]);
+    expect(policies[2]?.rules.map(({ value }) => value)).toEqual(['/api', '/b']);
+    expect(shared?.listeners).toEqual([listener?.id]);
+    const status = await client.call('loadBalancer.status', { id: loadBalancer?.id ?? '' });
+    expect(status.listeners[0]?.pools.map(({ id }) => id)).toEqual([own?.id, shared?.id]);
+    await expect(client.call('pool.delete', { id: own?.id ?? '' })).rejects.toMatchObject({ code: 'conflict' });
+
+    const unknown = {
+      ...tree,
+      listeners: [{ ...tree.listeners[0], l7Policies: [{ ...toPool, redirectPool: { name: 'x' } }] }],
+    };
+    await expect(client.call('loadBalancer.create', unknown)).rejects.toMatchObject({
+      code: 'invalid',
+      data: { field: 'listeners[0].l7Policies[0].redirectPool.name' },
+    });
   });
 });
 

@@ -27,6 +27,8 @@ const least: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
   pool: { loadBalancerId: id, protocol: 'HTTP', lbAlgorithm: 'ROUND_ROBIN' },
   member: { poolId: id, address: '10.0.0.1', protocolPort: 80 },
   healthMonitor: { poolId: id, type: 'HTTP', delay: 5, timeout: 3, maxRetries: 2 },
+  l7Policy: { listenerId: id, action: 'REJECT' },
+  l7Rule: { l7PolicyId: id, type: 'PATH', compareType: 'EQUAL_TO', value: '/' },
 };
 
 interface Row {
@@ -55,6 +57,12 @@ const timeout = (initial: number): Row => ({
   initial,
 });
 const port: Row = { valid: [1, 65_535], invalid: [0, 65_536, '80', 80.5, null], isImmutable: true };
+
+const url: Row = {
+  valid: ['http://example.org', 'HTTPS://example.org:8443/a?b=c#d', 'http://[2001:db8::1]/'],
+  invalid: ['', 'example.org', 'ftp://example.org', 'http://', 'http:///a', 'http://a/b c', 'http://a/\n', 5],
+  initial: null,
+};
 
 const table: Readonly<Record<string, Readonly<Record<string, Row>>>> = {
   loadBalancer: { name: text, description: text, adminStateUp: flag, tags },
@@ -115,6 +123,33 @@ const table: Readonly<Record<string, Readonly<Record<string, Row>>>> = {
     expectedCodes: { valid: ['200', '200,202', '200-204'], invalid: ['2', '200-', '200 ok', 200], initial: '200' },
     httpVersion: { valid: [1, 1.1], invalid: [2, '1.1'], initial: 1 },
     domainName: { valid: ['example.org', 'a'], invalid: ['', 'a b', '-a', 'a\n'], initial: null },
+  },
+  l7Policy: {
+    name: text,
+    description: text,
+    adminStateUp: flag,
+    tags,
+    action: { valid: ['REJECT', 'REDIRECT_TO_POOL', 'REDIRECT_TO_URL', 'REDIRECT_PREFIX'], invalid: ['reject', null] },
+    redirectPoolId: { valid: [id], invalid: ['x', 5], initial: null },
+    redirectUrl: url,
+    redirectPrefix: url,
+    redirectHttpCode: { valid: [301, 302, 303, 307, 308], invalid: [300, 304, '301'], initial: null },
+    position: { valid: [1, 2_147_483_647], invalid: [0, 2_147_483_648, 1.5, '1'], initial: 2_147_483_647 },
+  },
+  l7Rule: {
+    adminStateUp: flag,
+    tags,
+    type: { valid: ['HOST_NAME', 'PATH', 'FILE_TYPE', 'HEADER', 'COOKIE'], invalid: ['path', 'QUERY', null] },
+    compareType: {
+      valid: ['REGEX', 'STARTS_WITH', 'ENDS_WITH', 'CONTAINS', 'EQUAL_TO'],
+      invalid: ['EQUALS', null],
+    },
+    key: { valid: ['X-Kind', `x'#~`], invalid: ['', 'a b', 'a:b', 'a\n', 'ü', 'a'.repeat(256), 1], initial: null },
+    value: {
+      valid: ['a', ' ü "\'#', 'a'.repeat(255)],
+      invalid: ['', 'a\nb', 'a\r', 'a\0', '\ud800', 'a'.repeat(256), 1],
+    },
+    invert: { ...flag, initial: false, reset: false },
   },
 };
 

@@ -8,7 +8,7 @@ import { peerName } from '../../../../src/domain/haproxy/peer-name.ts';
 import { ownerOfLine, renderHaproxy } from '../../../../src/domain/haproxy/render.ts';
 import { deriveId } from '../../../../src/domain/ids.ts';
 import type { ServedTree } from '../../../../src/domain/load-balancer/attributes.ts';
-import { listener, servedTree } from '../../../support/served-tree.ts';
+import { l7Policy, listener, servedTree } from '../../../support/served-tree.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'amphi-render-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -222,6 +222,34 @@ describe('what users write stays where it belongs', () => {
         check(renderHaproxy(tree, { basePath: folder }) ?? '');
       }),
       { numRuns: 40 },
+    );
+  });
+
+  test('no text of a user adds a line or a word to a policy, and haproxy accepts it', () => {
+    const build = (value: string, key: string, url: string): string => {
+      const rules = (['PATH', 'HEADER', 'COOKIE', 'HOST_NAME', 'FILE_TYPE'] as const).map((type) => ({
+        type,
+        compareType: 'CONTAINS' as const,
+        key,
+        value: value.replaceAll(',', ';'),
+      }));
+      const l7Policies = [
+        l7Policy('url', { action: 'REDIRECT_TO_URL', redirectUrl: `http://x/${url}` }, rules),
+        l7Policy('prefix', { action: 'REDIRECT_PREFIX', redirectPrefix: `http://x/${url}` }, rules),
+      ];
+      return renderHaproxy(servedTree({ l7Policies }), { basePath: folder }) ?? '';
+    };
+    const plain = shape(build('value', 'key', 'url'));
+    fc.assert(
+      fc.property(nasty, nasty, nasty, (value, key, url) => {
+        const text = build(value, key, url);
+        expect(text).toMatch(/^[\x20-\x7e\n]*$/);
+        expect(shape(text)).toEqual(plain);
+        const file = join(folder, 'policies.cfg');
+        writeFileSync(file, text);
+        execFileSync('/usr/sbin/haproxy', ['-c', '-q', '-f', file], { stdio: 'pipe' });
+      }),
+      { numRuns: 60 },
     );
   });
 

@@ -7,7 +7,13 @@ import { loadBalancerRows } from '../../../../src/domain/load-balancer/rows.ts';
 import { provisioningStatuses } from '../../../../src/domain/load-balancer/statuses.ts';
 import { isPending } from '../../../../src/domain/load-balancer/push.ts';
 import { type LoadBalancerStep, stepKeys } from '../../../../src/domain/load-balancer/steps.ts';
-import { createLoadBalancer, listener, memberAttributes, pool } from '../../../support/load-balancer-commands.ts';
+import {
+  createLoadBalancer,
+  l7Policy,
+  listener,
+  memberAttributes,
+  pool,
+} from '../../../support/load-balancer-commands.ts';
 import {
   type Fate,
   type FateOf,
@@ -17,6 +23,11 @@ import {
 } from '../../../support/simulated-load-balancer.ts';
 
 const webPool = pool('web', ['10.1.0.1', '10.1.0.2']);
+const [first, second, third] = [
+  l7Policy('first', {}, ['/first']),
+  l7Policy('second', { action: 'REDIRECT_TO_POOL', redirectPoolId: webPool.id, position: 1 }, ['/second']),
+  l7Policy('third', { action: 'REDIRECT_TO_URL', redirectUrl: 'http://x/', position: 2 }, ['/third', '/fourth']),
+] as const;
 
 const commands: readonly LoadBalancerCommand[] = [
   { type: 'createListener', listener: listener(80) },
@@ -37,6 +48,12 @@ const commands: readonly LoadBalancerCommand[] = [
       attributes: { ...memberAttributes, address: `10.1.0.${index + 2}` },
     })),
   },
+  { type: 'createL7Policy', listenerId: listener(80).id, l7Policy: first },
+  { type: 'createL7Policy', listenerId: listener(80).id, l7Policy: second },
+  { type: 'createL7Policy', listenerId: listener(80).id, l7Policy: third },
+  { type: 'updateL7Policy', id: first.id, patch: { position: 2 } },
+  { type: 'updateL7Policy', id: first.id, patch: { action: 'REDIRECT_PREFIX', redirectPrefix: 'http://y' } },
+  { type: 'deleteObject', kind: 'l7Policy', id: third.id },
   { type: 'failoverLoadBalancer' },
 ];
 
@@ -89,7 +106,7 @@ function perform(simulated: SimulatedLoadBalancer, action: Action): void {
 }
 
 /** What amphorae refuse from the beginning. */
-const refusals = fc.constantFrom(':81', 'maxconn 20', undefined);
+const refusals = fc.constantFrom(':81', 'maxconn 20', '/third', undefined);
 
 /** Just created, or serving already. */
 function start(isServing = false, refuses?: string): SimulatedLoadBalancer {
@@ -164,6 +181,32 @@ describe('a load balancer, whatever is asked of it and whatever fails or crashes
         expect(simulated.state?.slots).toEqual([]);
         expect(simulated.serving.size).toBe(0);
         expect(simulated.vip).toBeUndefined();
+      }),
+      runs,
+    );
+  });
+
+  test('has policies in places from one on without gaps, on listeners and pools that are there', () => {
+    fc.assert(
+      fc.property(fc.array(actions, { maxLength: 40 }), (schedule) => {
+        const simulated = start();
+        for (const action of schedule) {
+          perform(simulated, action);
+          const { state } = simulated;
+          if (state === undefined) continue;
+          const policies = desired(state, 'l7Policy');
+          const there = new Set(
+            [...desired(state, 'listener'), ...desired(state, 'pool')].map(({ id }) => id as string),
+          );
+          const positions = policies.map(({ form }) => form.position).toSorted((a, b) => a - b);
+          expect(positions).toEqual(policies.map((_, index) => index + 1));
+          for (const { parentId, form } of policies) {
+            expect(there.has(parentId)).toBe(true);
+            expect(form.redirectPoolId === null || there.has(form.redirectPoolId)).toBe(true);
+          }
+          const owners = new Set(policies.map(({ id }) => id));
+          expect(desired(state, 'l7Rule').filter((rule) => !owners.has(rule.parentId))).toEqual([]);
+        }
       }),
       runs,
     );
