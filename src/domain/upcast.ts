@@ -27,25 +27,76 @@ export const upcasters: readonly Upcaster[] = [
     snapshot: (state) => ({ ...(state as object), controllers: [], wantedControllers: null }),
   },
   {
-    // Load balancers have L7 policies: there were none before.
+    // Listeners let everybody in, pools have no session persistence, and there are no L7 policies.
     kind: 'loadBalancer',
     from: 1,
-    events: (event) => [event],
-    snapshot: (state) => state,
+    events: (event) => {
+      const { changes } = event as { readonly changes?: readonly ObjectOfVersion1[] };
+      if (changes === undefined) return [event];
+      const completed = changes.map((change) => ({ ...change, form: completedForm(change.kind, change.form) }));
+      return [{ ...(event as object), changes: completed }];
+    },
+    snapshot: (state) => {
+      const { objects } = state as { readonly objects: Readonly<Record<string, TrackedOfVersion1>> };
+      const entries = Object.entries(objects).map(([id, object]) => [id, completedObject(object)] as const);
+      return { ...(state as object), objects: Object.fromEntries(entries) };
+    },
     command: (command) => {
-      const given = command as GivenCommand;
-      if (given.type === 'createListener') return { ...given, listener: { l7Policies: [], ...given.listener } };
-      if (given.type !== 'createLoadBalancer') return command;
-      return { ...given, listeners: given.listeners?.map((listener) => ({ l7Policies: [], ...listener })) };
+      const { listener, listeners, pool, pools } = command as CommandOfVersion1;
+      return {
+        ...(command as object),
+        ...(listener && { listener: completedNew('listener', listener) }),
+        ...(listeners && { listeners: listeners.map((each) => completedNew('listener', each)) }),
+        ...(pool && { pool: completedNew('pool', pool) }),
+        ...(pools && { pools: pools.map((each) => completedNew('pool', each)) }),
+      };
     },
   },
 ];
 
-/** What is looked at of commands of earlier versions. */
-interface GivenCommand {
-  readonly type: string;
-  readonly listener?: object;
-  readonly listeners?: readonly object[];
+type Form = object | null;
+
+interface ObjectOfVersion1 {
+  readonly kind: string;
+  readonly form: Form;
+}
+
+interface TrackedOfVersion1 {
+  readonly kind: string;
+  readonly desired: Form;
+  readonly accepted: Form;
+  readonly pushed: { readonly form: Form } | null;
+}
+
+interface NewOfVersion1 {
+  readonly attributes: object;
+}
+
+interface CommandOfVersion1 {
+  readonly listener?: NewOfVersion1;
+  readonly listeners?: readonly NewOfVersion1[];
+  readonly pool?: NewOfVersion1;
+  readonly pools?: readonly NewOfVersion1[];
+}
+
+function completedForm(kind: string, form: Form): Form {
+  if (form === null) return null;
+  if (kind === 'listener') return { allowedCidrs: [], ...form };
+  return kind === 'pool' ? { sessionPersistence: null, ...form } : form;
+}
+
+function completedObject(object: TrackedOfVersion1): object {
+  const { kind, desired, accepted, pushed } = object;
+  return {
+    ...object,
+    desired: completedForm(kind, desired),
+    accepted: completedForm(kind, accepted),
+    pushed: pushed && { form: completedForm(kind, pushed.form) },
+  };
+}
+
+function completedNew(kind: string, given: NewOfVersion1): object {
+  return { ...given, attributes: completedForm(kind, given.attributes) };
 }
 
 /** Of all that is kept: rises with every kind's schema version. A node takes no work from one that knows a later one. */

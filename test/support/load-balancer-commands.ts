@@ -31,9 +31,15 @@ export const listenerAttributes: ListenerAttributes = {
   timeoutMemberData: 50_000,
   timeoutTcpInspect: 0,
   insertHeaders: {},
+  allowedCidrs: [],
 };
 
-export const poolAttributes: PoolAttributes = { ...named, protocol: 'HTTP', lbAlgorithm: 'ROUND_ROBIN' };
+export const poolAttributes: PoolAttributes = {
+  ...named,
+  protocol: 'HTTP',
+  lbAlgorithm: 'ROUND_ROBIN',
+  sessionPersistence: null,
+};
 
 export const memberAttributes: MemberAttributes = {
   name: '',

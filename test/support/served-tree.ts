@@ -26,6 +26,7 @@ export function listener(values: Partial<ListenerAttributes> = {}): ListenerAttr
     timeoutMemberData: 50_000,
     timeoutTcpInspect: 0,
     insertHeaders: {},
+    allowedCidrs: [],
     ...values,
   };
 }
@@ -38,6 +39,7 @@ export function pool(values: Partial<PoolAttributes> = {}): PoolAttributes {
     tags: [],
     protocol: 'HTTP',
     lbAlgorithm: 'ROUND_ROBIN',
+    sessionPersistence: null,
     ...values,
   };
 }

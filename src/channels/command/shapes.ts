@@ -10,11 +10,13 @@ import type {
   LoadBalancerAttributes,
   MemberAttributes,
   PoolAttributes,
+  SessionPersistence,
 } from '../../domain/load-balancer/attributes.ts';
 import { requestDefaults } from '../../domain/load-balancer/rules.ts';
 import { flag, objectId, oneOf, orNull, port, text, textLike, value, wholeNumber } from '../rpc/values.ts';
 import { fixed, optional, required, resetsTo, shape } from './attributes.ts';
-import { ipAddress, memberAddress, tags } from './values.ts';
+import { except } from '../rpc/unsupported.ts';
+import { cidrs, ipAddress, memberAddress, tags } from './values.ts';
 
 /** 24 days, the most that Octavia takes. */
 const longestTimeoutMs = 2_073_600_000;
@@ -54,7 +56,16 @@ export const loadBalancerShape = shape<LoadBalancerAttributes>({ ...described })
 
 export const listenerShape = shape<ListenerAttributes>({
   ...described,
-  protocol: fixed(required(oneOf(['TCP', 'HTTP']), 'What it speaks to clients.')),
+  protocol: fixed(
+    required(
+      except(oneOf(['TCP', 'HTTP', 'HTTPS', 'PROMETHEUS']), {
+        TERMINATED_HTTPS: 'Listeners of protocol TERMINATED_HTTPS are not supported yet.',
+        UDP: 'Listeners of protocol UDP are not supported yet.',
+        SCTP: 'Listeners of protocol SCTP are not supported yet.',
+      }),
+      'What it speaks to clients. HTTPS is passed through; PROMETHEUS answers /metrics itself and has no pools.',
+    ),
+  ),
   protocolPort: fixed(required(port(), 'Port of the VIP. Unique within the load balancer.')),
   defaultPoolId: optional(orNull(objectId()), null, 'Pool that takes its connections.'),
   connectionLimit: optional(
@@ -67,12 +78,46 @@ export const listenerShape = shape<ListenerAttributes>({
   timeoutMemberData: milliseconds(50_000, 'Longest silence of a member.'),
   timeoutTcpInspect: milliseconds(0, 'Wait for more data to inspect.'),
   insertHeaders: optional(insertHeaders, {}, 'Headers added to requests on the way to members (HTTP).'),
+  allowedCidrs: optional(cidrs(), [], 'Clients that may connect; everybody when empty.'),
 });
+
+/** What a header or a cookie can be called (RFC 9110, "token"). */
+const tokenPattern = /^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/;
+
+const sessionPersistence = value<SessionPersistence>(
+  'An object with type (SOURCE_IP, HTTP_COOKIE or APP_COOKIE) and, for APP_COOKIE, cookieName (a name of 1 to 255 characters). persistenceTimeout and persistenceGranularity are for UDP and SCTP, which are not supported.',
+  z
+    .strictObject({
+      type: z.enum(['SOURCE_IP', 'HTTP_COOKIE', 'APP_COOKIE']),
+      cookieName: z.string().max(255).regex(tokenPattern).nullish(),
+      persistenceTimeout: z.null().optional(),
+      persistenceGranularity: z.null().optional(),
+    })
+    .transform(({ type, cookieName = null }) => ({ type, cookieName })),
+);
 
 export const poolShape = shape<PoolAttributes>({
   ...described,
-  protocol: fixed(required(oneOf(['TCP', 'HTTP', 'PROXY', 'PROXYV2']), 'What it speaks to members.')),
-  lbAlgorithm: required(oneOf(['ROUND_ROBIN', 'LEAST_CONNECTIONS', 'SOURCE_IP']), 'How a member is chosen.'),
+  protocol: fixed(
+    required(
+      except(oneOf(['TCP', 'HTTP', 'HTTPS', 'PROXY', 'PROXYV2']), {
+        UDP: 'Pools of protocol UDP are not supported yet.',
+        SCTP: 'Pools of protocol SCTP are not supported yet.',
+      }),
+      'What it speaks to members.',
+    ),
+  ),
+  lbAlgorithm: required(
+    except(oneOf(['ROUND_ROBIN', 'LEAST_CONNECTIONS', 'SOURCE_IP']), {
+      SOURCE_IP_PORT: 'Amphorae do not support the algorithm SOURCE_IP_PORT.',
+    }),
+    'How a member is chosen.',
+  ),
+  sessionPersistence: optional(
+    orNull(sessionPersistence),
+    null,
+    'How a client comes back to the member that it had: by its address, by a cookie of haproxy, or by one of the members.',
+  ),
 });
 
 export const memberShape = shape<MemberAttributes>({
@@ -100,7 +145,15 @@ const domainName = textLike(
 
 export const healthMonitorShape = shape<HealthMonitorAttributes>({
   ...named,
-  type: fixed(required(oneOf(['HTTP', 'TCP']), 'How members are checked.')),
+  type: fixed(
+    required(
+      except(oneOf(['HTTP', 'HTTPS', 'PING', 'TCP', 'TLS-HELLO']), {
+        'UDP-CONNECT': 'Health monitors of type UDP-CONNECT are not supported yet.',
+        SCTP: 'Health monitors of type SCTP are not supported yet.',
+      }),
+      'How members are checked.',
+    ),
+  ),
   delay: required(wholeNumber({ min: 1, max: 2_147_483_647 }), 'Seconds between two checks.'),
   timeout: required(wholeNumber({ min: 0, max: 2_147_483_647 }), 'Seconds a check may take.'),
   maxRetries: required(wholeNumber({ min: 1, max: 10 }), 'Successes before a member is ONLINE.'),
@@ -149,8 +202,7 @@ export const l7PolicyShape = shape<L7PolicyAttributes>({
   ),
 });
 
-/** What a header or a cookie can be called (RFC 9110, "token"). */
-const token = textLike('A name of a header or cookie of 1 to 255 characters.', /^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/);
+const token = textLike('A name of a header or cookie of 1 to 255 characters.', tokenPattern);
 const comparedValue = textLike('A string of 1 to 255 characters, without control characters.', /^[^\p{Cc}\p{Cs}]+$/u);
 
 export const l7RuleShape = shape<L7RuleAttributes>({

@@ -25,3 +25,18 @@ export function ipAddress(): z.ZodType<string> {
     z.string().refine((given) => isIP(given) !== 0 && !given.includes('%')),
   );
 }
+
+function isCidr(text: string): boolean {
+  const [address = '', length, ...more] = text.split('/');
+  const family = address.includes('%') ? 0 : isIP(address);
+  if (family === 0 || more.length > 0) return false;
+  return length === undefined || (/^\d{1,3}$/.test(length) && Number(length) <= (family === 4 ? 32 : 128));
+}
+
+/** Ranges of addresses. */
+export function cidrs(): z.ZodType<readonly string[]> {
+  return value(
+    'A list of at most 1000 addresses or CIDRs such as 10.0.0.0/8.',
+    z.array(z.string().refine(isCidr)).max(1_000).readonly(),
+  );
+}

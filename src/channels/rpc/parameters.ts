@@ -23,6 +23,8 @@ export interface ParameterDoc {
 export const issueKinds = {
   /** The attribute can never be changed. */
   immutable: 'immutable',
+  /** The value is known, and this version cannot do it. */
+  unsupported: 'unsupported',
 } as const;
 
 export type Parameters = Readonly<Record<string, Parameter<unknown>>>;

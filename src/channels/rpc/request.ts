@@ -123,6 +123,7 @@ function problem(issues: Issues, given: unknown, prefix: readonly PropertyKey[] 
   }
   const field = fieldName(path);
   const kind: unknown = issue.code === 'custom' ? issue.params?.['kind'] : undefined;
+  if (kind === issueKinds.unsupported) return new RpcError('unsupported', issue.message, { field });
   const code = kind === issueKinds.immutable ? 'immutable' : 'invalid';
   const value = issue.path.reduce<unknown>((at, name) => (at as Record<PropertyKey, unknown> | null)?.[name], given);
   const message = `Invalid input for field/attribute ${field}. Value: '${shown(value)}'. ${issue.message}`;

@@ -48,6 +48,7 @@ export const listeners = pgTable(
     timeoutMemberData: integer('timeout_member_data').notNull(),
     timeoutTcpInspect: integer('timeout_tcp_inspect').notNull(),
     insertHeaders: jsonb('insert_headers').notNull(),
+    allowedCidrs: jsonb('allowed_cidrs').$type<readonly string[]>().notNull().default([]),
   },
   (table) => [index('listeners_load_balancer').on(table.loadBalancerId)],
 );
@@ -59,6 +60,7 @@ export const pools = pgTable(
     description: text().notNull(),
     protocol: text().notNull(),
     lbAlgorithm: text('lb_algorithm').notNull(),
+    sessionPersistence: jsonb('session_persistence'),
   },
   (table) => [index('pools_load_balancer').on(table.loadBalancerId)],
 );

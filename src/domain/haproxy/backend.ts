@@ -4,12 +4,13 @@ import type {
   InsertHeaders,
   LbAlgorithm,
   ListenerAttributes,
+  ListenerProtocol,
   PoolProtocol,
   ServedListener,
   ServedPool,
 } from '../load-balancer/attributes.ts';
 import { unreachable } from '../unreachable.ts';
-import { formatWord, word } from './escape.ts';
+import { argument, formatWord, word } from './escape.ts';
 
 /** A line of the configuration and the id of the object whose attributes made it. */
 export interface Line {
@@ -20,8 +21,18 @@ export interface Line {
 type ServedMember = ServedPool['members'][number];
 type Monitor = NonNullable<ServedPool['healthMonitor']>;
 
+/** What a backend has to know of the file it is in. */
+export interface Surroundings {
+  readonly connectionLimit: number;
+  /** The `peers` section that shares what is remembered of clients; undefined without one. */
+  readonly peers: string | undefined;
+  /** Whether clients may come by IPv6. */
+  readonly hasIpv6: boolean;
+}
+
 /** The lines of the backend `<pool>:<listener>`, a blank line first. */
-export function backendLines(pool: ServedPool, listener: ServedListener, connectionLimit: number): readonly Line[] {
+export function backendLines(pool: ServedPool, listener: ServedListener, surroundings: Surroundings): readonly Line[] {
+  const { connectionLimit } = surroundings;
   const mode = backendMode(pool.protocol, listener);
   const monitor = pool.healthMonitor?.adminStateUp === true ? pool.healthMonitor : undefined;
   const of = (owner: string, texts: readonly string[]): readonly Line[] => texts.map((text) => ({ text, owner }));
@@ -29,6 +40,7 @@ export function backendLines(pool: ServedPool, listener: ServedListener, connect
     ...of(pool.id, ['', `backend ${word(pool.id)}:${word(listener.id)}`, `    mode ${mode}`]),
     ...of(pool.id, mode === 'http' ? ['    http-reuse safe'] : []),
     ...of(pool.id, [`    balance ${balanceOf(pool.lbAlgorithm)}`]),
+    ...of(pool.id, persistenceTexts(pool, mode, surroundings)),
     ...(monitor === undefined ? [] : of(monitor.id, monitorTexts(monitor))),
     ...of(listener.id, mode === 'http' ? headerTexts(listener.insertHeaders) : []),
     ...of(listener.id, [`    fullconn ${connectionLimit}`]),
@@ -37,17 +49,19 @@ export function backendLines(pool: ServedPool, listener: ServedListener, connect
       `    timeout connect ${listener.timeoutMemberConnect}`,
       `    timeout server ${listener.timeoutMemberData}`,
     ]),
-    ...pool.members.map((member) => ({ text: serverText(member, pool.protocol, monitor), owner: member.id })),
+    ...pool.members.map((member) => ({ text: serverText(member, pool, mode, monitor), owner: member.id })),
   ];
 }
 
-export function modeOf(protocol: 'TCP' | 'HTTP'): 'tcp' | 'http' {
-  return protocol === 'HTTP' ? 'http' : 'tcp';
+type Mode = 'tcp' | 'http';
+
+export function modeOf(protocol: ListenerProtocol): Mode {
+  return protocol === 'HTTP' || protocol === 'PROMETHEUS' ? 'http' : 'tcp';
 }
 
 /** PROXY only says how a connection to a member begins; what follows is the listener's protocol. */
-function backendMode(protocol: PoolProtocol, listener: ListenerAttributes): 'tcp' | 'http' {
-  return protocol === 'HTTP' || protocol === 'TCP' ? modeOf(protocol) : modeOf(listener.protocol);
+function backendMode(protocol: PoolProtocol, listener: ListenerAttributes): Mode {
+  return protocol === 'PROXY' || protocol === 'PROXYV2' ? modeOf(listener.protocol) : modeOf(protocol);
 }
 
 function balanceOf(algorithm: LbAlgorithm): string {
@@ -63,6 +77,36 @@ function balanceOf(algorithm: LbAlgorithm): string {
   }
 }
 
+/** Clients that are remembered at the same time. */
+const rememberedClients = '10k';
+
+function persistenceTexts(pool: ServedPool, mode: Mode, { peers, hasIpv6 }: Surroundings): string[] {
+  const { sessionPersistence: persistence } = pool;
+  if (persistence === null || !isPossible(pool, mode)) return [];
+  const shared = peers === undefined ? '' : ` peers ${word(peers)}`;
+  switch (persistence.type) {
+    case 'SOURCE_IP':
+      return [`    stick-table type ${hasIpv6 ? 'ipv6' : 'ip'} size ${rememberedClients}${shared}`, '    stick on src'];
+    case 'HTTP_COOKIE':
+      return ['    cookie SRV insert indirect nocache'];
+    case 'APP_COOKIE': {
+      const name = argument(persistence.cookieName ?? '');
+      return [
+        `    stick-table type string len 64 size ${rememberedClients}${shared}`,
+        `    stick store-response res.cook(${name})`,
+        `    stick match req.cook(${name})`,
+      ];
+    }
+    default:
+      return unreachable(persistence.type);
+  }
+}
+
+/** Where a listener passes connections through, there are no cookies to be read. */
+function isPossible({ sessionPersistence }: ServedPool, mode: Mode): boolean {
+  return sessionPersistence?.type === 'SOURCE_IP' || mode === 'http';
+}
+
 function headerTexts(headers: InsertHeaders): string[] {
   return [
     ...(headers['X-Forwarded-For'] === true ? ['    option forwardfor'] : []),
@@ -71,9 +115,15 @@ function headerTexts(headers: InsertHeaders): string[] {
   ];
 }
 
+/** In every amphora of OpenStack. */
+const pingCommand = '/var/lib/octavia/ping-wrapper.sh';
+
 function monitorTexts(monitor: HealthMonitorAttributes): string[] {
   const common = ['    load-server-state-from-file global', `    timeout check ${monitor.timeout}s`];
-  if (monitor.type === 'TCP') return common;
+  if (monitor.type === 'PING') {
+    return [...common, '    option external-check', `    external-check command ${word(pingCommand)}`];
+  }
+  if (monitor.type !== 'HTTP' && monitor.type !== 'HTTPS') return common;
   const version = monitor.httpVersion.toFixed(1);
   const host = monitor.domainName !== null && monitor.httpVersion === 1.1 ? monitor.domainName : undefined;
   return [
@@ -92,12 +142,15 @@ function statusPattern(codes: string): string {
   return Array.from({ length: Math.max(last - first + 1, 1) }, (_, offset) => first + offset).join('|');
 }
 
-function serverText(member: ServedMember, protocol: PoolProtocol, monitor: Monitor | undefined): string {
+function serverText(member: ServedMember, pool: ServedPool, mode: Mode, monitor: Monitor | undefined): string {
+  const { protocol, sessionPersistence } = pool;
+  const hasCookie = sessionPersistence?.type === 'HTTP_COOKIE' && isPossible(pool, mode);
   return [
     `    server ${word(member.id)} ${word(bracketed(member.address))}:${member.protocolPort} weight ${member.weight}`,
     ...(monitor === undefined ? [] : checkWords(member, monitor)),
     ...(protocol === 'PROXY' ? ['send-proxy'] : []),
     ...(protocol === 'PROXYV2' ? ['send-proxy-v2'] : []),
+    ...(hasCookie ? [`cookie ${word(member.id)}`] : []),
     ...(member.backup ? ['backup'] : []),
     ...(member.adminStateUp ? [] : ['disabled']),
   ].join(' ');
@@ -106,6 +159,8 @@ function serverText(member: ServedMember, protocol: PoolProtocol, monitor: Monit
 function checkWords(member: ServedMember, monitor: HealthMonitorAttributes): string[] {
   return [
     `check inter ${monitor.delay}s fall ${monitor.maxRetriesDown} rise ${monitor.maxRetries}`,
+    // A handshake, whoever signed the certificate: members are known by their addresses.
+    ...(monitor.type === 'HTTPS' || monitor.type === 'TLS-HELLO' ? ['check-ssl verify none'] : []),
     ...(member.monitorAddress === null ? [] : [`addr ${word(bracketed(member.monitorAddress))}`]),
     ...(member.monitorPort === null ? [] : [`port ${member.monitorPort}`]),
   ];

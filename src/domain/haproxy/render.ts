@@ -2,7 +2,7 @@
 // agent, which reads them back out of the file and out of haproxy's statistics: a frontend is called `<listener id>`, a
 // backend `<pool id>:<listener id>`, a server `<member id>`. Equal trees render to equal texts, because the text's
 // digest is what tells whether an amphora is up to date. Backends are rendered in backend.ts, L7 policies in policies.ts.
-import type { ListenerAttributes, ServedListener, ServedTree } from '../load-balancer/attributes.ts';
+import type { ListenerAttributes, ServedListener, ServedPool, ServedTree } from '../load-balancer/attributes.ts';
 import { type Line, backendLines, bracketed, modeOf } from './backend.ts';
 import { formatWord, word } from './escape.ts';
 import { peerName } from './peer-name.ts';
@@ -49,10 +49,11 @@ export function ownerOfLine(tree: ServedTree, lineNumber: number, options: Rende
 function renderLines(tree: ServedTree, options: RenderOptions): readonly Line[] | null {
   const listeners = tree.listeners.filter((listener) => listener.adminStateUp);
   if (!tree.adminStateUp || listeners.length === 0) return null;
+  const peers = (options.peers ?? []).length === 0 ? undefined : peersName(tree);
   const own = [...globalTexts(tree, listeners, options), ...peerTexts(tree, options.peers ?? [])];
   return [
     ...own.map((text) => ({ text, owner: tree.loadBalancerId })),
-    ...listeners.flatMap((listener) => listenerLines(tree, listener)),
+    ...listeners.flatMap((listener) => listenerLines(tree, listener, peers)),
   ];
 }
 
@@ -69,6 +70,7 @@ function globalTexts(tree: ServedTree, listeners: readonly ServedListener[], opt
     `    stats socket ${word(`${basePath}/${tree.loadBalancerId}.sock`)} mode 0666 level user`,
     `    server-state-file ${word(`${basePath}/${tree.loadBalancerId}/servers-state`)}`,
     `    maxconn ${Math.min(connections, mostConnections)}`,
+    ...(tree.pools.some(isPinged) ? ['    external-check', '    insecure-fork-wanted'] : []),
     '',
     'defaults',
     '    log global',
@@ -80,25 +82,37 @@ function globalTexts(tree: ServedTree, listeners: readonly ServedListener[], opt
   ];
 }
 
+function isPinged({ adminStateUp, healthMonitor }: ServedPool): boolean {
+  return adminStateUp && healthMonitor?.adminStateUp === true && healthMonitor.type === 'PING';
+}
+
 function peerTexts(tree: ServedTree, peers: readonly Peer[]): string[] {
   if (peers.length === 0) return [];
   const entries = peers.map((peer) => `    peer ${peerName(peer.amphoraId)} ${word(peer.address)}:${peerPort}`);
-  return ['', `peers ${word(tree.loadBalancerId.replaceAll('-', ''))}_peers`, ...entries];
+  return ['', `peers ${word(peersName(tree))}`, ...entries];
 }
 
-function listenerLines(tree: ServedTree, listener: ServedListener): readonly Line[] {
+function peersName(tree: ServedTree): string {
+  return `${tree.loadBalancerId.replaceAll('-', '')}_peers`;
+}
+
+function listenerLines(tree: ServedTree, listener: ServedListener, peers: string | undefined): readonly Line[] {
   const limit = connectionLimit(listener);
   const pool = servedPool(tree, listener.defaultPoolId);
   const policies = effectivePolicies(tree, listener);
   const redirected = policies.map((policy) => servedPool(tree, policy.redirectPoolId));
   const used = new Set([pool, ...redirected].filter((candidate) => candidate !== undefined));
   const of = (texts: readonly string[]): readonly Line[] => texts.map((text) => ({ text, owner: listener.id }));
+  const hasIpv6 = tree.vipAddresses.some((address) => address.includes(':'));
+  const surroundings = { connectionLimit: limit, peers, hasIpv6 };
   const head = [
     '',
     `frontend ${word(listener.id)}`,
     `    maxconn ${limit}`,
     ...tree.vipAddresses.map((address) => `    bind ${word(bracketed(address))}:${listener.protocolPort}`),
     `    mode ${modeOf(listener.protocol)}`,
+    ...admissionTexts(listener),
+    ...(listener.protocol === 'PROMETHEUS' ? exporterTexts : []),
   ];
   const tail = [
     ...(pool === undefined ? [] : [`    default_backend ${word(pool.id)}:${word(listener.id)}`]),
@@ -110,13 +124,28 @@ function listenerLines(tree: ServedTree, listener: ServedListener): readonly Lin
     ...of(head),
     ...policies.flatMap((policy) => policyLines(policy, listener)),
     ...of(tail),
-    ...[...used].flatMap((candidate) => backendLines(candidate, listener, limit)),
+    ...[...used].flatMap((candidate) => backendLines(candidate, listener, surroundings)),
+  ];
+}
+
+/** haproxy's own exporter; there is nothing else to be had from such a listener. */
+const exporterTexts = [
+  '    http-request use-service prometheus-exporter if { path /metrics }',
+  '    http-request return status 404',
+];
+
+/** A line for each range: haproxy takes 64 words on a line. */
+function admissionTexts({ allowedCidrs }: ListenerAttributes): string[] {
+  if (allowedCidrs.length === 0) return [];
+  return [
+    ...allowedCidrs.map((cidr) => `    acl allowed_cidrs src ${word(cidr)}`),
+    '    tcp-request connection reject unless allowed_cidrs',
   ];
 }
 
 /** Blanks are escaped, so that the format is one word. In TCP mode the request's fields stay as `-`. */
 function logFormat(tree: ServedTree, listener: ListenerAttributes): string {
-  const http = listener.protocol === 'HTTP';
+  const http = modeOf(listener.protocol) === 'http';
   const fields = [
     formatWord(tree.projectId),
     formatWord(tree.loadBalancerId),

@@ -3,10 +3,11 @@
 // milliseconds, health monitor times in seconds.
 import type { HealthMonitorId, L7PolicyId, L7RuleId, ListenerId, MemberId, PoolId } from '../ids.ts';
 
-export type ListenerProtocol = 'TCP' | 'HTTP';
-export type PoolProtocol = 'TCP' | 'HTTP' | 'PROXY' | 'PROXYV2';
+/** HTTPS is passed through as it comes; a PROMETHEUS listener answers `/metrics` itself. */
+export type ListenerProtocol = 'TCP' | 'HTTP' | 'HTTPS' | 'PROMETHEUS';
+export type PoolProtocol = 'TCP' | 'HTTP' | 'HTTPS' | 'PROXY' | 'PROXYV2';
 export type LbAlgorithm = 'ROUND_ROBIN' | 'LEAST_CONNECTIONS' | 'SOURCE_IP';
-export type HealthMonitorType = 'HTTP' | 'TCP';
+export type HealthMonitorType = 'HTTP' | 'HTTPS' | 'PING' | 'TCP' | 'TLS-HELLO';
 export type HttpMethod = 'GET' | 'HEAD' | 'POST' | 'PUT' | 'DELETE' | 'TRACE' | 'OPTIONS' | 'PATCH' | 'CONNECT';
 
 export interface LoadBalancerAttributes {
@@ -32,6 +33,8 @@ export interface ListenerAttributes {
   readonly timeoutMemberData: number;
   readonly timeoutTcpInspect: number;
   readonly insertHeaders: InsertHeaders;
+  /** Clients that may connect, as addresses or ranges such as `10.0.0.0/8`; everybody when empty. */
+  readonly allowedCidrs: readonly string[];
 }
 
 export interface InsertHeaders {
@@ -47,6 +50,16 @@ export interface PoolAttributes {
   readonly tags: readonly string[];
   readonly protocol: PoolProtocol;
   readonly lbAlgorithm: LbAlgorithm;
+  readonly sessionPersistence: SessionPersistence | null;
+}
+
+export type SessionPersistenceType = 'SOURCE_IP' | 'HTTP_COOKIE' | 'APP_COOKIE';
+
+/** How a client comes back to the member that it had. */
+export interface SessionPersistence {
+  readonly type: SessionPersistenceType;
+  /** The members' own cookie (APP_COOKIE); null for other types. */
+  readonly cookieName: string | null;
 }
 
 export interface MemberAttributes {

@@ -62,10 +62,10 @@ export function policyCreation(
   listenerId: ListenerId,
   policy: NewL7Policy,
 ): readonly ObjectChange[] {
-  const before = policiesOf(state, listenerId);
-  const places = inserted(before, { id: policy.id, form: withCode(policy.attributes) });
+  const others = policiesOf(state, listenerId).filter((other) => other.id !== policy.id);
+  const places = inserted(others, { id: policy.id, form: withCode(policy.attributes) });
   return [
-    ...placeChanges(listenerId, before, places),
+    ...placeChanges(listenerId, others, places),
     ...policy.rules.map(({ id, attributes }) => ruleChange(id, policy.id, attributes)),
   ];
 }
@@ -88,8 +88,7 @@ export function policyChange(
   { id, parentId }: Formed<'l7Policy'>,
   form: L7PolicyAttributes,
 ): readonly ObjectChange[] {
-  const before = policiesOf(state, parentId);
-  const others = before.filter((policy) => policy.id !== id);
+  const others = policiesOf(state, parentId).filter((policy) => policy.id !== id);
   const places = inserted(others, { id, form });
   const itself = places.find((policy) => policy.id === id) as Placed;
   const moved = placeChanges(

@@ -2,7 +2,7 @@
 import type { Decision, Refusal } from '../decision.ts';
 import { refuse } from '../decision.ts';
 import type { PoolId } from '../ids.ts';
-import type { HealthMonitorAttributes, ListenerProtocol, PoolProtocol } from './attributes.ts';
+import type { HealthMonitorAttributes, ListenerProtocol, PoolAttributes, PoolProtocol } from './attributes.ts';
 import type { ObjectChange } from './events.ts';
 import { brokenL7RuleRule, brokenPolicyRule } from './policy-rules.ts';
 import type { LoadBalancerState } from './state.ts';
@@ -10,8 +10,10 @@ import { desired, findDesired } from './tree.ts';
 
 /** Pool protocols that a listener of a protocol can hand connections to (API reference, "Protocol Combinations"). */
 const compatiblePools: Readonly<Record<ListenerProtocol, readonly PoolProtocol[]>> = {
-  TCP: ['TCP', 'HTTP', 'PROXY', 'PROXYV2'],
+  TCP: ['TCP', 'HTTP', 'HTTPS', 'PROXY', 'PROXYV2'],
   HTTP: ['HTTP', 'PROXY', 'PROXYV2'],
+  HTTPS: ['HTTPS', 'TCP', 'PROXY', 'PROXYV2'],
+  PROMETHEUS: [],
 };
 
 /** What a health monitor's request has when nobody says otherwise. A monitor that makes no requests has nothing else. */
@@ -69,7 +71,7 @@ type Change<K extends ObjectChange['kind']> = Extract<ObjectChange, { kind: K }>
 
 function brokenListenerRule(state: LoadBalancerState, { id, form }: Change<'listener'>) {
   if (form === null) return undefined;
-  const { protocol, protocolPort, defaultPoolId, insertHeaders } = form;
+  const { protocol, protocolPort, defaultPoolId, insertHeaders, allowedCidrs } = form;
   if (protocol !== 'HTTP' && Object.keys(insertHeaders).length > 0) {
     return refuse(
       'invalid',
@@ -77,7 +79,9 @@ function brokenListenerRule(state: LoadBalancerState, { id, form }: Change<'list
       'insertHeaders',
     );
   }
-  // TCP and HTTP are both carried by TCP, so one port is for one of them.
+  const outsider = brokenCidrRule(state, allowedCidrs);
+  if (outsider !== undefined) return outsider;
+  // All protocols are carried by TCP, so one port is for one of them.
   if (desired(state, 'listener').some((other) => other.id !== id && other.form.protocolPort === protocolPort)) {
     return refuse(
       'conflict',
@@ -86,6 +90,18 @@ function brokenListenerRule(state: LoadBalancerState, { id, form }: Change<'list
     );
   }
   return defaultPoolId === null ? undefined : brokenUseRule(state, protocol, defaultPoolId, 'defaultPoolId');
+}
+
+function brokenCidrRule({ vip }: LoadBalancerState, allowedCidrs: readonly string[]) {
+  const address = vip.port?.address ?? vip.requestedAddress;
+  const other = address === null ? undefined : allowedCidrs.find((cidr) => isIpv6(cidr) !== isIpv6(address));
+  if (other === undefined) return undefined;
+  const message = `Validation failure: CIDR ${other} has another IP version than the VIP ${address}`;
+  return refuse('invalid', message, 'allowedCidrs');
+}
+
+function isIpv6(address: string): boolean {
+  return address.includes(':');
 }
 
 function brokenUseRule(state: LoadBalancerState, protocol: ListenerProtocol, poolId: PoolId, field: string) {
@@ -105,12 +121,27 @@ function brokenProtocolRule(listener: ListenerProtocol, pool: PoolProtocol) {
 
 function brokenPoolRule(state: LoadBalancerState, { id, form }: Change<'pool'>) {
   if (form === null) return undefined;
+  const lost = brokenPersistenceRule(form);
+  if (lost !== undefined) return lost;
   const policies = desired(state, 'l7Policy').filter((policy) => policy.form.redirectPoolId === id);
   const redirecting = new Set(policies.map((policy) => policy.parentId));
   for (const listener of desired(state, 'listener')) {
     if (listener.form.defaultPoolId !== id && !redirecting.has(listener.id)) continue;
     const broken = brokenProtocolRule(listener.form.protocol, form.protocol);
     if (broken !== undefined) return broken;
+  }
+  return undefined;
+}
+
+/** Cookies are read in HTTP only; what a PROXY pool speaks is its listener's protocol. */
+function brokenPersistenceRule({ protocol, sessionPersistence }: PoolAttributes) {
+  if (sessionPersistence === null) return undefined;
+  const { type, cookieName } = sessionPersistence;
+  const invalid = (what: string) => refuse('invalid', `Validation failure: ${what}`, 'sessionPersistence');
+  if (type === 'APP_COOKIE' && cookieName === null) return invalid('cookie_name is needed for type APP_COOKIE');
+  if (type !== 'APP_COOKIE' && cookieName !== null) return invalid(`cookie_name has no meaning for type ${type}`);
+  if (type !== 'SOURCE_IP' && (protocol === 'TCP' || protocol === 'HTTPS')) {
+    return invalid(`session persistence of type ${type} is for pools that speak HTTP, given protocol ${protocol}`);
   }
   return undefined;
 }
@@ -144,11 +175,14 @@ function brokenHealthMonitorRule(state: LoadBalancerState, { id, parentId, form 
 
 function brokenRequestRule(form: HealthMonitorAttributes) {
   const names = Object.keys(requestDefaults) as (keyof typeof requestDefaults)[];
-  const meaningless = form.type === 'HTTP' ? undefined : names.find((name) => form[name] !== requestDefaults[name]);
+  const meaningless =
+    form.type === 'HTTP' || form.type === 'HTTPS'
+      ? undefined
+      : names.find((name) => form[name] !== requestDefaults[name]);
   if (meaningless !== undefined) {
     return refuse(
       'invalid',
-      `Validation failure: ${meaningless} is for health monitors of type HTTP only, given type ${form.type}`,
+      `Validation failure: ${meaningless} is for health monitors of type HTTP or HTTPS only, given type ${form.type}`,
       meaningless,
     );
   }

@@ -44,6 +44,7 @@ function listener(port: number, defaultPoolId: PoolId | null = null): NewListene
       timeoutMemberData: 50_000,
       timeoutTcpInspect: 0,
       insertHeaders: {},
+      allowedCidrs: [],
     },
   };
 }
@@ -59,6 +60,7 @@ function pool(addresses: readonly string[]): NewPool {
       tags: [],
       protocol: 'HTTP',
       lbAlgorithm: 'ROUND_ROBIN',
+      sessionPersistence: null,
     },
     members: addresses.map((address) => ({
       id: deriveId<MemberId>(id, address),

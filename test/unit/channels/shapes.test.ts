@@ -38,6 +38,8 @@ interface Row {
   readonly initial?: unknown;
   readonly reset?: unknown;
   readonly isImmutable?: true;
+  /** Known, and refused as such. */
+  readonly unsupported?: readonly string[];
 }
 
 const text: Row = {
@@ -71,7 +73,12 @@ const table: Readonly<Record<string, Readonly<Record<string, Row>>>> = {
     description: text,
     adminStateUp: flag,
     tags,
-    protocol: { valid: ['TCP', 'HTTP'], invalid: ['HTTPS', 'http', null], isImmutable: true },
+    protocol: {
+      valid: ['TCP', 'HTTP', 'HTTPS', 'PROMETHEUS'],
+      invalid: ['http', null],
+      unsupported: ['TERMINATED_HTTPS', 'UDP', 'SCTP'],
+      isImmutable: true,
+    },
     protocolPort: port,
     defaultPoolId: { valid: [id], invalid: ['x', id.toUpperCase(), 5], initial: null },
     connectionLimit: { valid: [-1, 0, 1_000_000], invalid: [-2, 1_000_001, '5'], initial: -1 },
@@ -84,14 +91,44 @@ const table: Readonly<Record<string, Readonly<Record<string, Row>>>> = {
       invalid: [{ 'X-Other': true }, { 'X-Forwarded-For': 1 }, [], 'yes'],
       initial: {},
     },
+    allowedCidrs: {
+      valid: [[], ['10.0.0.0/8', '192.0.2.1', '2001:db8::/32', '::1']],
+      invalid: ['10.0.0.0/8', ['10.0.0.0/33'], ['10.0.0/8'], ['::/129'], ['10.0.0.1/8/8'], ['fe80::1%eth0'], ['a']],
+      initial: [],
+    },
   },
   pool: {
     name: text,
     description: text,
     adminStateUp: flag,
     tags,
-    protocol: { valid: ['TCP', 'HTTP', 'PROXY', 'PROXYV2'], invalid: ['UDP', 1], isImmutable: true },
-    lbAlgorithm: { valid: ['ROUND_ROBIN', 'LEAST_CONNECTIONS', 'SOURCE_IP'], invalid: ['SOURCE_IP_PORT', null] },
+    protocol: {
+      valid: ['TCP', 'HTTP', 'HTTPS', 'PROXY', 'PROXYV2'],
+      invalid: ['TERMINATED_HTTPS', 1],
+      unsupported: ['UDP', 'SCTP'],
+      isImmutable: true,
+    },
+    lbAlgorithm: {
+      valid: ['ROUND_ROBIN', 'LEAST_CONNECTIONS', 'SOURCE_IP'],
+      invalid: ['source_ip', null],
+      unsupported: ['SOURCE_IP_PORT'],
+    },
+    sessionPersistence: {
+      valid: [
+        { type: 'SOURCE_IP', cookieName: null },
+        { type: 'APP_COOKIE', cookieName: 'sid' },
+      ],
+      invalid: [
+        'SOURCE_IP',
+        {},
+        { type: 'COOKIE' },
+        { type: 'APP_COOKIE', cookieName: 'a b' },
+        { type: 'APP_COOKIE', cookieName: '' },
+        { type: 'SOURCE_IP', persistenceTimeout: 5 },
+        { type: 'SOURCE_IP', other: null },
+      ],
+      initial: null,
+    },
   },
   member: {
     name: text,
@@ -113,7 +150,12 @@ const table: Readonly<Record<string, Readonly<Record<string, Row>>>> = {
     name: text,
     adminStateUp: flag,
     tags,
-    type: { valid: ['HTTP', 'TCP'], invalid: ['PING', 1], isImmutable: true },
+    type: {
+      valid: ['HTTP', 'HTTPS', 'PING', 'TCP', 'TLS-HELLO'],
+      invalid: ['ping', 1],
+      unsupported: ['UDP-CONNECT', 'SCTP'],
+      isImmutable: true,
+    },
     delay: { valid: [1, 86_400], invalid: [0, -1, 1.5, null] },
     timeout: { valid: [0, 3], invalid: [-1, 'x', null] },
     maxRetries: { valid: [1, 10], invalid: [0, 11, null] },
@@ -162,6 +204,10 @@ for (const [kind, attributes] of Object.entries(table)) {
       test(`${name} takes its valid values and refuses others, naming itself and the value`, () => {
         for (const value of row.valid) {
           expect(read(`${kind}.create`, { ...given, [name]: value }).params).toHaveProperty([name], value);
+        }
+        for (const value of row.unsupported ?? []) {
+          const { code, data } = refusal(`${kind}.create`, { ...given, [name]: value });
+          expect({ code, field: data.field }).toEqual({ code: 'unsupported', field: name });
         }
         for (const value of row.invalid) {
           const { code, message, data } = refusal(`${kind}.create`, { ...given, [name]: value });

@@ -1,5 +1,11 @@
-import { expect, test } from '@jest/globals';
-import { NewerVersionError, type Upcaster, upcastEvents, upcastSnapshot } from '../../../src/domain/upcast.ts';
+import { describe, expect, test } from '@jest/globals';
+import {
+  NewerVersionError,
+  type Upcaster,
+  upcastCommand,
+  upcastEvents,
+  upcastSnapshot,
+} from '../../../src/domain/upcast.ts';
 
 const chain: readonly Upcaster[] = [
   {
@@ -28,4 +34,56 @@ test('what a newer program wrote is refused with a sentence', () => {
   expect(() => upcastEvents('amphora', 4, 3, [], chain)).toThrow(
     'amphora journal has version 4, this program knows up to 3',
   );
+});
+
+describe('a load balancer of version 1', () => {
+  const tracked = { kind: 'pool', desired: { name: 'p' }, accepted: null, pushed: { form: { name: 'q' } } };
+
+  test('gets what its listeners and pools had not, in events, snapshots and commands', () => {
+    const changes = [
+      { kind: 'listener', id: 'l', form: { name: 'l' } },
+      { kind: 'pool', id: 'p', form: { name: 'p' } },
+      { kind: 'pool', id: 'gone', form: null },
+      { kind: 'member', id: 'm', form: { name: 'm' } },
+    ];
+    const others = { type: 'deletionRequested', at: 1 };
+    expect(upcastEvents('loadBalancer', 1, 2, [{ type: 'objectsChanged', at: 1, changes }, others])).toEqual([
+      {
+        type: 'objectsChanged',
+        at: 1,
+        changes: [
+          { kind: 'listener', id: 'l', form: { name: 'l', allowedCidrs: [] } },
+          { kind: 'pool', id: 'p', form: { name: 'p', sessionPersistence: null } },
+          { kind: 'pool', id: 'gone', form: null },
+          { kind: 'member', id: 'm', form: { name: 'm' } },
+        ],
+      },
+      others,
+    ]);
+    expect(upcastSnapshot('loadBalancer', 1, 2, { id: 'x', objects: { p: tracked } })).toEqual({
+      id: 'x',
+      objects: {
+        p: {
+          ...tracked,
+          desired: { name: 'p', sessionPersistence: null },
+          pushed: { form: { name: 'q', sessionPersistence: null } },
+        },
+      },
+    });
+    const pool = { id: 'p', attributes: { name: 'p' }, members: [] };
+    expect(upcastCommand('loadBalancer', 1, 2, { type: 'createPool', pool, listenerId: null })).toEqual({
+      type: 'createPool',
+      listenerId: null,
+      pool: { ...pool, attributes: { name: 'p', sessionPersistence: null } },
+    });
+    const listeners = [{ id: 'l', attributes: { name: 'l' } }];
+    expect(upcastCommand('loadBalancer', 1, 2, { type: 'createLoadBalancer', listeners, pools: [pool] })).toMatchObject(
+      {
+        listeners: [{ attributes: { allowedCidrs: [] } }],
+        pools: [{ attributes: { sessionPersistence: null } }],
+      },
+    );
+    const update = { type: 'updatePool', id: 'p', patch: { name: 'q' } };
+    expect(upcastCommand('loadBalancer', 1, 2, update)).toEqual(update);
+  });
 });

@@ -254,17 +254,32 @@ describe('what users write stays where it belongs', () => {
   });
 
   test('haproxy accepts every combination of kinds', () => {
+    const protocols = fc.constantFrom(
+      'HTTP HTTP',
+      'HTTP PROXY',
+      'TCP TCP',
+      'TCP HTTP',
+      'TCP HTTPS',
+      'HTTPS HTTPS',
+      'HTTPS PROXYV2',
+      'PROMETHEUS',
+    );
     const tree = fc.record({
       listener: fc.record({
-        protocol: fc.constantFrom('HTTP', 'TCP'),
+        allowedCidrs: fc.constantFrom([], ['10.0.0.0/8', '::1', '2001:db8::/32']),
         connectionLimit: fc.integer({ min: -1, max: 2_000_000 }),
         timeoutClientData: fc.integer({ min: 0, max: 2_073_600_000 }),
         timeoutTcpInspect: fc.integer({ min: 0, max: 2_073_600_000 }),
         insertHeaders: fc.record({ 'X-Forwarded-For': fc.boolean(), 'X-Forwarded-Port': fc.boolean() }),
       }),
       pool: fc.record({
-        protocol: fc.constantFrom('HTTP', 'PROXY', 'PROXYV2'),
         lbAlgorithm: fc.constantFrom('ROUND_ROBIN', 'LEAST_CONNECTIONS', 'SOURCE_IP'),
+        sessionPersistence: fc.constantFrom(
+          null,
+          { type: 'SOURCE_IP', cookieName: null },
+          { type: 'HTTP_COOKIE', cookieName: null },
+          { type: 'APP_COOKIE', cookieName: `it's~#%` },
+        ),
       }),
       members: fc.array(
         fc.record({
@@ -278,7 +293,7 @@ describe('what users write stays where it belongs', () => {
         { maxLength: 3 },
       ),
       healthMonitor: fc.record({
-        type: fc.constantFrom('HTTP', 'TCP'),
+        type: fc.constantFrom('HTTP', 'HTTPS', 'PING', 'TCP', 'TLS-HELLO'),
         delay: fc.integer({ min: 1, max: 86_400 }),
         timeout: fc.integer({ min: 1, max: 86_400 }),
         maxRetries: fc.integer({ min: 1, max: 10 }),
@@ -287,13 +302,20 @@ describe('what users write stays where it belongs', () => {
       }),
     });
     fc.assert(
-      fc.property(tree, (parts) => {
+      fc.property(tree, protocols, (made, pair) => {
+        const [protocol, poolProtocol] = pair.split(' ');
+        const own = poolProtocol === undefined ? { defaultPoolId: null } : {};
+        const parts = {
+          ...made,
+          listener: { ...made.listener, protocol, ...own },
+          pool: { ...made.pool, protocol: poolProtocol ?? 'TCP' },
+        };
         const text = renderHaproxy(servedTree(parts as Parameters<typeof servedTree>[0]), { basePath: folder });
         const file = join(folder, 'kinds.cfg');
         writeFileSync(file, text ?? '');
         execFileSync('/usr/sbin/haproxy', ['-c', '-q', '-f', file], { stdio: 'pipe' });
       }),
-      { numRuns: 40 },
+      { numRuns: 60 },
     );
   });
 });

@@ -59,11 +59,15 @@ const state = after(create);
 
 describe('a listener and its pool', () => {
   const allowed: Record<ListenerProtocol, readonly PoolProtocol[]> = {
-    TCP: ['TCP', 'HTTP', 'PROXY', 'PROXYV2'],
+    TCP: ['TCP', 'HTTP', 'HTTPS', 'PROXY', 'PROXYV2'],
     HTTP: ['HTTP', 'PROXY', 'PROXYV2'],
+    HTTPS: ['HTTPS', 'TCP', 'PROXY', 'PROXYV2'],
+    PROMETHEUS: [],
   };
-  const cases = (['TCP', 'HTTP'] as const).flatMap((one) =>
-    (['TCP', 'HTTP', 'PROXY', 'PROXYV2'] as const).map((other) => [one, other, allowed[one].includes(other)] as const),
+  const cases = (['TCP', 'HTTP', 'HTTPS', 'PROMETHEUS'] as const).flatMap((one) =>
+    (['TCP', 'HTTP', 'HTTPS', 'PROXY', 'PROXYV2'] as const).map(
+      (other) => [one, other, allowed[one].includes(other)] as const,
+    ),
   );
 
   test.each(cases)('of protocols %s and %s fit together: %s', (protocol, poolProtocol, fits) => {
@@ -163,6 +167,9 @@ describe('a health monitor', () => {
     ['type TCP and an HTTP version', { type: 'TCP', httpVersion: 1.1 }, 'httpVersion'],
     ['type TCP and a domain name', { type: 'TCP', domainName: 'example.org' }, 'domainName'],
     ['type TCP and nothing of HTTP', { type: 'TCP', delay: 9 }, undefined],
+    ['type HTTPS and a path', { type: 'HTTPS', urlPath: '/health' }, undefined],
+    ['type TLS-HELLO and a path', { type: 'TLS-HELLO', urlPath: '/health' }, 'urlPath'],
+    ['type PING and codes', { type: 'PING', expectedCodes: '204' }, 'expectedCodes'],
   ] as const;
   const field = (given: ReturnType<typeof decided>) =>
     given.refusal === undefined ? undefined : [given.refusal.code, given.refusal.field];
@@ -187,6 +194,40 @@ describe('a health monitor', () => {
     expect(field(decided(monitored, patch({ httpVersion: 1.0 })))).toEqual(['invalid', 'domainName']);
     expect(field(decided(monitored, patch({ httpVersion: 1.0, domainName: null })))).toBeUndefined();
   });
+});
+
+describe('session persistence', () => {
+  const cookie = { type: 'APP_COOKIE', cookieName: 'sid' } as const;
+  const own = { type: 'HTTP_COOKIE', cookieName: null } as const;
+  test.each([
+    ['by address', 'TCP', { type: 'SOURCE_IP', cookieName: null }, true],
+    ['by address and a cookie name', 'TCP', { type: 'SOURCE_IP', cookieName: 'a' }, false],
+    ['by a cookie of haproxy', 'HTTP', own, true],
+    ['by a cookie of haproxy with a name', 'HTTP', { ...own, cookieName: 'a' }, false],
+    ['by a cookie of the members', 'PROXYV2', cookie, true],
+    ['by a cookie of the members without a name', 'HTTP', { ...cookie, cookieName: null }, false],
+    ['by a cookie where none can be read', 'TCP', own, false],
+    ['by a cookie in what is encrypted', 'HTTPS', cookie, false],
+  ] as const)('%s of a %s pool', (_, protocol, sessionPersistence, isAllowed) => {
+    const back = pool('back', []);
+    const created = { ...back, attributes: { ...poolAttributes, protocol, sessionPersistence } };
+    const { refusal } = decided(state, { type: 'createPool', pool: created, listenerId: null });
+    expect(refusal && [refusal.code, refusal.field]).toEqual(isAllowed ? undefined : ['invalid', 'sessionPersistence']);
+    const plain = { ...back, attributes: { ...poolAttributes, protocol } };
+    const there = after(create, { type: 'createPool', pool: plain, listenerId: null });
+    const update = { type: 'updatePool', id: back.id, patch: { sessionPersistence } } as const;
+    expect(decided(there, update).refusal?.code).toBe(isAllowed ? undefined : 'invalid');
+  });
+});
+
+test('clients that may connect have the IP version of the VIP', () => {
+  const vip = { subnetId: 's', networkId: 'n', requestedAddress: '192.0.2.1' };
+  const attempt = (allowedCidrs: readonly string[]) => {
+    const one = { id: deriveId<ListenerId>('cidr'), attributes: { ...listenerAttributes, allowedCidrs } };
+    return decided(undefined, createLoadBalancer(id, { vip, listeners: [one] })).refusal;
+  };
+  expect(attempt(['10.0.0.0/8', '192.0.2.7'])).toBeUndefined();
+  expect(attempt(['10.0.0.0/8', '2001:db8::/32'])).toMatchObject({ code: 'invalid', field: 'allowedCidrs' });
 });
 
 describe('headers that are inserted', () => {
