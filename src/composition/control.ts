@@ -16,6 +16,7 @@ import { readCertificates, readKeyPair, type ServerTls } from '../channels/tls.t
 import type { Config } from '../config/schema.ts';
 import type { Journal } from '../db/journal.ts';
 import { databaseTroubles } from '../db/health.ts';
+import { catalogueOf } from '../db/repositories/catalogue.ts';
 import { readsOf } from '../db/repositories/reads.ts';
 import type { NetworkDriver } from '../drivers/network/driver.ts';
 
@@ -64,7 +65,7 @@ export function serveControl(options: ServeControl): Promise<ControlServer> {
     tls,
     limits,
     peer,
-    command: commandHandlers({ ...ports, network, reads, feed, info }),
+    command: commandHandlers({ ...ports, network, reads, catalogue: catalogueOf(pool), feed, info }),
     inspect: inspectHandlers({
       actors: {
         tree: (node, signal) => options.actors.tree(node, signal),

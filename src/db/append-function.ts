@@ -8,7 +8,7 @@ import { projections } from './schema/projections.ts';
  * A new name whenever arguments, results or columns of projections change: nodes of two versions run side by side during an
  * upgrade, and each writes the columns that it knows.
  */
-export const appendFunction = 'append_entries_v3';
+export const appendFunction = 'append_entries_v4';
 
 /**
  * Takes a JSON array of entries, gives a row per entry: its index, an outcome, and details.

@@ -30,6 +30,8 @@ export interface LoadBalancerView extends ObjectView, LoadBalancerAttributes {
   readonly vipPortId: string | null;
   readonly vipSubnetId: string;
   readonly vipNetworkId: string;
+  readonly flavorId: string | null;
+  readonly availabilityZone: string | null;
   readonly listeners: readonly string[];
   readonly pools: readonly string[];
 }

@@ -12,6 +12,7 @@ import { inspectHandlers } from '../../src/channels/inspect/methods.ts';
 import type { EndpointLimits } from '../../src/channels/rpc/endpoint.ts';
 import { noPeers } from '../../src/domain/cluster/peers.ts';
 import { restoreCheck } from '../../src/composition/restore.ts';
+import { catalogueOf } from '../../src/db/repositories/catalogue.ts';
 import { readsOf } from '../../src/db/repositories/reads.ts';
 import type { TestNode } from './tree.ts';
 import type { FakeWorld } from './fake-drivers.ts';
@@ -48,7 +49,10 @@ export async function startTestControl(
     host: '127.0.0.1',
     port: 0,
     token: token ?? undefined,
-    command: { ...commandHandlers({ ...ports, network: world.network, reads, feed, info }), ...handlers },
+    command: {
+      ...commandHandlers({ ...ports, network: world.network, reads, catalogue: catalogueOf(node.pool), feed, info }),
+      ...handlers,
+    },
     inspect: inspectHandlers({
       actors: {
         tree: (id, signal) => live.tree(id, signal),

@@ -18,7 +18,12 @@ import { deriveId, type ListenerId, type LoadBalancerId, type MemberId, type Poo
 
 const named = { name: '', description: '', adminStateUp: true, tags: [] };
 
-export const loadBalancerAttributes: LoadBalancerAttributes = { ...named, name: 'one' };
+export const loadBalancerAttributes: LoadBalancerAttributes = {
+  ...named,
+  name: 'one',
+  flavorId: null,
+  availabilityZone: null,
+};
 
 export const listenerAttributes: ListenerAttributes = {
   ...named,

@@ -13,6 +13,7 @@ import { RpcError } from '../rpc/errors.ts';
 import type { CallContext, CommandKey, ParamsOf, Peer } from '../rpc/method.ts';
 import { attributesIn, patchIn } from './attributes.ts';
 import { type ChangeContext, type Dispatch, dispatchTo, notFound } from './dispatch.ts';
+import { catalogueHandlers } from './catalogue-handlers.ts';
 import type { CommandHandlers, CommandMethods, Deleted, Page } from './methods.ts';
 import type { CommandPorts, ListQuery, Reads } from './ports.ts';
 import {
@@ -39,6 +40,7 @@ export function commandHandlers(ports: CommandPorts): CommandHandlers {
     ...l7PolicyHandlers(ports, dispatch),
     ...l7RuleHandlers(ports, dispatch),
     ...fleetHandlers(ports, dispatch),
+    ...catalogueHandlers(ports.catalogue),
     ...statusHandlers(ports),
     'server.info': async () => ports.info,
   };
@@ -50,6 +52,7 @@ function loadBalancerHandlers(ports: CommandPorts, dispatch: Dispatch): Part<'lo
   return {
     'loadBalancer.create': async (params, context) => {
       const command = await creationOf(ports, params, context);
+      await refuseUnoffered(ports, params);
       const { id } = await dispatch.toLoadBalancer(command.loadBalancerId, command, context);
       return { loadBalancer: (await reads.loadBalancerTree(id)) ?? null };
     },
@@ -75,6 +78,27 @@ function loadBalancerHandlers(ports: CommandPorts, dispatch: Dispatch): Part<'lo
 
 type CreateParams = ParamsOf<CommandMethods['loadBalancer.create']>;
 type CreateCommand = Extract<LoadBalancerCommand, { type: 'createLoadBalancer' }>;
+
+/** @throws RpcError when a load balancer may not be created with it */
+async function refuseUnoffered(
+  { catalogue }: CommandPorts,
+  { flavorId, availabilityZone }: CreateParams,
+): Promise<void> {
+  const refuse = (field: string, what: string) => {
+    throw new RpcError('invalid', `Validation failure: ${what}`, { field });
+  };
+  if (flavorId !== null && flavorId !== undefined) {
+    const flavor = await catalogue.find('flavor', flavorId);
+    if (flavor === undefined) throw new RpcError('notFound', `Flavor ${flavorId} not found.`, { field: 'flavorId' });
+    if (!flavor.enabled) refuse('flavorId', `Flavor ${flavorId} is disabled`);
+  }
+  if (availabilityZone !== null && availabilityZone !== undefined) {
+    const zone = await catalogue.find('availabilityZone', availabilityZone);
+    const message = `Availability zone ${availabilityZone} not found.`;
+    if (zone === undefined) throw new RpcError('notFound', message, { field: 'availabilityZone' });
+    if (!zone.enabled) refuse('availabilityZone', `Availability zone ${availabilityZone} is disabled`);
+  }
+}
 
 async function creationOf(
   { network }: CommandPorts,

@@ -39,6 +39,7 @@ import { changes, type HandlersOf, type Problem, reads, result } from '../rpc/me
 import { maybe, needed, withDefault } from '../rpc/parameters.ts';
 import { flag, objectId, text, wholeNumber } from '../rpc/values.ts';
 import { change, creation } from './attributes.ts';
+import { catalogueMethods } from './catalogue-methods.ts';
 import {
   healthMonitorShape,
   l7PolicyShape,
@@ -448,6 +449,7 @@ export const commandMethods = {
   ...l7PolicyMethods,
   ...l7RuleMethods,
   ...fleetMethods,
+  ...catalogueMethods,
   ...channelMethods,
 } as const;
 

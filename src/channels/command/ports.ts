@@ -14,6 +14,7 @@ import type {
   Views,
 } from '../../domain/views.ts';
 import type { CommandKey } from '../rpc/method.ts';
+import type { CataloguePort } from './catalogue-handlers.ts';
 import type { ServerInfo } from './methods.ts';
 
 /** What became of a command. */
@@ -77,6 +78,7 @@ export interface CommandPorts {
     resolveVip(wish: VipWish, signal: AbortSignal): Promise<VipPlace>;
   };
   readonly reads: Reads;
+  readonly catalogue: CataloguePort;
   readonly feed: {
     subscribe(listener: (change: StatusChange) => void, loadBalancerId?: string): Promise<() => void>;
   };

@@ -52,7 +52,11 @@ const insertHeaders = value<InsertHeaders>(
   }),
 );
 
-export const loadBalancerShape = shape<LoadBalancerAttributes>({ ...described });
+export const loadBalancerShape = shape<LoadBalancerAttributes>({
+  ...described,
+  flavorId: fixed(optional(orNull(objectId<string>()), null, 'Flavor that it is made by.')),
+  availabilityZone: fixed(optional(orNull(text({ min: 1, max: 255 })), null, 'Availability zone that it is in.')),
+});
 
 export const listenerShape = shape<ListenerAttributes>({
   ...described,

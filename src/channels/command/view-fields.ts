@@ -25,6 +25,12 @@ import type {
   PoolAttributes,
 } from '../../domain/load-balancer/attributes.ts';
 import {
+  availabilityZoneProfileShape,
+  availabilityZoneShape,
+  flavorProfileShape,
+  flavorShape,
+} from './catalogue-methods.ts';
+import {
   healthMonitorShape,
   l7PolicyShape,
   l7RuleShape,
@@ -169,6 +175,10 @@ export const viewFields: Readonly<Record<string, Readonly<Record<string, string>
   StatusTree: {
     '…': '`id`, `name`, `provisioningStatus`, `operatingStatus` of the load balancer; `listeners` with the same and `pools`; these with the same, `healthMonitor` (with `type`, or null) and `members` (with `address` and `protocolPort`).',
   },
+  FlavorProfile: { id: 'Its id.', ...meanings(flavorProfileShape) },
+  Flavor: { id: 'Its id.', ...meanings(flavorShape) },
+  AvailabilityZoneProfile: { id: 'Its id.', ...meanings(availabilityZoneProfileShape) },
+  AvailabilityZone: meanings(availabilityZoneShape),
   Amphora: amphora,
   SparesPool: spares,
   Subnet: subnet,

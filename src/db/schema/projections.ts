@@ -1,6 +1,8 @@
 // Tables for reading: written together with the events they follow from, and never read to decide anything.
 import { boolean, doublePrecision, index, integer, jsonb, pgTable, text, timestamp, uuid } from 'drizzle-orm/pg-core';
 
+import { availabilityZones, flavors } from './catalogue.ts';
+
 const moment = (name: string) => timestamp(name, { withTimezone: true, precision: 3 });
 
 const common = () => ({ ...nameless(), name: text().notNull() });
@@ -24,6 +26,8 @@ export const loadBalancers = pgTable('load_balancers', {
   vipPortId: text('vip_port_id'),
   vipSubnetId: text('vip_subnet_id').notNull(),
   vipNetworkId: text('vip_network_id').notNull(),
+  flavorId: uuid('flavor_id').references(() => flavors.id, { onDelete: 'restrict' }),
+  availabilityZone: text('availability_zone').references(() => availabilityZones.name, { onDelete: 'restrict' }),
   generation: integer().notNull(),
 });
 

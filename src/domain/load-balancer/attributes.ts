@@ -15,6 +15,9 @@ export interface LoadBalancerAttributes {
   readonly description: string;
   readonly adminStateUp: boolean;
   readonly tags: readonly string[];
+  /** Both are missing in load balancers that are older than flavors and zones. */
+  readonly flavorId: string | null;
+  readonly availabilityZone: string | null;
 }
 
 export interface ListenerAttributes {

@@ -37,7 +37,14 @@ export function findDesired<K extends ObjectKind>(
   return { ...object, form: object.desired } as Formed<K>;
 }
 
-const unnamed: LoadBalancerAttributes = { name: '', description: '', adminStateUp: true, tags: [] };
+const unnamed: LoadBalancerAttributes = {
+  name: '',
+  description: '',
+  adminStateUp: true,
+  tags: [],
+  flavorId: null,
+  availabilityZone: null,
+};
 
 /** The tree that a push brings to an amphora: carried changes in their new form, everything else as accepted last. */
 export function servedTree(state: LoadBalancerState, carries: readonly ObjectId[]): ServedTree {
