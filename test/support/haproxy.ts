@@ -1,6 +1,6 @@
 // A real haproxy that serves a tree as it is rendered, and requests to it.
 import { existsSync, mkdtempSync, writeFileSync } from 'node:fs';
-import { type IncomingHttpHeaders, type Server, createServer, request } from 'node:http';
+import { type IncomingHttpHeaders, type Server, type ServerResponse, createServer, request } from 'node:http';
 import { connect, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterAll } from '@jest/globals';
@@ -52,6 +52,8 @@ export interface TestMember {
   readonly port: number;
   /** Requests, in order. */
   readonly seen: readonly Seen[];
+  /** Answers to `/slow` that it has not given yet. */
+  readonly slow: readonly ServerResponse[];
 }
 
 /**
@@ -66,20 +68,23 @@ export function testMembers(): (name: string, headers?: Readonly<Record<string, 
   });
   return async (name, headers = {}) => {
     const seen: Seen[] = [];
+    const slow: ServerResponse[] = [];
     const server = createServer((incoming, response) => {
       seen.push({ url: incoming.url, headers: incoming.headers });
-      response.writeHead(200, headers).end(name);
+      if (incoming.url === '/slow') slow.push(response);
+      else response.writeHead(200, headers).end(name);
     });
     servers.push(server);
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    return { port: (server.address() as AddressInfo).port, seen };
+    return { port: (server.address() as AddressInfo).port, seen, slow };
   };
 }
 
 export interface Answer {
   readonly status: number;
   readonly location: string | undefined;
-  readonly cookie: string | undefined;
+  /** `name=value` of each cookie that is set. */
+  readonly cookies: readonly string[];
   readonly body: string;
 }
 
@@ -100,8 +105,9 @@ export function ask({ host, port, path = '/', headers = {}, localAddress }: Ask)
       response.setEncoding('utf8').on('data', (part: string) => (body += part));
       response.on('error', reject);
       response.on('end', () => {
-        const { location, 'set-cookie': cookies } = response.headers;
-        resolve({ status: response.statusCode ?? 0, location, cookie: cookies?.[0]?.split(';')[0], body });
+        const { location, 'set-cookie': given = [] } = response.headers;
+        const cookies = given.map((text) => text.split(';')[0] ?? '');
+        resolve({ status: response.statusCode ?? 0, location, cookies, body });
       });
     });
     call.on('error', reject);
