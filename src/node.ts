@@ -138,10 +138,14 @@ async function startParts(config: Config, log: Logger, started: Started): Promis
   });
   const peers = new PeerLinks({ nodeId: id, credentials, onLost: () => ownership.lookSoon(), log });
   const table = new HeartbeatTable();
-  const journal = new Journal(pool, (trouble) => {
-    if (trouble === undefined) log.info('the database takes writes again');
-    else log.error({ trouble }, 'the database takes no writes: commands wait, nothing is lost');
-  });
+  const journal = new Journal(
+    pool,
+    (trouble) => {
+      if (trouble === undefined) log.info('the database takes writes again');
+      else log.error({ trouble }, 'the database takes no writes: commands wait, nothing is lost');
+    },
+    config.quota,
+  );
   const controllers = () => config.heartbeat.controllers ?? ownership.view.heartbeatAddresses;
   const sweep = new Sweep({
     compute: drivers.compute,
@@ -215,6 +219,7 @@ async function startParts(config: Config, log: Logger, started: Started): Promis
   });
   const actors = new ClusterActors({ registry: tree.registry, ownership, peers, durable: tree });
   const control = await serveControl({
+    quotas: config.quota,
     host: config.control.host,
     port: config.control.port,
     token: secretIn(dataDir, 'control.token'),

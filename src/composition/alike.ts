@@ -20,6 +20,7 @@ export function fingerprints(config: Config, secrets: SharedSecrets): Readonly<R
     'sweep.grace': config.sweep.grace,
     'journal.retentionDays': config.journal.retentionDays,
     'commands.retentionHours': config.commands.retentionHours,
+    ...Object.fromEntries(Object.entries(config.quota).map(([kind, most]) => [`quota.${kind}`, most])),
     ...(config.driver === 'local' && {
       'local.subnet': config.local.subnet,
       'local.managementSubnet': config.local.managementSubnet,

@@ -17,7 +17,9 @@ import type { Config } from '../config/schema.ts';
 import type { Journal } from '../db/journal.ts';
 import { databaseTroubles } from '../db/health.ts';
 import { catalogueOf } from '../db/repositories/catalogue.ts';
+import { QuotaRepository } from '../db/repositories/quotas.ts';
 import { readsOf } from '../db/repositories/reads.ts';
+import type { Quotas } from '../domain/quota.ts';
 import type { NetworkDriver } from '../drivers/network/driver.ts';
 
 export interface ServeControl {
@@ -32,6 +34,8 @@ export interface ServeControl {
   readonly pool: Pool;
   readonly journal: Journal;
   readonly ownership: Ownership;
+  /** Of projects that have none of their own. */
+  readonly quotas: Quotas;
   readonly network: NetworkDriver;
   readonly info: ServerInfo;
   readonly actors: ClusterActors;
@@ -58,6 +62,7 @@ export function serveControl(options: ServeControl): Promise<ControlServer> {
   const { host, port, token, tls, limits, tree, pool, ownership, network, info, feed, peer, log } = options;
   const { actors, ...ports } = channelPorts(tree);
   const reads = readsOf(pool);
+  const quotas = new QuotaRepository(pool, options.quotas);
   return startControlServer({
     host,
     port,
@@ -65,7 +70,7 @@ export function serveControl(options: ServeControl): Promise<ControlServer> {
     tls,
     limits,
     peer,
-    command: commandHandlers({ ...ports, network, reads, catalogue: catalogueOf(pool), feed, info }),
+    command: commandHandlers({ ...ports, network, reads, quotas, catalogue: catalogueOf(pool), feed, info }),
     inspect: inspectHandlers({
       actors: {
         tree: (node, signal) => options.actors.tree(node, signal),

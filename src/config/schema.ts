@@ -20,6 +20,12 @@ export const roles = ['worker', 'health', 'housekeeping', 'api', 'proxy'] as con
 
 const day = 86_400;
 
+function quota(what: string) {
+  return withDefault(count(what, { min: -1, max: 2_000_000_000 }), -1).describe(
+    `Most ${what} of a project that has no quota of its own; -1 for no limit.`,
+  );
+}
+
 export const schema = z.strictObject({
   dataDir: withDefault(text('the path of a folder'), './data').describe(
     'Folder for what a node keeps outside the database: keys, tokens, the embedded PostgreSQL, local amphorae. Relative to the current folder.',
@@ -133,6 +139,15 @@ export const schema = z.strictObject({
     every: withDefault(count('events', { min: 1, max: 100_000 }), 100).describe(
       'Events of an entity between two snapshots of it.',
     ),
+  }),
+  quota: z.strictObject({
+    loadBalancer: quota('load balancers'),
+    listener: quota('listeners'),
+    pool: quota('pools'),
+    member: quota('members'),
+    healthMonitor: quota('health monitors'),
+    l7Policy: quota('L7 policies'),
+    l7Rule: quota('L7 rules'),
   }),
   actors: z.strictObject({
     idleSeconds: withDefault(seconds({ min: 1, max: day }), 300).describe(

@@ -2,13 +2,17 @@
 // reading, decided per entry, in one round trip and one transaction. Its text is made from the schema, so that a
 // column added to a projection is written without anybody remembering it here.
 import { getTableColumns, getTableName } from 'drizzle-orm';
-import { projections } from './schema/projections.ts';
+import type { ObjectKind } from '../domain/load-balancer/state.ts';
+import { quotaKinds } from '../domain/quota.ts';
+import { lockClasses } from './lock-classes.ts';
+import { type ProjectionName, projections } from './schema/projections.ts';
+import { quotas } from './schema/runtime.ts';
 
 /**
  * A new name whenever arguments, results or columns of projections change: nodes of two versions run side by side during an
  * upgrade, and each writes the columns that it knows.
  */
-export const appendFunction = 'append_entries_v4';
+export const appendFunction = 'append_entries_v5';
 
 /**
  * Takes a JSON array of entries, gives a row per entry: its index, an outcome, and details.
@@ -17,6 +21,7 @@ export const appendFunction = 'append_entries_v4';
  * - `stale`: the shard has another owner or a later epoch.
  * - `duplicate`: the command was answered before; details hold that `answer`, its `digest` and the entity's id.
  * - `claimed`: another entity holds a claim; details name it.
+ * - `quotaMet`: the project may not have what the entry adds; details name the kind of object.
  * - `conflict`: the entity's journal is not where the entry expects it; details hold its `seq`.
  *
  * Anything but `written` leaves no trace of the entry.
@@ -32,12 +37,24 @@ declare
   rows_hit int;
   found_command record;
   claimed_now jsonb;
+  project text;
+  most int;
 begin
   -- Held until this statement's transaction ends: a takeover waits for it, and what comes after sees the new epoch.
   perform 1 from shards s
     join (select distinct x ->> 'family' as family, (x ->> 'shard')::smallint as shard
           from jsonb_array_elements(entries) x) wanted using (family, shard)
     order by s.family, s.shard for share of s;
+
+  -- Whoever adds to a project that has limits waits for others who do, in any node: what is counted below is all there is.
+  if exists (select 1 from jsonb_array_elements(entries) x where x ? 'addition') then
+    perform pg_advisory_xact_lock(${lockClasses.quota}, w.project) from (
+      select distinct hashtext(x -> 'addition' ->> 'projectId') as project from jsonb_array_elements(entries) x
+      where x ? 'addition' and (
+        exists (select 1 from quotas q where q.project_id = x -> 'addition' ->> 'projectId')
+        or exists (select 1 from jsonb_each_text(x -> 'addition' -> 'quotas') d where d.value::int >= 0))
+      order by 1) w;
+  end if;
 
   idx := -1;
   for e in select jsonb_array_elements(entries) loop
@@ -82,6 +99,10 @@ begin
       end if;
     end loop;
 
+    if outcome = 'written' and e ? 'addition' then
+      project := e -> 'addition' ->> 'projectId';
+${quotaKinds.map(quotaSql).join('')}    end if;
+
     if outcome = 'written' and e ? 'seq' then
       if (e ->> 'seq')::bigint = 1 then
         insert into entities (kind, id, shard, seq, is_over, has_work, wake_at, work, updated_at)
@@ -125,6 +146,33 @@ ${Object.keys(projections).map(projectionSql).join('')}
 end
 $body$`;
 }
+
+/** Counts what there is, and what entries before this one in the same statement have added. */
+function quotaSql(kind: ObjectKind): string {
+  const limit = quotas[kind].name;
+  const counted =
+    kind === 'loadBalancer'
+      ? 'from load_balancers b where b.project_id = project'
+      : `from load_balancers b join ${getTableName(projections[countedIn[kind]])} c on c.load_balancer_id = b.id where b.project_id = project`;
+  return `      if outcome = 'written' and e -> 'addition' -> 'added' ? '${kind}' then
+        most := coalesce((select q.${limit} from quotas q where q.project_id = project),
+                         (e -> 'addition' -> 'quotas' ->> '${kind}')::int);
+        if most >= 0 and (e -> 'addition' -> 'added' ->> '${kind}')::int + (select count(*) ${counted}) > most then
+          outcome := 'quotaMet';
+          detail := to_jsonb('${kind}'::text);
+        end if;
+      end if;
+`;
+}
+
+const countedIn = {
+  listener: 'listeners',
+  pool: 'pools',
+  member: 'members',
+  healthMonitor: 'healthMonitors',
+  l7Policy: 'l7Policies',
+  l7Rule: 'l7Rules',
+} as const satisfies Record<Exclude<ObjectKind, 'loadBalancer'>, ProjectionName>;
 
 function projectionSql(key: string): string {
   const table = projections[key as keyof typeof projections];

@@ -16,6 +16,8 @@ import {
   type SnapshotToWrite,
   StaleEpochError,
 } from '../domain/journal.ts';
+import type { ObjectKind } from '../domain/load-balancer/state.ts';
+import { type Quotas, unlimited } from '../domain/quota.ts';
 import { appendFunction } from './append-function.ts';
 import { EntityLoader } from './entity-loader.ts';
 import { isDatabaseAway, isRefused, isRolledBack } from './failures.ts';
@@ -62,6 +64,7 @@ const triesWhenRolledBack = 5;
 
 export class Journal implements JournalPort {
   readonly #pool: Pool;
+  readonly #quotas: Quotas;
   #appends: WaitingAppend[] = [];
   #isAppending = false;
   /** On its way to the database. */
@@ -72,9 +75,17 @@ export class Journal implements JournalPort {
   readonly #onTrouble: (trouble: string | undefined) => void;
   #trouble: string | undefined;
 
-  /** `onTrouble` hears why nothing can be written, such as a full disk, and with undefined that it can again. */
-  constructor(pool: Pool, onTrouble: (trouble: string | undefined) => void = () => undefined) {
+  /**
+   * `quotas` are the limits of projects that have none of their own. `onTrouble` hears why nothing can be written, such as a full disk, and with undefined
+   * that it can again.
+   */
+  constructor(
+    pool: Pool,
+    onTrouble: (trouble: string | undefined) => void = () => undefined,
+    quotas: Quotas = unlimited,
+  ) {
     this.#pool = pool;
+    this.#quotas = quotas;
     this.#onTrouble = onTrouble;
     this.#loader = new EntityLoader(pool, () => this.counters.loads++);
   }
@@ -104,7 +115,7 @@ export class Journal implements JournalPort {
   append(entry: Entry): Promise<AppendResult> {
     return new Promise((resolve, reject) => {
       const since = performance.now();
-      this.#appends.push({ entry, since, json: JSON.stringify(entryJson(entry)), resolve, reject });
+      this.#appends.push({ entry, since, json: JSON.stringify(entryJson(entry, this.#quotas)), resolve, reject });
       if (!this.#isAppending) void this.#appendAll();
     });
   }
@@ -199,7 +210,7 @@ export class Journal implements JournalPort {
 }
 
 interface Outcome {
-  readonly outcome: 'written' | 'stale' | 'duplicate' | 'claimed' | 'conflict';
+  readonly outcome: 'written' | 'stale' | 'duplicate' | 'claimed' | 'quotaMet' | 'conflict';
   readonly detail: unknown;
 }
 
@@ -214,6 +225,8 @@ function settle({ entry, resolve, reject }: WaitingAppend, outcome: Outcome | un
       });
     case 'claimed':
       return resolve({ type: 'claimed', claim: outcome.detail as Claim });
+    case 'quotaMet':
+      return resolve({ type: 'quotaMet', kind: outcome.detail as ObjectKind });
     case 'stale':
       return reject(new StaleEpochError(entry.kind, entry.id));
     case 'conflict': {
@@ -226,11 +239,12 @@ function settle({ entry, resolve, reject }: WaitingAppend, outcome: Outcome | un
 }
 
 /** The entry as `append_entries` reads it. */
-function entryJson(entry: Entry): unknown {
-  const { fence, rows, wakeAt, ...rest } = entry;
+function entryJson(entry: Entry, quotas: Quotas): unknown {
+  const { fence, rows, wakeAt, addition, ...rest } = entry;
   return {
     ...rest,
     ...fence,
+    ...(addition && { addition: { ...addition, quotas } }),
     wakeAt: wakeAt === undefined ? null : new Date(wakeAt).toISOString(),
     upserts: columnNamed(rows.upserts),
     deletes: columnNamed(rows.deletes),

@@ -7,7 +7,7 @@ export interface Refusal {
   readonly field?: string | undefined;
 }
 
-export type RefusalCode = 'notFound' | 'conflict' | 'invalid' | 'immutable' | 'commandIdReused';
+export type RefusalCode = 'notFound' | 'conflict' | 'invalid' | 'immutable' | 'commandIdReused' | 'quota';
 
 /** Something that only one entity may hold, such as an address. A row with a constraint, written with the events. */
 export interface Claim {

@@ -4,6 +4,7 @@
 import type { Decision } from './decision.ts';
 import type { DueSteps, RetryPolicy, StepEvent, StepsState } from './step.ts';
 import type { StepEnded } from './load-balancer/steps.ts';
+import type { Addition } from './quota.ts';
 
 export type EntityKind = 'loadBalancer' | 'amphora';
 
@@ -42,6 +43,8 @@ export interface EntityDefinition<E extends Entity> {
   readonly isCreation: (command: E['command']) => boolean;
   /** Deleted: nothing will ever happen to it again. */
   readonly isOver: (state: E['state']) => boolean;
+  /** What quotas count of a change; absent for what no quota is for. */
+  readonly additionOf?: (before: E['state'] | undefined, after: E['state'] | undefined) => Addition | undefined;
   /** How long a step may take. */
   readonly stepTimeoutMs: (step: E['step'], timeouts: StepTimeouts) => number;
 }

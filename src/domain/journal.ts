@@ -2,7 +2,9 @@
 // keeps it in PostgreSQL.
 import type { Claim } from './decision.ts';
 import type { EntityKind } from './entity.ts';
+import type { ObjectKind } from './load-balancer/state.ts';
 import type { RowChanges } from './projection.ts';
+import type { Addition } from './quota.ts';
 
 export interface Fence {
   readonly family: string;
@@ -28,6 +30,8 @@ export interface Entry {
   readonly events: readonly unknown[];
   readonly command?: AnsweredCommand | undefined;
   readonly claims?: readonly Claim[] | undefined;
+  /** What its project's quotas must have room for. */
+  readonly addition?: Addition | undefined;
   readonly rows: RowChanges;
   readonly isOver: boolean;
   readonly hasWork: boolean;
@@ -39,7 +43,9 @@ export interface Entry {
 export type AppendResult =
   | { readonly type: 'written' }
   | { readonly type: 'duplicate'; readonly entityId: string; readonly digest: string; readonly answer: unknown }
-  | { readonly type: 'claimed'; readonly claim: Claim };
+  | { readonly type: 'claimed'; readonly claim: Claim }
+  /** The project has as many of that kind as it may. */
+  | { readonly type: 'quotaMet'; readonly kind: ObjectKind };
 
 export interface LoadedEntry {
   readonly seq: number;

@@ -13,6 +13,8 @@ import type { EndpointLimits } from '../../src/channels/rpc/endpoint.ts';
 import { noPeers } from '../../src/domain/cluster/peers.ts';
 import { restoreCheck } from '../../src/composition/restore.ts';
 import { catalogueOf } from '../../src/db/repositories/catalogue.ts';
+import { QuotaRepository } from '../../src/db/repositories/quotas.ts';
+import { unlimited } from '../../src/domain/quota.ts';
 import { readsOf } from '../../src/db/repositories/reads.ts';
 import type { TestNode } from './tree.ts';
 import type { FakeWorld } from './fake-drivers.ts';
@@ -43,6 +45,7 @@ export async function startTestControl(
   const { registry } = node.tree;
   const live = new ClusterActors({ registry, ownership: node.ownership, peers: noPeers, durable: node.tree });
   const reads = readsOf(node.pool);
+  const quotas = new QuotaRepository(node.pool, unlimited);
   const feed = new StatusFeed(node.tree, { nodeId: 'node', ids: () => [], peers: noPeers });
   const info = { name: 'amphitheatre', version: 'test', nodeId: 'node', driver: 'fake' } as const;
   const server = await startControlServer({
@@ -50,7 +53,15 @@ export async function startTestControl(
     port: 0,
     token: token ?? undefined,
     command: {
-      ...commandHandlers({ ...ports, network: world.network, reads, catalogue: catalogueOf(node.pool), feed, info }),
+      ...commandHandlers({
+        ...ports,
+        network: world.network,
+        reads,
+        quotas,
+        catalogue: catalogueOf(node.pool),
+        feed,
+        info,
+      }),
       ...handlers,
     },
     inspect: inspectHandlers({

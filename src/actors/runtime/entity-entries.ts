@@ -22,7 +22,7 @@ export function entryOf<E extends Entity>(
   { id, definition, ...frame }: EntryFrame<E>,
   seq: number,
   { state, events, wakeAt }: Advance<E>,
-  claims: Entry['claims'],
+  { claims, addition }: Pick<Entry, 'claims' | 'addition'>,
 ): Entry {
   const { kind, schemaVersion } = definition;
   const steps = state?.steps;
@@ -30,5 +30,5 @@ export function entryOf<E extends Entity>(
   const hasFailures = Object.keys(steps?.retries ?? {}).length > 0;
   const isOver = state !== undefined && definition.isOver(state);
   const work = hasWork || hasFailures ? steps : null;
-  return { ...frame, kind, id, schemaVersion, seq, events, claims, isOver, hasWork, wakeAt, work };
+  return { ...frame, kind, id, schemaVersion, seq, events, claims, addition, isOver, hasWork, wakeAt, work };
 }

@@ -9,7 +9,8 @@ import {
   StaleEpochError,
 } from '../../domain/journal.ts';
 import type { AnsweredCommand, AppendResult, Entry, Fence } from '../../domain/journal.ts';
-import type { Decision } from '../../domain/decision.ts';
+import { type Decision, refuse } from '../../domain/decision.ts';
+import { quotaMet } from '../../domain/quota.ts';
 import { type Advance, advance, type Entity, type EntityDefinition, type StepTimeouts } from '../../domain/entity.ts';
 import { type RowChanges, rowChanges, type Rows } from '../../domain/projection.ts';
 import type { RetryPolicy } from '../../domain/step.ts';
@@ -269,7 +270,9 @@ class EntityActor<E extends Entity> implements LiveEntity<E> {
     const rows = this.#with.rowsOf(next.state);
     const changes = rowChanges(current.rows ?? this.#with.rowsOf(current.state), rows);
     const frame = this.#frame(changes, identity === undefined ? undefined : { ...identity, answer: reply });
-    const result = await this.#write(entryOf(frame, current.seq + 1, next, decision.claims), persist);
+    const addition = definition.additionOf?.(current.state, next.state);
+    const asked = { claims: decision.claims, addition };
+    const result = await this.#write(entryOf(frame, current.seq + 1, next, asked), persist);
     switch (result.type) {
       case 'duplicate':
         answer(storedReply(result, identity));
@@ -280,6 +283,8 @@ class EntityActor<E extends Entity> implements LiveEntity<E> {
           throw new Error(`nothing is decided for a claim that others hold: ${result.claim.value}`);
         return this.#carryOut(current, instead, persist, identity, answer);
       }
+      case 'quotaMet':
+        return this.#carryOut(current, refuse('quota', quotaMet(result.kind)), persist, identity, answer);
       case 'written':
         answer(reply);
         this.#takeEffect(current, next, at);

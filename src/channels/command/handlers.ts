@@ -16,6 +16,7 @@ import { type ChangeContext, type Dispatch, dispatchTo, notFound } from './dispa
 import { catalogueHandlers } from './catalogue-handlers.ts';
 import type { CommandHandlers, CommandMethods, Deleted, Page } from './methods.ts';
 import type { CommandPorts, ListQuery, Reads } from './ports.ts';
+import { quotaHandlers } from './quota.ts';
 import {
   healthMonitorShape,
   l7PolicyShape,
@@ -39,6 +40,7 @@ export function commandHandlers(ports: CommandPorts): CommandHandlers {
     ...healthMonitorHandlers(ports, dispatch),
     ...l7PolicyHandlers(ports, dispatch),
     ...l7RuleHandlers(ports, dispatch),
+    ...quotaHandlers(ports.quotas),
     ...fleetHandlers(ports, dispatch),
     ...catalogueHandlers(ports.catalogue),
     ...statusHandlers(ports),

@@ -58,6 +58,7 @@ import {
   poolParams,
   treeParams,
 } from './trees.ts';
+import { quotaMethods } from './quota.ts';
 import { ipAddress } from './values.ts';
 
 /** Objects on one page of a list. */
@@ -111,7 +112,7 @@ const loadBalancerMethods = {
     result: result<{ readonly loadBalancer: LoadBalancerTreeView | null }>(
       '`loadBalancer`: LoadBalancerTree; null when it was deleted since (a repeat of an old command).',
     ),
-    errors: ['conflict'],
+    errors: ['conflict', 'quota'],
   }),
   'loadBalancer.update': changes({
     summary: 'Changes attributes of a load balancer.',
@@ -162,7 +163,7 @@ const listenerMethods = {
     summary: 'Adds a listener to a load balancer.',
     params: { loadBalancerId, ...creation<ListenerAttributes>(listenerShape) },
     result: result<{ readonly listener: ListenerView | null }>('`listener`: Listener.'),
-    errors: ['notFound', 'conflict', 'immutable'],
+    errors: ['notFound', 'conflict', 'immutable', 'quota'],
   }),
   'listener.update': changes({
     summary: 'Changes attributes of a listener.',
@@ -203,7 +204,7 @@ const poolMethods = {
         ? undefined
         : { field: 'loadBalancerId', message: 'Validation failure: one of loadBalancerId, listenerId is needed' },
     result: result<{ readonly pool: PoolView | null }>('`pool`: Pool.'),
-    errors: ['notFound', 'conflict', 'immutable'],
+    errors: ['notFound', 'conflict', 'immutable', 'quota'],
   }),
   'pool.update': changes({
     summary: 'Changes attributes of a pool.',
@@ -237,7 +238,7 @@ const memberMethods = {
     summary: 'Adds a member to a pool.',
     params: { poolId, ...memberParams },
     result: result<{ readonly member: MemberView | null }>('`member`: Member.'),
-    errors: ['notFound', 'conflict', 'immutable'],
+    errors: ['notFound', 'conflict', 'immutable', 'quota'],
   }),
   'member.update': changes({
     summary: 'Changes attributes of a member.',
@@ -260,7 +261,7 @@ const memberMethods = {
       additiveOnly: withDefault(flag(), false, 'Leave members that are not named as they are.'),
     },
     result: result<{ readonly members: readonly MemberView[] }>('`members`: list of Member, all of the pool.'),
-    errors: ['notFound', 'immutable'],
+    errors: ['notFound', 'immutable', 'quota'],
   }),
   'member.show': reads({
     summary: 'A member.',
@@ -281,7 +282,7 @@ const healthMonitorMethods = {
     summary: 'Gives a pool its health monitor. A pool has one at most.',
     params: { poolId, ...healthMonitorParams },
     result: result<{ readonly healthMonitor: HealthMonitorView | null }>('`healthMonitor`: HealthMonitor.'),
-    errors: ['notFound', 'conflict', 'immutable'],
+    errors: ['notFound', 'conflict', 'immutable', 'quota'],
   }),
   'healthMonitor.update': changes({
     summary: 'Changes attributes of a health monitor.',
@@ -318,7 +319,7 @@ const l7PolicyMethods = {
       ...policyChildren,
     },
     result: result<{ readonly l7Policy: L7PolicyView | null }>('`l7Policy`: L7Policy.'),
-    errors: ['notFound', 'conflict', 'immutable'],
+    errors: ['notFound', 'conflict', 'immutable', 'quota'],
   }),
   'l7Policy.update': changes({
     summary: 'Changes attributes of an L7 policy. A new action needs its target in the same request.',
@@ -355,7 +356,7 @@ const l7RuleMethods = {
     summary: `Adds a rule to an L7 policy, which has ${mostRules} at most.`,
     params: { l7PolicyId, ...l7RuleParams },
     result: result<{ readonly l7Rule: L7RuleView | null }>('`l7Rule`: L7Rule.'),
-    errors: ['notFound', 'conflict', 'immutable'],
+    errors: ['notFound', 'conflict', 'immutable', 'quota'],
   }),
   'l7Rule.update': changes({
     summary: 'Changes attributes of an L7 rule.',
@@ -448,6 +449,7 @@ export const commandMethods = {
   ...healthMonitorMethods,
   ...l7PolicyMethods,
   ...l7RuleMethods,
+  ...quotaMethods,
   ...fleetMethods,
   ...catalogueMethods,
   ...channelMethods,

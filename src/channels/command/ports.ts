@@ -16,6 +16,7 @@ import type {
 import type { CommandKey } from '../rpc/method.ts';
 import type { CataloguePort } from './catalogue-handlers.ts';
 import type { ServerInfo } from './methods.ts';
+import type { QuotaPort } from './quota.ts';
 
 /** What became of a command. */
 export type Reply =
@@ -79,6 +80,7 @@ export interface CommandPorts {
   };
   readonly reads: Reads;
   readonly catalogue: CataloguePort;
+  readonly quotas: QuotaPort;
   readonly feed: {
     subscribe(listener: (change: StatusChange) => void, loadBalancerId?: string): Promise<() => void>;
   };

@@ -24,6 +24,7 @@ import type {
   MemberAttributes,
   PoolAttributes,
 } from '../../domain/load-balancer/attributes.ts';
+import { quotaKinds, quotaNames } from '../../domain/quota.ts';
 import {
   availabilityZoneProfileShape,
   availabilityZoneShape,
@@ -172,6 +173,12 @@ export const viewFields: Readonly<Record<string, Readonly<Record<string, string>
   HealthMonitor: { ...object, ...healthMonitor, ...meanings(healthMonitorShape) },
   L7Policy: { ...object, ...l7Policy, ...meanings(l7PolicyShape) },
   L7Rule: { ...object, ...l7Rule, ...meanings(l7RuleShape) },
+  Quota: {
+    projectId: 'The project.',
+    ...Object.fromEntries(
+      quotaKinds.map((kind) => [kind, `Most of kind ${quotaNames[kind]} that it may have; -1 for no limit.`]),
+    ),
+  },
   StatusTree: {
     '…': '`id`, `name`, `provisioningStatus`, `operatingStatus` of the load balancer; `listeners` with the same and `pools`; these with the same, `healthMonitor` (with `type`, or null) and `members` (with `address` and `protocolPort`).',
   },

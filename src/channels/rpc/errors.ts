@@ -24,6 +24,7 @@ export const errorCodes = {
     meaning: 'No answer in time; what was asked may have happened. Repeat with the same `commandId` to learn it.',
   },
   faulted: { number: -32_007, meaning: 'The object’s actor was given up and waits for an operator.' },
+  quota: { number: -32_009, meaning: 'The project has as many objects of a kind as it may. Nothing has changed.' },
   unsupported: { number: -32_008, meaning: 'The API knows this value; this version of the program cannot do it.' },
 } as const;
 

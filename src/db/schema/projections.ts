@@ -18,18 +18,22 @@ const nameless = () => ({
   updatedAt: moment('updated_at').notNull(),
 });
 
-export const loadBalancers = pgTable('load_balancers', {
-  ...common(),
-  projectId: text('project_id').notNull(),
-  description: text().notNull(),
-  vipAddress: text('vip_address'),
-  vipPortId: text('vip_port_id'),
-  vipSubnetId: text('vip_subnet_id').notNull(),
-  vipNetworkId: text('vip_network_id').notNull(),
-  flavorId: uuid('flavor_id').references(() => flavors.id, { onDelete: 'restrict' }),
-  availabilityZone: text('availability_zone').references(() => availabilityZones.name, { onDelete: 'restrict' }),
-  generation: integer().notNull(),
-});
+export const loadBalancers = pgTable(
+  'load_balancers',
+  {
+    ...common(),
+    projectId: text('project_id').notNull(),
+    description: text().notNull(),
+    vipAddress: text('vip_address'),
+    vipPortId: text('vip_port_id'),
+    vipSubnetId: text('vip_subnet_id').notNull(),
+    vipNetworkId: text('vip_network_id').notNull(),
+    flavorId: uuid('flavor_id').references(() => flavors.id, { onDelete: 'restrict' }),
+    availabilityZone: text('availability_zone').references(() => availabilityZones.name, { onDelete: 'restrict' }),
+    generation: integer().notNull(),
+  },
+  (table) => [index('load_balancers_project').on(table.projectId)],
+);
 
 const child = () => ({
   ...common(),

@@ -128,6 +128,18 @@ export const claims = pgTable(
   (table) => [primaryKey({ columns: [table.kind, table.value] }), index('claims_entity').on(table.entityId)],
 );
 
+/** Limits of projects that have some of their own; null where the default holds, -1 for none. */
+export const quotas = pgTable('quotas', {
+  projectId: text('project_id').primaryKey(),
+  loadBalancer: integer('load_balancer'),
+  listener: integer(),
+  pool: integer(),
+  member: integer(),
+  healthMonitor: integer('health_monitor'),
+  l7Policy: integer('l7_policy'),
+  l7Rule: integer('l7_rule'),
+});
+
 /** Answers to commands, refusals too, for as long as `commands.retentionHours` says. */
 export const commands = pgTable(
   'commands',

@@ -6,6 +6,7 @@ import type { LoadBalancerEvent } from './events.ts';
 import { evolveLoadBalancer } from './evolve.ts';
 import { planLoadBalancer } from './plan.ts';
 import { followingEvent } from './push.ts';
+import { additionOf } from '../quota.ts';
 import type { LoadBalancerState } from './state.ts';
 import type { LoadBalancerStep, LoadBalancerStepResult } from './steps.ts';
 
@@ -28,6 +29,7 @@ export const loadBalancer: EntityDefinition<LoadBalancerEntity> = {
   evolve: evolveLoadBalancer,
   plan: planLoadBalancer,
   isCreation: (command) => command.type === 'createLoadBalancer',
+  additionOf,
   isOver: (state) => state.deletion === 'done',
   stepTimeoutMs: (step, { callMs, bootMs }) => (step.type === 'claimAmphora' ? bootMs : callMs),
 };
