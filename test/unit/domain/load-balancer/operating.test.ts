@@ -8,6 +8,7 @@ import type { LbObject, LoadBalancerState } from '../../../../src/domain/load-ba
 import {
   createLoadBalancer,
   healthMonitorAttributes,
+  l7Policy,
   listener,
   pool,
 } from '../../../support/load-balancer-commands.ts';
@@ -17,12 +18,15 @@ const monitor = { id: deriveId<HealthMonitorId>('operating', 'monitor'), attribu
 const web = { ...pool('web', ['10.1.0.1', '10.1.0.2']), healthMonitor: monitor };
 const unused = pool('unused', ['10.2.0.1']);
 const front = listener(80, web.id);
-const second = listener(81, web.id);
+const elsewhere = pool('elsewhere', ['10.3.0.1']);
+const policy = l7Policy('to elsewhere', { action: 'REDIRECT_TO_POOL', redirectPoolId: elsewhere.id });
+const rule = policy.rules[0]?.id as ObjectId;
+const second = { ...listener(81, web.id), l7Policies: [policy] };
 const [one, two] = web.members.map((member) => member.id as ObjectId) as [ObjectId, ObjectId];
 
 /** Amphorae have accepted everything, but for what `down` names: that has its admin state down. */
 function state(down: readonly ObjectId[] = []): LoadBalancerState {
-  const command = createLoadBalancer(id, { listeners: [front, second], pools: [web, unused] });
+  const command = createLoadBalancer(id, { listeners: [front, second], pools: [web, unused, elsewhere] });
   const decision = decideLoadBalancer(undefined, command, 1);
   if (decision.type === 'refuse') throw new Error(decision.refusal.message);
   const created = decision.events.reduce(evolveLoadBalancer, undefined as LoadBalancerState | undefined);
@@ -109,6 +113,27 @@ describe('what a heartbeat says', () => {
     const pools = { [`${web.id}:${front.id}`]: { status: 'UP', members: {} } };
     const statuses = operatingStatuses(state(), { listeners, pools });
     expect([statuses.get(one), statuses.get(unused.members[0]?.id as ObjectId)]).toEqual(['OFFLINE', 'NO_MONITOR']);
+  });
+});
+
+describe('an L7 policy', () => {
+  const family = [policy.id, rule];
+  const of = (statuses: ReadonlyMap<ObjectId, string>) => family.map((object) => statuses.get(object));
+
+  test('and its rules are ONLINE with their listener', () => {
+    expect(of(operatingStatuses(state(), observed()))).toEqual(['ONLINE', 'ONLINE']);
+    expect(of(operatingStatuses(state(), undefined))).toEqual(['OFFLINE', 'OFFLINE']);
+    expect(of(operatingStatuses(state([second.id]), observed()))).toEqual(['OFFLINE', 'OFFLINE']);
+    expect(of(operatingStatuses(state([policy.id]), observed()))).toEqual(['OFFLINE', 'OFFLINE']);
+    expect(of(operatingStatuses(state([rule]), observed()))).toEqual(['ONLINE', 'OFFLINE']);
+  });
+
+  test('makes the load balancer worse by the pool it leads to', () => {
+    const down = { [`${elsewhere.id}:${second.id}`]: { status: 'DOWN', members: {} } };
+    const { listeners, pools } = observed();
+    const seen = { listeners, pools: { ...pools, ...down } };
+    expect(operatingStatuses(state(), seen).get(id)).toBe('ERROR');
+    expect(operatingStatuses(state([policy.id]), seen).get(id)).toBe('ONLINE');
   });
 });
 

@@ -3,7 +3,13 @@ import { deriveId, type LoadBalancerId, type ObjectId } from '../../../../src/do
 import type { LoadBalancerCommand } from '../../../../src/domain/load-balancer/commands.ts';
 import { errorReason, provisioningStatuses } from '../../../../src/domain/load-balancer/statuses.ts';
 import type { LoadBalancerState } from '../../../../src/domain/load-balancer/state.ts';
-import { createLoadBalancer, listener, memberAttributes, pool } from '../../../support/load-balancer-commands.ts';
+import {
+  createLoadBalancer,
+  l7Policy,
+  listener,
+  memberAttributes,
+  pool,
+} from '../../../support/load-balancer-commands.ts';
 import { type Fate, SimulatedLoadBalancer } from '../../../support/simulated-load-balancer.ts';
 
 const web = pool('web', ['10.1.0.1']);
@@ -76,6 +82,35 @@ describe('provisioning statuses', () => {
     expect(statusesOf(simulated, family(simulated.id))).toEqual(expected);
     settle(simulated);
     expect(statusesOf(simulated, [simulated.id])).toEqual(['ACTIVE']);
+  });
+
+  test('of L7 policies and rules show in policy, listener and load balancer, those of a pool in listeners that lead to it', () => {
+    const simulated = active();
+    const toLone = l7Policy('to lone', { action: 'REDIRECT_TO_POOL', redirectPoolId: lone.id });
+    const rule = toLone.rules[0]?.id as ObjectId;
+    const ids = [simulated.id, other.id, toLone.id, rule, front.id];
+    simulated.command({ type: 'createL7Policy', listenerId: other.id, l7Policy: toLone });
+    expect(statusesOf(simulated, ids)).toEqual([
+      'PENDING_UPDATE',
+      'PENDING_UPDATE',
+      'PENDING_CREATE',
+      'PENDING_CREATE',
+      'ACTIVE',
+    ]);
+    settle(simulated);
+    simulated.command({ type: 'updateL7Rule', id: rule as never, patch: { value: '/new' } });
+    expect(statusesOf(simulated, ids)).toEqual([
+      'PENDING_UPDATE',
+      'PENDING_UPDATE',
+      'PENDING_UPDATE',
+      'PENDING_UPDATE',
+      'ACTIVE',
+    ]);
+    settle(simulated);
+    simulated.command({ type: 'createMember', poolId: lone.id, member: newMember });
+    expect(statusesOf(simulated, ids)).toEqual(['PENDING_UPDATE', 'PENDING_UPDATE', 'ACTIVE', 'ACTIVE', 'ACTIVE']);
+    settle(simulated);
+    expect(new Set(statusesOf(simulated, ids))).toEqual(new Set(['ACTIVE']));
   });
 
   test('are PENDING_DELETE for everything under a deletion, and DELETED at its end', () => {
