@@ -12,10 +12,15 @@ import { waitFor } from './wait-for.ts';
 
 type Start = (command: string, args: readonly string[], options?: { cwd?: string }) => StartedProcess;
 
-/** Serves the tree until the returned function is called. */
-export async function serveTree(folder: string, startProcess: Start, tree: ServedTree): Promise<() => Promise<void>> {
+/** Serves the tree until the returned function is called. `edit` changes what is rendered, for what this host has not. */
+export async function serveTree(
+  folder: string,
+  startProcess: Start,
+  tree: ServedTree,
+  edit: (text: string) => string = (text) => text,
+): Promise<() => Promise<void>> {
   const cwd = mkdtempSync(join(folder, 'haproxy-'));
-  const text = localise(renderHaproxy(tree) ?? '', {
+  const text = localise(edit(renderHaproxy(tree) ?? ''), {
     statsSocket: 'stats.sock',
     serverStateFile: 'servers-state',
     mostConnections: 500,

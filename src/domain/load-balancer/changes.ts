@@ -152,6 +152,13 @@ function deletion(state: LoadBalancerState, { kind, id }: Command<'deleteObject'
   switch (object.kind) {
     case 'listener':
       return { about: id, changes: [...policiesRemoval(state, object.id), self] };
+    case 'l7Rule': {
+      // A policy that was not served for want of this rule is to be pushed again.
+      const policy = object.refusal === null ? undefined : findDesired(state, 'l7Policy', object.parentId);
+      const again =
+        policy && ({ kind: 'l7Policy', id: policy.id, parentId: policy.parentId, form: policy.form } as const);
+      return { about: id, changes: again === undefined ? [self] : [self, again] };
+    }
     case 'l7Policy':
       return { about: id, changes: policyDeletion(state, object as Formed<'l7Policy'>) };
     case 'pool': {

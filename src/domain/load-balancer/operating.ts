@@ -3,7 +3,7 @@ import type { Observation } from '../health/table.ts';
 import type { ObjectId } from '../ids.ts';
 import type { OperatingStatus } from '../statuses.ts';
 import type { LoadBalancerState } from './state.ts';
-import { desired } from './tree.ts';
+import { desired, isWhole } from './tree.ts';
 
 type Statuses = ReadonlyMap<ObjectId, OperatingStatus>;
 
@@ -28,7 +28,8 @@ export function operatingStatuses(
     statuses.set(listener.id, isServing ? seen : 'OFFLINE');
   }
   for (const policy of desired(state, 'l7Policy')) {
-    const isServed = policy.form.adminStateUp && isKnownToServe(statuses.get(policy.parentId));
+    const isUsed = policy.form.adminStateUp && isWhole(state, policy, (object) => object.accepted);
+    const isServed = isUsed && isKnownToServe(statuses.get(policy.parentId));
     statuses.set(policy.id, isServed ? 'ONLINE' : 'OFFLINE');
   }
   for (const rule of desired(state, 'l7Rule')) {

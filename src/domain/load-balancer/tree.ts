@@ -78,6 +78,25 @@ export function servedTree(state: LoadBalancerState, carries: readonly ObjectId[
   return { loadBalancerId, projectId, vipAddresses, adminStateUp: self.adminStateUp, listeners, pools };
 }
 
+/**
+ * Whether a policy has all the rules it came with. One that lacks some, because amphorae refused them, would match more
+ * than its user meant; it is as if it had not come. Rules that came later are missing as any refused change is.
+ */
+export function isWhole(
+  state: LoadBalancerState,
+  policy: Extract<LbObject, { kind: 'l7Policy' }>,
+  formOf: (object: LbObject) => LbObject['desired'],
+): boolean {
+  return Object.values(state.objects).every(
+    (rule) =>
+      rule.kind !== 'l7Rule' ||
+      rule.parentId !== policy.id ||
+      rule.createdAt !== policy.createdAt ||
+      rule.desired?.adminStateUp !== true ||
+      formOf(rule) !== null,
+  );
+}
+
 /** In order of position; those at the same place, while a change of places is on its way, in order of creation. */
 function servedPolicies(
   state: LoadBalancerState,
@@ -85,6 +104,7 @@ function servedPolicies(
 ): readonly { readonly listenerId: ListenerId; readonly policy: ServedL7Policy }[] {
   const rules = objectsOfKind(state, 'l7Rule', formOf);
   return objectsOfKind(state, 'l7Policy', formOf)
+    .filter((policy) => isWhole(state, policy, formOf))
     .toSorted((a, b) => a.form.position - b.form.position)
     .map(({ id, parentId, form }) => ({
       listenerId: parentId,

@@ -1,4 +1,5 @@
 // What listeners, pools and monitors mean for traffic, with a real haproxy.
+import { chmodSync, writeFileSync } from 'node:fs';
 import { createServer as createTlsServer, request as tlsRequest } from 'node:https';
 import { type AddressInfo, connect } from 'node:net';
 import { join } from 'node:path';
@@ -32,7 +33,7 @@ beforeAll(async () => {
 type Request = Omit<Ask, 'host' | 'port'>;
 
 /** Serves a tree with these members, and gives how to ask it. */
-async function serve(parts: TreeParts, ports = [one.port, other.port]) {
+async function serve(parts: TreeParts, ports = [one.port, other.port], edit?: (text: string) => string) {
   const vip = randomVip();
   const members = ports.map((protocolPort) => ({ address: '127.0.0.1', protocolPort }));
   const tree = servedTree({
@@ -41,7 +42,7 @@ async function serve(parts: TreeParts, ports = [one.port, other.port]) {
     members,
     listener: { protocolPort: 8080, ...parts.listener },
   });
-  endings.push(await serveTree(folder, startProcess, tree));
+  endings.push(await serveTree(folder, startProcess, tree, edit));
   return { vip, get: (request: Request = {}) => ask({ host: vip, port: 8080, ...request }) };
 }
 
@@ -202,6 +203,19 @@ describe('encrypted members', () => {
         () => false,
       );
     await waitFor(async () => !(await isServed()), { describe: 'the member to be found down' });
+  });
+});
+
+test('a monitor of type PING asks a program about each member', async () => {
+  const program = join(folder, 'ping-wrapper.sh');
+  // This host may have no ping: it says that only one of them is there.
+  writeFileSync(program, `#!/bin/sh\ntest "$HAPROXY_SERVER_ADDR:$HAPROXY_SERVER_PORT" = "127.0.0.1:${other.port}"\n`);
+  chmodSync(program, 0o755);
+  const healthMonitor = { type: 'PING', delay: 1, timeout: 1, maxRetries: 1, maxRetriesDown: 1 } as const;
+  const edit = (text: string) => text.replace('/var/lib/octavia/ping-wrapper.sh', program);
+  const { get } = await serve({ healthMonitor }, [one.port, other.port], edit);
+  await waitFor(async () => [...(await bodies(4, () => get()))].join() === 'other', {
+    describe: 'the member that does not answer to be found down',
   });
 });
 

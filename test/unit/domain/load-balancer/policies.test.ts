@@ -14,6 +14,7 @@ import { evolveLoadBalancer } from '../../../../src/domain/load-balancer/evolve.
 import { policiesOf } from '../../../../src/domain/load-balancer/policies.ts';
 import type { LoadBalancerState } from '../../../../src/domain/load-balancer/state.ts';
 import { desired } from '../../../../src/domain/load-balancer/tree.ts';
+import { SimulatedLoadBalancer } from '../../../support/simulated-load-balancer.ts';
 import {
   createLoadBalancer,
   l7Policy,
@@ -201,4 +202,39 @@ test('what is deleted takes along what is in it', () => {
   expect(kinds(deleted('l7Rule', a.rules[0]?.id as ObjectId))).toEqual([3, 2]);
   expect(kinds(deleted('l7Policy', a.id))).toEqual([2, 2]);
   expect(kinds(deleted('listener', front.id))).toEqual([0, 0]);
+});
+
+describe('a rule that amphorae refuse', () => {
+  function served(...commands: readonly LoadBalancerCommand[]): string {
+    const simulated = new SimulatedLoadBalancer();
+    simulated.refuses = '/wrong';
+    const all = [createLoadBalancer(simulated.id, { listeners: [listener(80)] }), ...commands];
+    for (const [index, command] of all.entries()) {
+      simulated.now += index;
+      simulated.command(command);
+      while (simulated.step(() => 'succeeds'));
+    }
+    return [...simulated.serving.values()].join();
+  }
+  const right = l7Policy('right', {}, ['/right']);
+  const mixed = l7Policy('mixed', {}, ['/mixed', '/wrong']);
+  const [good, bad] = mixed.rules;
+
+  test('keeps the policy that came with it from being served, since that would match too much', () => {
+    const text = served(added(right), added(mixed));
+    expect([text.includes('/right'), text.includes('/mixed')]).toEqual([true, false]);
+  });
+
+  test('leaves a policy that it was added to as it was', () => {
+    if (good === undefined || bad === undefined) throw new Error('no rules');
+    const later = { type: 'createL7Rule', l7PolicyId: mixed.id, l7Rule: bad } as const;
+    expect(served(added({ ...mixed, rules: [good] }), later)).toContain('/mixed');
+  });
+
+  test('is no hindrance any more when it is changed or deleted', () => {
+    if (bad === undefined) throw new Error('no rule');
+    const changed = { type: 'updateL7Rule', id: bad.id, patch: { value: '/better' } } as const;
+    expect(served(added(mixed), changed)).toContain('/better');
+    expect(served(added(mixed), deleted('l7Rule', bad.id))).toContain('/mixed');
+  });
 });

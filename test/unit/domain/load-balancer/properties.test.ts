@@ -53,6 +53,7 @@ const commands: readonly LoadBalancerCommand[] = [
   { type: 'createL7Policy', listenerId: listener(80).id, l7Policy: third },
   { type: 'updateL7Policy', id: first.id, patch: { position: 2 } },
   { type: 'updateL7Policy', id: first.id, patch: { action: 'REDIRECT_PREFIX', redirectPrefix: 'http://y' } },
+  ...third.rules.map((rule) => ({ type: 'deleteObject', kind: 'l7Rule', id: rule.id }) as const),
   { type: 'deleteObject', kind: 'l7Policy', id: third.id },
   { type: 'failoverLoadBalancer' },
 ];
