@@ -4,6 +4,7 @@ import { type RunningAmphi, useAmphi } from '../../support/amphi.ts';
 import { packageRoot } from '../../support/built.ts';
 import { type PemFiles, type TestAuthority, testAuthority } from '../../support/certificates.ts';
 import { processes } from '../../support/processes.ts';
+import { waitFor } from '../../support/wait-for.ts';
 import { tempFolder } from '../../support/temp-folder.ts';
 
 const amphi = useAmphi('cli-tls');
@@ -33,7 +34,8 @@ async function run(env: Readonly<Record<string, string>>, ...args: readonly stri
 }
 
 test('a command finds a controller with TLS by its data folder, and shows the token to that one only', async () => {
-  expect(running.process.output()).toContain(`wss://0.0.0.0:${running.controlPort}/command`);
+  const said = `wss://0.0.0.0:${running.controlPort}/command`;
+  await waitFor(() => running.process.output().includes(said), { describe: `the controller to say ${said}` });
   const found = await run({ AMPHI_DATA_DIR: amphi.dataDir }, 'lb', 'create', '--project', 'demo', '--wait');
   expect(found).toMatchObject({ status: 0, output: expect.stringContaining('ACTIVE') });
   expect(await run({ AMPHI_DATA_DIR: amphi.dataDir }, 'actors', 'tree')).toMatchObject({ status: 0 });
