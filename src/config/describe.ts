@@ -18,7 +18,7 @@ export function describeConfig({ config, sources }: LoadedConfig): readonly Desc
     return {
       path,
       variable,
-      value: typeof value === 'string' && traits.secret !== undefined ? redact(value, traits.secret) : value,
+      value: value === undefined || traits.secret === undefined ? value : redact(value, traits.secret),
       source: value === undefined ? 'not set' : (sources.get(path) ?? 'default'),
       description,
     };
@@ -30,7 +30,7 @@ function valueAt(config: object, path: string): unknown {
 }
 
 /** A password stands between `user:` and `@`, or in the query. */
-function redact(text: string, which: 'whole' | 'password'): string {
-  if (which === 'whole') return '***';
-  return text.replace(/(:\/\/[^:/?#]*:).*(@)/, '$1***$2').replace(/([?&]password=)[^&]*/gi, '$1***');
+function redact(value: unknown, which: 'whole' | 'password'): string {
+  if (which === 'whole' || typeof value !== 'string') return '***';
+  return value.replace(/(:\/\/[^:/?#]*:).*(@)/, '$1***$2').replace(/([?&]password=)[^&]*/gi, '$1***');
 }

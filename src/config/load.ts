@@ -176,8 +176,8 @@ function shown(key: SettingKey, value: unknown): string {
 }
 
 /** What is right by itself but not together. */
-function conflictsIn({ driver, control, heartbeat, steps, lease, retry, local }: Config): string[] {
-  const problems = controlConflicts(control);
+function conflictsIn({ driver, api, control, heartbeat, steps, lease, retry, local }: Config): string[] {
+  const problems = [...controlConflicts(control), ...apiConflicts(api)];
   if (driver === 'container') problems.push('driver: container is not available yet; expected local or noop');
   if (heartbeat.timeout <= heartbeat.interval) {
     problems.push(
@@ -213,6 +213,26 @@ function controlConflicts({ host, tls: { certificate, key, clientCa } }: Config[
     problems.push(
       `control.host: others can reach ${host}, and a token must not travel in clear text: expected control.tls.certificate and control.tls.key beside it, or 127.0.0.1`,
     );
+  }
+  return problems;
+}
+
+function apiConflicts({ host, auth, tls: { certificate, key }, tokens, keystone }: Config['api']): string[] {
+  const problems: string[] = [];
+  if ((certificate === undefined) !== (key === undefined)) {
+    problems.push('api.tls: expected certificate and key, or neither; got one of them');
+  }
+  if (!isLoopback(host) && auth === 'none') {
+    problems.push(`api.auth: others can reach api.host ${host}: expected token or keystone, got none`);
+  } else if (!isLoopback(host) && certificate === undefined) {
+    problems.push(
+      `api.host: others can reach ${host}, and a token must not travel in clear text: expected api.tls.certificate and api.tls.key beside it, or 127.0.0.1`,
+    );
+  }
+  if (auth === 'token' && tokens === undefined)
+    problems.push('api.tokens: api.auth is token: expected tokens, got none');
+  if (auth === 'keystone' && (keystone.url === undefined || keystone.password === undefined)) {
+    problems.push('api.keystone: api.auth is keystone: expected url and password, got less');
   }
   return problems;
 }

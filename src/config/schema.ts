@@ -12,6 +12,7 @@ import {
   seconds,
   secret,
   text,
+  texts,
   withDefault,
 } from './setting.ts';
 
@@ -51,7 +52,63 @@ export const schema = z.strictObject({
     ),
   }),
   api: z.strictObject({
+    host: withDefault(text('an IP address or a host name'), '127.0.0.1').describe(
+      'Address of the REST API. Beyond loopback it needs api.tls, and an api.auth other than none.',
+    ),
     port: withDefault(port(), 9876).describe('TCP port of the REST API.'),
+    baseUrl: maybe(text('a URL such as https://lb.example.org:9876', /^https?:\/\/\S+$/)).describe(
+      'What links in answers begin with. What the client called the server unless given.',
+    ),
+    tls: z.strictObject({
+      certificate: maybe(text('the path of a file')).describe(
+        'Certificate of the REST API, PEM, with intermediate ones behind it. With it the port speaks TLS.',
+      ),
+      key: maybe(text('the path of a file')).describe('Private key of that certificate, PEM.'),
+    }),
+    auth: withDefault(choice(['none', 'token', 'keystone']), 'none').describe(
+      'Who may use the REST API. `none`: every program on this machine, as an administrator; on loopback only. `token`: api.tokens. `keystone`: tokens of an OpenStack.',
+    ),
+    project: withDefault(text('1 to 36 characters', /^\S{1,36}$/), 'default').describe(
+      'Project of what is created without naming one (api.auth none).',
+    ),
+    tokens: maybe(
+      secret(
+        texts(
+          'a list of <SHA-256 of the token, hex>:<project>:<role>, several roles joined by +',
+          /^[0-9a-f]{64}:[^:\s]{1,36}:(admin|member|reader|load-balancer_[a-z_]+)(\+(admin|member|reader|load-balancer_[a-z_]+))*$/,
+        ),
+      ),
+    ).describe(
+      'Tokens for api.auth token, as <SHA-256 of the token, hex>:<project>:<role>, several roles joined by +.',
+    ),
+    keystone: z.strictObject({
+      url: maybe(text('a URL such as https://keystone.example.org/v3', /^https?:\/\/\S+$/)).describe(
+        'Keystone that knows the tokens of clients (api.auth keystone), with or without /v3.',
+      ),
+      user: withDefault(text('the name of a user'), 'octavia').describe('User of this service in Keystone.'),
+      password: maybe(secret(text('a password'))).describe('Password of that user.'),
+      userDomain: withDefault(text('the name of a domain'), 'Default').describe('Domain of that user.'),
+      project: withDefault(text('the name of a project'), 'service').describe('Project of that user.'),
+      projectDomain: withDefault(text('the name of a domain'), 'Default').describe('Domain of that project.'),
+      cacheSeconds: withDefault(seconds({ min: 0, max: 3600 }), 60).describe(
+        'Seconds for which a token that Keystone confirmed is not asked about again. A revoked token works that long.',
+      ),
+    }),
+    changes: withDefault(choice(['queue', 'reject']), 'queue').describe(
+      'What becomes of a change to a load balancer that is being changed. `queue`: taken, and carried out in turn. `reject`: refused with 409, as Octavia does.',
+    ),
+    deadline: withDefault(seconds({ min: 1, max: 600 }), 30).describe(
+      'Seconds within which a request is answered. Until then a change is tried again while its owner is changing.',
+    ),
+    maxBodyBytes: withDefault(count('bytes', { min: 1024, max: 64 * 1024 * 1024 }), 1024 * 1024).describe(
+      'Largest body of a request.',
+    ),
+    maxPageSize: withDefault(count('objects', { min: 1, max: 10_000 }), 1000).describe(
+      'Most objects on a page of a list.',
+    ),
+    requestsPerSecond: withDefault(count('requests', { min: 0, max: 1_000_000 }), 1000).describe(
+      'Requests per second that each client address may make, with bursts of twice as many; 0 for no limit.',
+    ),
   }),
   control: z.strictObject({
     host: withDefault(text('an IP address or a host name'), '127.0.0.1').describe(

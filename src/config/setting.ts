@@ -64,6 +64,11 @@ export function listOf<const T extends readonly [string, ...string[]]>(values: T
     .register(traits, { kind: 'list', expects: `a list of ${values.join(', ')}, none of them twice` });
 }
 
+/** A list of texts; in an environment variable they are separated by commas. */
+export function texts(expects: string, pattern: RegExp) {
+  return z.array(z.string().regex(pattern)).min(1).register(traits, { kind: 'list', expects });
+}
+
 /** A list of places in a network; in an environment variable they are separated by commas. */
 export function addresses() {
   return z

@@ -116,6 +116,21 @@ describe('what is refused', () => {
       'control.tls.key: expected the key of control.tls.certificate (a.pem)',
     ],
     [{ AMPHI_CONTROL_TLS_CLIENT_CA: 'a.pem' }, 'control.tls.clientCa: expected control.tls.certificate'],
+    [
+      { AMPHI_API_HOST: '0.0.0.0' },
+      'api.auth: others can reach api.host 0.0.0.0: expected token or keystone, got none',
+    ],
+    [
+      { AMPHI_API_HOST: '0.0.0.0', AMPHI_API_AUTH: 'token', AMPHI_API_TOKENS: `${'a'.repeat(64)}:one:member` },
+      'api.host: others can reach 0.0.0.0, and a token must not travel in clear text',
+    ],
+    [{ AMPHI_API_AUTH: 'token' }, 'api.tokens: api.auth is token: expected tokens, got none'],
+    [
+      { AMPHI_API_AUTH: 'token', AMPHI_API_TOKENS: `${'a'.repeat(64)}:one:emperor` },
+      'api.tokens (AMPHI_API_TOKENS): expected a list of <SHA-256 of the token, hex>:<project>:<role>',
+    ],
+    [{ AMPHI_API_AUTH: 'keystone' }, 'api.keystone: api.auth is keystone: expected url and password, got less'],
+    [{ AMPHI_API_TLS_KEY: 'a.key' }, 'api.tls: expected certificate and key, or neither; got one of them'],
     [{ AMPHI_LOCAL_SUBNET: '10.0.0.0/16' }, 'expected a subnet of 127.0.0.0/8'],
     [{ AMPHI_LOCAL_SUBNET: '127.89.4.0/24' }, 'expected no overlap with local.subnet (127.89.4.0/24)'],
     [{ AMPHI_HEARTBEAT_TIMEOUT: '1' }, 'heartbeat.timeout: expected more than heartbeat.interval (1), got 1'],
