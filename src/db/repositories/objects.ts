@@ -21,7 +21,7 @@ import type {
 import { projections } from '../schema/projections.ts';
 import { type JsonRow, viewOf } from './view.ts';
 
-const tables: Readonly<Record<ObjectKind, string>> = {
+export const tables: Readonly<Record<ObjectKind, string>> = {
   loadBalancer: getTableName(projections.loadBalancers),
   listener: getTableName(projections.listeners),
   pool: getTableName(projections.pools),
@@ -54,7 +54,7 @@ const besides: Readonly<Record<ObjectKind, string>> = {
 };
 
 /** What an object is as long as no heartbeat has told. */
-const untold: Readonly<Record<ObjectKind, string>> = {
+export const untold: Readonly<Record<ObjectKind, string>> = {
   loadBalancer: `'OFFLINE'`,
   listener: `'OFFLINE'`,
   pool: `'OFFLINE'`,
@@ -65,21 +65,21 @@ const untold: Readonly<Record<ObjectKind, string>> = {
   l7Rule: `'OFFLINE'`,
 };
 
-/** `t` is the object. */
-function select(kind: ObjectKind, where: string): string {
-  const more = besides[kind] === '' ? '' : `, ${besides[kind]}`;
+/** `t` is the object, `o` what heartbeats say of it. `extra` adds fields: pairs of name and expression. */
+export function select(kind: ObjectKind, where: string, extra = ''): string {
+  const more = [besides[kind], extra].map((pairs) => (pairs === '' ? '' : `, ${pairs}`)).join('');
   return `select '${kind}' as kind,
     to_jsonb(t) || jsonb_build_object('operating_status', coalesce(o.status, ${untold[kind]})${more}) as row
     from ${tables[kind]} t left join operating_statuses o on o.object_id = t.id where ${where}`;
 }
 
-interface Selected {
+export interface Selected {
   readonly kind: ObjectKind;
   readonly row: JsonRow;
 }
 
 /** A policy's position is the user's; that of others is their place in order of creation. */
-function asView<K extends ObjectKind>({ kind, row }: Selected): Views[K] {
+export function asView<K extends ObjectKind>({ kind, row }: Selected): Views[K] {
   return viewOf(row, kind === 'l7Policy' ? ['position'] : []) as unknown as Views[K];
 }
 

@@ -6,11 +6,16 @@ import { type AmphoraQuery, findAmphora, listAmphorae, listNodes } from './ampho
 import { findAnswer } from './commands.ts';
 import { explainLoadBalancer, listHistory } from './explain.ts';
 import { findObject, type ListQuery, listObjects, loadBalancerOf, loadBalancerTree, statusTree } from './objects.ts';
+import { type ObjectQuery, placeOf, type QueriedKind, queryableColumns, queryObjects } from './query.ts';
 
 export function readsOf(pool: Pool) {
   return {
     findObject: <K extends ObjectKind>(kind: K, id: string) => patiently(() => findObject(pool, kind, id)),
     listObjects: <K extends ObjectKind>(kind: K, query: ListQuery) => patiently(() => listObjects(pool, kind, query)),
+    queryObjects: <K extends QueriedKind>(kind: K, query: ObjectQuery) =>
+      patiently(() => queryObjects(pool, kind, query)),
+    queryableColumns,
+    placeOf: (kind: ObjectKind, id: string) => patiently(() => placeOf(pool, kind, id)),
     loadBalancerOf: (kind: Exclude<ObjectKind, 'loadBalancer'>, id: string) =>
       patiently(() => loadBalancerOf(pool, kind, id)),
     loadBalancerTree: (id: string) => patiently(() => loadBalancerTree(pool, id)),

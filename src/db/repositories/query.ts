@@ -1,0 +1,228 @@
+// Lists of objects as the REST API wants them: any attribute as a filter, any order, pages in both directions, tags,
+// and the project of every object. One query per list, whatever is asked.
+import { getTableColumns } from 'drizzle-orm';
+import type { Pool } from 'pg';
+import { isUuid } from '../../domain/ids.ts';
+import type { ObjectKind } from '../../domain/load-balancer/state.ts';
+import type { AmphoraView, Views } from '../../domain/views.ts';
+import { projections } from '../schema/projections.ts';
+import { asView, select, tables, untold } from './objects.ts';
+import { type JsonRow, viewOf } from './view.ts';
+
+export type QueriedKind = ObjectKind | 'amphora';
+
+/** The view of each kind with what a list shows besides. */
+export type Queried<K extends QueriedKind> = K extends ObjectKind
+  ? Views[K] & { readonly projectId: string }
+  : AmphoraView & { readonly vipAddress: string | null; readonly vipPortId: string | null };
+
+export interface ObjectQuery {
+  /** Only objects of that project; null for all. Amphorae have none. */
+  readonly projectId: string | null;
+  /** Column (snake case) and value as text; all must hold. A value that the column cannot have matches nothing. */
+  readonly filters: readonly { readonly column: string; readonly value: string }[];
+  readonly tags: {
+    readonly all: readonly string[];
+    readonly any: readonly string[];
+    readonly notAll: readonly string[];
+    readonly notAny: readonly string[];
+  };
+  /** Before the order of creation, which always comes last. */
+  readonly sort: readonly { readonly column: string; readonly isDescending: boolean }[];
+  readonly limit: number;
+  /** Id of the object that the page begins after, or with `isReverse` ends before. */
+  readonly marker: string | null;
+  readonly isReverse: boolean;
+}
+
+type ColumnType = 'uuid' | 'text' | 'number' | 'boolean' | 'time';
+
+/** Columns that can be filtered and sorted by, of each kind. */
+const columns: Readonly<Record<QueriedKind, ReadonlyMap<string, ColumnType>>> = {
+  loadBalancer: columnsIn('loadBalancers', true),
+  listener: columnsIn('listeners', true),
+  pool: columnsIn('pools', true),
+  member: columnsIn('members', true),
+  healthMonitor: columnsIn('healthMonitors', true),
+  l7Policy: columnsIn('l7Policies', true),
+  l7Rule: columnsIn('l7Rules', true),
+  amphora: columnsIn('amphorae', false),
+};
+
+function columnsIn(name: keyof typeof projections, isObject: boolean): ReadonlyMap<string, ColumnType> {
+  // A policy's position is the user's; that of others is their place in order of creation.
+  const internal = name === 'l7Policies' ? ['generation'] : ['position', 'generation'];
+  const own = Object.values(getTableColumns(projections[name])).flatMap((column): [string, ColumnType][] => {
+    const type = columnType(column.getSQLType());
+    return type === undefined || internal.includes(column.name) ? [] : [[column.name, type]];
+  });
+  return new Map(isObject ? [...own, ['operating_status', 'text'], ['project_id', 'text']] : own);
+}
+
+function columnType(sqlType: string): ColumnType | undefined {
+  if (sqlType === 'uuid' || sqlType === 'text' || sqlType === 'boolean') return sqlType;
+  if (sqlType === 'integer' || sqlType === 'double precision') return 'number';
+  return sqlType.startsWith('timestamp') ? 'time' : undefined;
+}
+
+/** Names of columns that a query may filter and sort by. */
+export function queryableColumns(kind: QueriedKind): readonly string[] {
+  return [...columns[kind].keys()];
+}
+
+/** A page. A marker that is not there gives nothing. Columns must be among `queryableColumns`. */
+export async function queryObjects<K extends QueriedKind>(
+  pool: Pool,
+  kind: K,
+  query: ObjectQuery,
+): Promise<readonly Queried<K>[]> {
+  const { text, values } = statementOf(kind, query);
+  const { rows } = await pool.query<{ row: JsonRow }>(text, values);
+  const viewFrom = ({ row }: { readonly row: JsonRow }): unknown =>
+    kind === 'amphora' ? viewOf(row) : asView({ kind, row });
+  const views = rows.map((row) => viewFrom(row) as Queried<K>);
+  return query.isReverse ? views.toReversed() : views;
+}
+
+function statementOf(kind: QueriedKind, query: ObjectQuery): { readonly text: string; readonly values: unknown[] } {
+  const values: unknown[] = [];
+  const bind = (value: unknown) => `$${values.push(value)}`;
+  const filters = query.filters.map(({ column, value }) => comparison(kind, column, value, bind));
+  if (query.projectId !== null) filters.push(comparison(kind, 'project_id', query.projectId, bind));
+  const conditions = [...filters, ...tagConditions(query.tags, bind)];
+  const keys = sortKeys(kind, query);
+  if (query.marker !== null) {
+    if (!isUuid(query.marker)) conditions.push('false');
+    else {
+      const marker = `(select to_jsonb(m) from ${tableOf(kind)} m where m.id = ${bind(query.marker)}::uuid)`;
+      conditions.push(afterMarker(keys, kind, marker));
+    }
+  }
+  const where = conditions.length === 0 ? 'true' : conditions.join(' and ');
+  const order = keys.map(({ column, isDescending }) => `${expression(kind, column)}${isDescending ? ' desc' : ''}`);
+  return { text: `${selectFrom(kind, where)} order by ${order.join()} limit ${bind(query.limit)}`, values };
+}
+
+function tableOf(kind: QueriedKind): string {
+  return kind === 'amphora' ? 'amphorae' : tables[kind];
+}
+
+function selectFrom(kind: QueriedKind, where: string): string {
+  if (kind !== 'amphora') return select(kind, where, `'project_id', ${expression(kind, 'project_id')}`);
+  return `select to_jsonb(t) || jsonb_build_object('vip_address', l.vip_address, 'vip_port_id', l.vip_port_id) as row
+    from amphorae t left join load_balancers l on l.id = t.load_balancer_id where ${where}`;
+}
+
+/** A column of the object, in SQL. Names come from `columns` alone, never from outside. */
+function expression(kind: QueriedKind, column: string): string {
+  if (column !== 'position' && !columns[kind].has(column)) throw new Error(`${kind} has no column ${column}`);
+  if (kind === 'amphora') return `t.${column}`;
+  if (column === 'operating_status') return `coalesce(o.status, ${untold[kind]})`;
+  if (column === 'project_id' && kind !== 'loadBalancer') {
+    return '(select l.project_id from load_balancers l where l.id = t.load_balancer_id)';
+  }
+  return `t.${column}`;
+}
+
+function comparison(kind: QueriedKind, column: string, value: string, bind: (value: unknown) => string): string {
+  const left = expression(kind, column);
+  switch (columns[kind].get(column)) {
+    case 'uuid':
+      return isUuid(value) ? `${left} = ${bind(value)}::uuid` : 'false';
+    case 'number':
+      return /^-?\d{1,15}(\.\d+)?$/.test(value) ? `${left} = ${bind(value)}::numeric` : 'false';
+    case 'boolean':
+      return /^(true|false|1|0|yes|no|on|off)$/i.test(value) ? `${left} = ${bind(value)}::boolean` : 'false';
+    case 'time': {
+      const at = Date.parse(/Z$|[+-]\d\d:\d\d$/.test(value) ? value : `${value}Z`);
+      return Number.isNaN(at) ? 'false' : `date_trunc('second', ${left}) = ${bind(new Date(at).toISOString())}`;
+    }
+    default:
+      return `${left} = ${bind(value)}`;
+  }
+}
+
+function tagConditions(tags: ObjectQuery['tags'], bind: (value: unknown) => string): readonly string[] {
+  const holds = (wanted: readonly string[], operator: string) =>
+    wanted.length === 0 ? [] : [`t.tags ${operator} ${bind(wanted)}::text[]`];
+  return [
+    ...holds(tags.all, '?&'),
+    ...holds(tags.any, '?|'),
+    ...holds(tags.notAll, '?&').map((condition) => `not (${condition})`),
+    ...holds(tags.notAny, '?|').map((condition) => `not (${condition})`),
+  ];
+}
+
+interface SortKey {
+  readonly column: string;
+  readonly isDescending: boolean;
+}
+
+/** What was created together comes in the order of its request. */
+function sortKeys(kind: QueriedKind, { sort, isReverse }: ObjectQuery): readonly SortKey[] {
+  const last = kind === 'loadBalancer' || kind === 'amphora' ? ['created_at', 'id'] : ['created_at', 'position', 'id'];
+  const keys = [...sort, ...last.map((column) => ({ column, isDescending: false }))];
+  return keys.map(({ column, isDescending }) => ({ column, isDescending: isDescending !== isReverse }));
+}
+
+/** Lexicographic: later in the first key, or alike there and later in the second, and so on. Nulls are the largest. */
+function afterMarker(keys: readonly SortKey[], kind: QueriedKind, marker: string): string {
+  const alternatives = keys.map(({ column, isDescending }, index) => {
+    const alike = keys
+      .slice(0, index)
+      .map((key) => `${own(kind, key)} is not distinct from ${theirs(kind, key, marker)}`);
+    const [smaller, larger] = [own(kind, { column }), theirs(kind, { column }, marker)];
+    const later = isDescending
+      ? `(${smaller} < ${larger} or (${larger} is null and ${smaller} is not null))`
+      : `(${smaller} > ${larger} or (${smaller} is null and ${larger} is not null))`;
+    return `(${[...alike, later].join(' and ')})`;
+  });
+  return `(${marker} is not null and (${alternatives.join(' or ')}))`;
+}
+
+function own(kind: QueriedKind, { column }: Pick<SortKey, 'column'>): string {
+  return expression(kind, column);
+}
+
+const casts: Readonly<Record<ColumnType, string>> = {
+  uuid: 'uuid',
+  text: 'text',
+  number: 'numeric',
+  boolean: 'boolean',
+  time: 'timestamptz',
+};
+
+/** The marker's value of that key. It is of the marker's own row, so statuses and projects are looked up for it. */
+function theirs(kind: QueriedKind, { column }: Pick<SortKey, 'column'>, marker: string): string {
+  if (column === 'operating_status') {
+    return `(select coalesce(o.status, ${untold[kind as ObjectKind]}) from ${tableOf(kind)} t left join operating_statuses o
+      on o.object_id = t.id where t.id = (${marker}->>'id')::uuid)`;
+  }
+  if (column === 'project_id' && kind !== 'loadBalancer') {
+    return `(select l.project_id from load_balancers l where l.id = (${marker}->>'load_balancer_id')::uuid)`;
+  }
+  const type = column === 'position' ? 'number' : (columns[kind].get(column) ?? 'text');
+  return `(${marker}->>'${column}')::${casts[type]}`;
+}
+
+/** Where an object is, for what has to be known before it may be changed. */
+export interface ObjectPlace {
+  readonly loadBalancerId: string;
+  readonly projectId: string;
+  /** Of its load balancer. */
+  readonly provisioningStatus: string;
+}
+
+/** Undefined when it is not there. */
+export async function placeOf(pool: Pool, kind: ObjectKind, id: string): Promise<ObjectPlace | undefined> {
+  const owner = kind === 'loadBalancer' ? 't.id' : 't.load_balancer_id';
+  const text = `select l.id, l.project_id, l.provisioning_status from ${tables[kind]} t
+    join load_balancers l on l.id = ${owner} where t.id = $1`;
+  const { rows } = await pool.query<{ id: string; project_id: string; provisioning_status: string }>({
+    name: `place_${kind}`,
+    text,
+    values: [id],
+  });
+  const row = rows[0];
+  return row && { loadBalancerId: row.id, projectId: row.project_id, provisioningStatus: row.provisioning_status };
+}
