@@ -49,18 +49,17 @@ export type ChangeOf<A> = { readonly [K in keyof A]: Parameter<A[K] | undefined>
 /** Parameters of a create: complete afterwards, defaults filled in. */
 export function creation<A>(description: Shape<A>): CreationOf<A> {
   return mapped(description, ({ value, meaning, initial }) => {
-    const { expects } = traitsOfValue(value);
-    if (initial === undefined) return { schema: value, doc: { expects, meaning, isRequired: true } };
+    const traits = traitsOfValue(value);
+    if (initial === undefined) return { schema: value, doc: { ...traits, meaning, isRequired: true } };
     const schema = value.nullish().transform((given) => given ?? initial);
-    return { schema, doc: { expects, meaning, isRequired: false, initial } };
+    return { schema, doc: { ...traits, meaning, isRequired: false, initial } };
   }) as CreationOf<A>;
 }
 
 /** Parameters of an update: those given, null replaced by what it stands for. */
 export function change<A>(description: Shape<A>): ChangeOf<A> {
   return mapped(description, ({ value, meaning, initial, reset, isMutable }) => {
-    const { expects } = traitsOfValue(value);
-    const doc = { expects, meaning, isRequired: false };
+    const doc = { ...traitsOfValue(value), meaning, isRequired: false };
     if (!isMutable) return { schema: immutable, doc: { ...doc, isImmutable: true } };
     if (initial === undefined || reset === undefined) return { schema: value.optional(), doc };
     return { schema: value.nullish().transform((given) => (given === null ? reset : given)), doc };

@@ -1,6 +1,6 @@
 // Parameters of methods: what is taken, and what the documentation says of it.
 import { z } from 'zod';
-import { traitsOfValue } from './values.ts';
+import { type JsonSchema, traitsOfValue } from './values.ts';
 
 export interface Parameter<out T> {
   readonly schema: z.ZodType<T>;
@@ -9,6 +9,7 @@ export interface Parameter<out T> {
 
 export interface ParameterDoc {
   readonly expects: string;
+  readonly json?: JsonSchema | undefined;
   readonly meaning: string;
   readonly isRequired: boolean;
   /** What it is when it is not given; undefined when there is no such value. */
@@ -33,14 +34,14 @@ export type Parameters = Readonly<Record<string, Parameter<unknown>>>;
 export type Given<P extends Parameters> = { readonly [K in keyof P]: P[K] extends Parameter<infer T> ? T : never };
 
 export function needed<T>(schema: z.ZodType<T>, meaning: string): Parameter<T> {
-  return { schema, doc: { expects: traitsOfValue(schema).expects, meaning, isRequired: true } };
+  return { schema, doc: { ...traitsOfValue(schema), meaning, isRequired: true } };
 }
 
 /** May be left out; null is the same as leaving it out. */
 export function withDefault<T>(schema: z.ZodType<T>, initial: T, meaning: string): Parameter<T> {
   return {
     schema: schema.nullish().transform((given) => given ?? initial),
-    doc: { expects: traitsOfValue(schema).expects, meaning, isRequired: false, initial },
+    doc: { ...traitsOfValue(schema), meaning, isRequired: false, initial },
   };
 }
 
@@ -48,7 +49,7 @@ export function withDefault<T>(schema: z.ZodType<T>, initial: T, meaning: string
 export function maybe<T>(schema: z.ZodType<T>, meaning: string): Parameter<T | null> {
   return {
     schema: schema.nullish().transform((given) => given ?? null),
-    doc: { expects: traitsOfValue(schema).expects, meaning, isRequired: false },
+    doc: { ...traitsOfValue(schema), meaning, isRequired: false },
   };
 }
 

@@ -6,7 +6,11 @@ import { isUuid } from '../../domain/ids.ts';
 export interface ValueTraits {
   /** A full sentence without "expected": `A whole number from 1 to 65535.` */
   readonly expects: string;
+  /** What is taken as JSON Schema (2020-12), for descriptions of APIs. */
+  readonly json?: JsonSchema | undefined;
 }
+
+export type JsonSchema = Readonly<Record<string, unknown>>;
 
 export const valueTraits = z.registry<ValueTraits>();
 
@@ -18,7 +22,7 @@ export function traitsOfValue(value: z.ZodType): ValueTraits {
 }
 
 /** A value that `schema` takes. Whatever is wrong with it, there is one problem, and its message is `expects`. */
-export function value<T>(expects: string, schema: z.ZodType<T>): z.ZodType<T> {
+export function value<T>(expects: string, schema: z.ZodType<T>, json = jsonSchemaOf(schema)): z.ZodType<T> {
   const checked = z.unknown().transform((given, context): T => {
     const parsed = schema.safeParse(given);
     if (parsed.success) return parsed.data;
@@ -26,7 +30,13 @@ export function value<T>(expects: string, schema: z.ZodType<T>): z.ZodType<T> {
     context.issues.push({ code: 'custom', input: given, message });
     return z.NEVER;
   });
-  return checked.register(valueTraits, { expects });
+  return checked.register(valueTraits, { expects, json });
+}
+
+/** What zod can say of it; checks by functions are left out. */
+function jsonSchemaOf(schema: z.ZodType): JsonSchema {
+  const { $schema: _, ...json } = z.toJSONSchema(schema, { unrepresentable: 'any', io: 'input' });
+  return json;
 }
 
 /** PostgreSQL takes neither NUL nor half a surrogate pair. */
@@ -79,17 +89,18 @@ export function oneOf<const T extends readonly [string | number, ...(string | nu
   return value<T[number]>(
     `One of ${choices.join(', ')}.`,
     z.custom<T[number]>((given) => choices.some((choice) => choice === given)),
+    { enum: [...choices] },
   );
 }
 
 /** The id of an object. */
 export function objectId<T extends string>(): z.ZodType<T> {
   const schema = z.custom<T>((given) => typeof given === 'string' && isUuid(given));
-  return value('A UUID in lower case.', schema);
+  return value('A UUID in lower case.', schema, { type: 'string', format: 'uuid' });
 }
 
 /** The same value, or null. */
 export function orNull<T>(schema: z.ZodType<T>): z.ZodType<T | null> {
-  const { expects } = traitsOfValue(schema);
-  return value(`${expects.slice(0, -1)}, or null.`, schema.nullable());
+  const { expects, json = {} } = traitsOfValue(schema);
+  return value(`${expects.slice(0, -1)}, or null.`, schema.nullable(), { anyOf: [json, { type: 'null' }] });
 }
