@@ -10,6 +10,7 @@ import { Tree } from './actors/tree.ts';
 import type { HeartbeatReceiver } from './channels/heartbeat/receiver.ts';
 import { PeerLinks } from './channels/peer/links.ts';
 import { Activity } from './composition/activity.ts';
+import { serveApi } from './composition/api.ts';
 import { controlTls, serveControl } from './composition/control.ts';
 import { openDatabase, readDeploymentId } from './composition/database.ts';
 import { openDrivers } from './composition/drivers.ts';
@@ -217,6 +218,7 @@ async function startParts(config: Config, log: Logger, started: Started): Promis
     peers,
     ids: () => ownership.view.nodes.map((node) => node.id).filter((node) => node !== id),
   });
+  const info = { name: 'amphitheatre', version, nodeId: id, driver: config.driver } as const;
   const actors = new ClusterActors({ registry: tree.registry, ownership, peers, durable: tree });
   const control = await serveControl({
     quotas: config.quota,
@@ -230,7 +232,7 @@ async function startParts(config: Config, log: Logger, started: Started): Promis
     journal,
     ownership,
     network: drivers.network,
-    info: { name: 'amphitheatre', version, nodeId: id, driver: config.driver },
+    info,
     actors,
     feed,
     peer: { credentials, handlers: peerHandlers(tree, actors, feed, log) },
@@ -247,10 +249,23 @@ async function startParts(config: Config, log: Logger, started: Started): Promis
   await activity.learnFleet();
   await ownership.start();
   await activity.started();
-  const ports = { api: null, control: control.port, heartbeat: receiver?.port ?? null };
+  const api = config.roles.includes('api')
+    ? await serveApi({
+        settings: config.api,
+        quotas: config.quota,
+        tree,
+        pool,
+        network: drivers.network,
+        feed,
+        info,
+        log,
+      })
+    : undefined;
+  if (api !== undefined) started.add(() => api.close());
+  const ports = { api: api?.port ?? null, control: control.port, heartbeat: receiver?.port ?? null };
   writeRunFile(dataDir, {
     pid: process.pid,
-    apiPort: null,
+    apiPort: ports.api,
     controlPort: ports.control,
     controlCertificate: tls?.certificate ?? null,
     heartbeatPort: ports.heartbeat,

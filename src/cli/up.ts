@@ -50,12 +50,13 @@ async function serve(context: Context, overrides: Readonly<Record<string, unknow
   const stopping = untilStopped();
   const node = await context.ports.startNode({ config, log });
   const { control, heartbeat, api } = node.ports;
+  const apiScheme = config.api.tls.certificate === undefined ? 'http' : 'https';
   const isTls = config.control.tls.certificate !== undefined;
   const addresses = [
     `command channel  ${isTls ? 'wss' : 'ws'}://${config.control.host}:${control}/command`,
     `web, metrics     ${isTls ? 'https' : 'http'}://${config.control.host}:${control}/`,
     ...(heartbeat === null ? [] : [`heartbeats       udp ${config.heartbeat.host}:${heartbeat}`]),
-    ...(api === null ? [] : [`REST API         http://127.0.0.1:${api}/v2`]),
+    ...(api === null ? [] : [`REST API         ${apiScheme}://${config.api.host}:${api}/`]),
     `data folder      ${config.dataDir}`,
   ];
   if (context.output.isJson) context.output.show({ pid: process.pid, ...node.ports, dataDir: config.dataDir });

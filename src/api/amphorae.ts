@@ -1,0 +1,116 @@
+// Amphorae, for administrators.
+import { isUuid } from '../domain/ids.ts';
+import { withoutZone } from './answers.ts';
+import { ApiError, notFound, notSupported } from './errors.ts';
+import { byId, type ObjectOptions } from './objects.ts';
+import type { ApiPorts, Listed } from './ports.ts';
+import { listRequest, onlyFields, pageLinks } from './query.ts';
+import { type ApiRequest, change, type Route } from './request.ts';
+
+const base = '/v2/octavia/amphorae';
+
+export function amphoraRoutes(ports: ApiPorts, { mostPerPage }: ObjectOptions): readonly Route[] {
+  const found = async ({ params: { id = '' } }: ApiRequest) => {
+    const [view] = isUuid(id) ? await ports.reads.queryObjects('amphora', byId(id)) : [];
+    if (view === undefined) throw notFound('Amphora', id);
+    return view;
+  };
+  return [
+    {
+      method: 'GET',
+      path: base,
+      access: 'admin',
+      summary: 'Lists amphorae, spares included.',
+      handle: async ({ query: params, base: origin, path }) => {
+        const columns = new Set(ports.reads.queryableColumns('amphora'));
+        const asked = listRequest({ kind: 'amphora', columns, params, scope: null, mostPerPage });
+        const views = await ports.reads.queryObjects('amphora', asked.query);
+        const links = pageLinks(
+          origin + path,
+          params,
+          asked,
+          views.map(({ id }) => id),
+        );
+        const amphorae = views.map((view) => onlyFields(answerOfAmphora(view), asked.fields));
+        return { status: 200, body: { amphorae, ...(links.length === 0 ? {} : { amphorae_links: links }) } };
+      },
+    },
+    {
+      method: 'GET',
+      path: `${base}/:id`,
+      access: 'admin',
+      summary: 'Shows an amphora.',
+      handle: async (request) => ({ status: 200, body: { amphora: answerOfAmphora(await found(request)) } }),
+    },
+    {
+      method: 'GET',
+      path: `${base}/:id/stats`,
+      access: 'admin',
+      summary: 'Statistics of an amphora, one entry per listener; none for now.',
+      handle: async (request) => {
+        await found(request);
+        return { status: 200, body: { amphora_stats: [] } };
+      },
+    },
+    {
+      method: 'PUT',
+      path: `${base}/:id/failover`,
+      access: 'admin',
+      summary: 'Replaces an amphora of a load balancer.',
+      handle: async (request) => {
+        const { id } = await found(request);
+        await change(ports, 'amphora.failover', { id }, request);
+        return { status: 202 };
+      },
+    },
+    {
+      method: 'PUT',
+      path: `${base}/:id/config`,
+      access: 'admin',
+      summary: 'Not supported: agents are given their configuration whenever it changes.',
+      handle: async (request) => {
+        await found(request);
+        throw notSupported('Pushing the configuration of an agent by hand');
+      },
+    },
+    {
+      method: 'DELETE',
+      path: `${base}/:id`,
+      access: 'admin',
+      summary: 'Takes note that an amphora in ERROR is to go: it is being removed already.',
+      handle: async (request) => {
+        const { id, status } = await found(request);
+        // ERROR means that its removal fails. It is tried again and again, so there is nothing to begin.
+        if (status === 'ERROR') return { status: 204 };
+        throw new ApiError(409, `Invalid state ${status} of amphora resource ${id}`);
+      },
+    },
+  ];
+}
+
+/** In Octavia's fields. What amphorae of this service do not have is null. */
+function answerOfAmphora(view: Listed<'amphora'>): Readonly<Record<string, unknown>> {
+  const isServing = view.loadBalancerId !== null;
+  return {
+    id: view.id,
+    loadbalancer_id: view.loadBalancerId,
+    compute_id: view.computeId,
+    lb_network_ip: view.agentHost,
+    vrrp_ip: null,
+    ha_ip: isServing ? view.vipAddress : null,
+    vrrp_port_id: null,
+    ha_port_id: isServing ? view.vipPortId : null,
+    cert_expiration: view.certificateExpiresAt === null ? null : withoutZone(view.certificateExpiresAt),
+    cert_busy: false,
+    role: view.role,
+    status: view.status,
+    vrrp_interface: null,
+    vrrp_id: null,
+    vrrp_priority: null,
+    cached_zone: null,
+    created_at: withoutZone(view.createdAt),
+    updated_at: withoutZone(view.updatedAt),
+    image_id: null,
+    compute_flavor: null,
+  };
+}

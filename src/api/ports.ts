@@ -1,0 +1,78 @@
+// What the REST API needs of the rest: the command channel's methods to change things, the tables to read them, the
+// network driver for the networking calls. The composition root gives it; nothing here knows who stands behind.
+import type { CommandMethods } from '../channels/command/methods.ts';
+import type { ResultOf } from '../channels/rpc/method.ts';
+import type { Catalogue, CatalogueKind } from '../domain/catalogue.ts';
+import type { ObjectKind } from '../domain/load-balancer/state.ts';
+import type { AmphoraView, LoadBalancerTreeView, StatusTreeView, SubnetView, Views } from '../domain/views.ts';
+
+export type ListedKind = ObjectKind | 'amphora';
+
+export type Listed<K extends ListedKind> = K extends ObjectKind
+  ? Views[K] & { readonly projectId: string }
+  : AmphoraView & { readonly vipAddress: string | null; readonly vipPortId: string | null };
+
+export interface ObjectQuery {
+  readonly projectId: string | null;
+  readonly filters: readonly { readonly column: string; readonly value: string }[];
+  readonly tags: {
+    readonly all: readonly string[];
+    readonly any: readonly string[];
+    readonly notAll: readonly string[];
+    readonly notAny: readonly string[];
+  };
+  readonly sort: readonly { readonly column: string; readonly isDescending: boolean }[];
+  readonly limit: number;
+  readonly marker: string | null;
+  readonly isReverse: boolean;
+}
+
+export interface ObjectPlace {
+  readonly loadBalancerId: string;
+  readonly projectId: string;
+  /** Of its load balancer. */
+  readonly provisioningStatus: string;
+}
+
+export interface ApiReads {
+  queryObjects<K extends ListedKind>(kind: K, query: ObjectQuery): Promise<readonly Listed<K>[]>;
+  /** Columns (snake case) that a query may filter and sort by. */
+  queryableColumns(kind: ListedKind): readonly string[];
+  /** Undefined when the object is not there. */
+  placeOf(kind: ObjectKind, id: string): Promise<ObjectPlace | undefined>;
+  loadBalancerTree(id: string): Promise<LoadBalancerTreeView | undefined>;
+  statusTree(id: string): Promise<StatusTreeView | undefined>;
+  /** By id, or by name for availability zones. Undefined when it is not there. */
+  findOffer<K extends CatalogueKind>(kind: K, key: string): Promise<Catalogue[K] | undefined>;
+  /** Oldest first. */
+  listOffers<K extends CatalogueKind>(kind: K): Promise<readonly Catalogue[K][]>;
+}
+
+/** Methods of the command channel that change something. */
+export type ChangingMethod = {
+  [M in keyof CommandMethods]: CommandMethods[M]['changes'] extends true ? M : never;
+}[keyof CommandMethods];
+
+/** Methods that the API calls: quotas may be set again and again, so their methods take no command id. */
+export type CalledMethod = ChangingMethod | Extract<keyof CommandMethods, `quota.${string}`>;
+
+export interface CallOptions {
+  /** The same id again means the same command: it happens once, and is answered alike. */
+  readonly commandId: string;
+  readonly signal: AbortSignal;
+}
+
+export interface ApiPorts {
+  /**
+   * A method of the command channel, with the channel's own checks of its parameters.
+   *
+   * @throws RpcError when it is refused, or has no answer by the time the signal aborts (`unavailable`)
+   */
+  call<M extends CalledMethod>(
+    method: M,
+    params: Readonly<Record<string, unknown>>,
+    options: CallOptions,
+  ): Promise<ResultOf<CommandMethods[M]>>;
+  readonly reads: ApiReads;
+  readonly network: { subnets(signal: AbortSignal): Promise<readonly SubnetView[]> };
+}

@@ -1,0 +1,37 @@
+// Providers: there is one, under Octavia's names for it.
+import { capabilities } from '../domain/catalogue.ts';
+import { ApiError } from './errors.ts';
+import { providerAliases, providerName } from './not-yet.ts';
+import type { Route } from './request.ts';
+
+const providers = [
+  { name: providerName, description: 'Amphitheatre: haproxy in amphorae, kept by supervised actors.' },
+  ...providerAliases.map((name) => ({ name, description: `Another name of the provider ${providerName}.` })),
+];
+
+export function providerRoutes(): readonly Route[] {
+  const capabilitiesOf = (kind: string, profile: keyof typeof capabilities): Route => ({
+    method: 'GET',
+    path: `/v2/lbaas/providers/:provider/${kind}`,
+    access: 'admin',
+    summary: 'What profiles of flavors or availability zones can say.',
+    handle: async ({ params: { provider = '' } }) => {
+      if (!providers.some(({ name }) => name === provider)) {
+        throw new ApiError(501, `Provider '${provider}' is not enabled.`);
+      }
+      const known = capabilities[profile].map(({ name, description }) => ({ name, description }));
+      return { status: 200, body: { [kind]: known } };
+    },
+  });
+  return [
+    {
+      method: 'GET',
+      path: '/v2/lbaas/providers',
+      access: 'read',
+      summary: 'Lists providers.',
+      handle: async () => ({ status: 200, body: { providers } }),
+    },
+    capabilitiesOf('flavor_capabilities', 'flavorProfile'),
+    capabilitiesOf('availability_zone_capabilities', 'availabilityZoneProfile'),
+  ];
+}

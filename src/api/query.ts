@@ -1,0 +1,159 @@
+// What the query of a list asks for: filters, tags, order, page, fields.
+import { isDeepStrictEqual } from 'node:util';
+import { invalidInput } from './bodies.ts';
+import { ApiError } from './errors.ts';
+import { columnName } from './names.ts';
+import { notYet } from './not-yet.ts';
+import type { ListedKind, ObjectQuery } from './ports.ts';
+
+export interface ListRequest {
+  readonly query: ObjectQuery;
+  /** Attributes to show; undefined for all. */
+  readonly fields: readonly string[] | undefined;
+  /** A filter rules everything out: by an attribute that is the same for all. */
+  readonly isEmpty: boolean;
+  readonly marker: string | null;
+}
+
+interface Asked {
+  /** Undefined for what belongs to no load balancer. */
+  readonly kind?: ListedKind | undefined;
+  readonly columns: ReadonlySet<string>;
+  readonly params: URLSearchParams;
+  /** The only project that the caller may see; null for all. */
+  readonly scope: string | null;
+  /** Beside those of the query: the pool of members. */
+  readonly within?: { readonly column: string; readonly value: string } | undefined;
+  readonly mostPerPage: number;
+}
+
+const pageParams = new Set(['limit', 'marker', 'page_reverse', 'sort', 'sort_key', 'sort_dir', 'fields']);
+const tagParams = { tags: 'all', 'tags-any': 'any', 'not-tags': 'notAll', 'not-tags-any': 'notAny' } as const;
+
+const invalidArguments = 'One or more arguments are either duplicate or invalid';
+
+/** @throws ApiError */
+export function listRequest(asked: Asked): ListRequest {
+  const { params, scope, within, columns } = asked;
+  // PostgreSQL has no NUL in texts.
+  if ([...params.values()].some((value) => value.includes('\0'))) throw new ApiError(400, invalidArguments);
+  const filters: { column: string; value: string }[] = within === undefined ? [] : [within];
+  let projectId = scope;
+  let isEmpty = false;
+  for (const name of new Set(params.keys())) {
+    if (pageParams.has(name) || Object.hasOwn(tagParams, name)) continue;
+    const [value = '', ...more] = params.getAll(name);
+    if (more.length > 0) throw new ApiError(400, invalidArguments);
+    const column = columnName(name);
+    const constant = constantOf(asked.kind, name);
+    if (column === 'project_id' && columns.has(column)) {
+      if (projectId !== null && projectId !== value) isEmpty = true;
+      else projectId = value;
+    } else if (columns.has(column)) filters.push({ column, value });
+    else if (constant !== undefined) isEmpty ||= !constant.some((known) => isDeepStrictEqual(shown(known), value));
+    else throw new ApiError(400, invalidArguments);
+  }
+  const fields = params.getAll('fields').flatMap((given) => given.split(','));
+  const marker = params.get('marker');
+  return {
+    fields: fields.length === 0 ? undefined : fields,
+    isEmpty,
+    marker,
+    query: {
+      projectId,
+      filters,
+      tags: tagsIn(params),
+      sort: sortIn(params, columns),
+      limit: limitIn(params, asked.mostPerPage),
+      marker,
+      isReverse: /^true$/i.test(params.get('page_reverse') ?? ''),
+    },
+  };
+}
+
+/** Values of an attribute that all objects have alike; undefined for others. */
+function constantOf(kind: ListedKind | undefined, attribute: string): readonly unknown[] | undefined {
+  const {
+    attributes = {},
+    shown: more = {},
+    also = {},
+  } = kind === undefined || kind === 'amphora' ? {} : (notYet[kind] ?? {});
+  const all = { ...attributes, ...more };
+  return Object.hasOwn(all, attribute) ? [all[attribute], ...(also[attribute] ?? [])] : undefined;
+}
+
+function shown(value: unknown): string {
+  return typeof value === 'string' ? value : value === null ? '' : JSON.stringify(value);
+}
+
+function tagsIn(params: URLSearchParams): ObjectQuery['tags'] {
+  const words = (name: string) =>
+    params
+      .getAll(name)
+      .flatMap((given) => given.split(','))
+      .filter((word) => word !== '');
+  return { all: words('tags'), any: words('tags-any'), notAll: words('not-tags'), notAny: words('not-tags-any') };
+}
+
+function sortIn(params: URLSearchParams, columns: ReadonlySet<string>): ObjectQuery['sort'] {
+  const pairs = params
+    .getAll('sort')
+    .flatMap((given) => given.split(','))
+    .map((pair) => pair.split(':'));
+  const directions = params.getAll('sort_dir');
+  const keys = params.getAll('sort_key').map((key, index) => [key, directions[index] ?? 'asc']);
+  return [...pairs, ...keys].map(([key = '', direction = 'asc']) => {
+    const column = columnName(key);
+    if (!columns.has(column)) throw invalidInput('sort_key', key, 'An attribute of the objects listed.');
+    if (direction !== 'asc' && direction !== 'desc') throw invalidInput('sort_dir', direction, 'One of asc, desc.');
+    return { column, isDescending: direction === 'desc' };
+  });
+}
+
+function limitIn(params: URLSearchParams, most: number): number {
+  const given = params.get('limit');
+  if (given === null || given.toLowerCase() === 'infinite') return most;
+  if (!/^-?\d{1,15}$/.test(given)) throw invalidInput('limit', given, 'A whole number.');
+  const limit = Number(given);
+  return limit < 1 ? most : Math.min(limit, most);
+}
+
+export interface PageLink {
+  readonly rel: 'next' | 'previous';
+  readonly href: string;
+}
+
+/**
+ * Links to the pages around. A full page may be followed by an empty one.
+ *
+ * @param url of the request, without its query
+ */
+export function pageLinks(
+  url: string,
+  params: URLSearchParams,
+  { query: { limit, isReverse }, marker }: ListRequest,
+  ids: readonly string[],
+): readonly PageLink[] {
+  const isFull = ids.length === limit;
+  const to = (id: string | undefined, reverse: boolean, rel: PageLink['rel']): readonly PageLink[] => {
+    if (id === undefined) return [];
+    const own = new URLSearchParams(
+      [...params].filter(([name]) => !['marker', 'page_reverse', 'limit'].includes(name)),
+    );
+    own.set('limit', String(limit));
+    own.set('marker', id);
+    if (reverse) own.set('page_reverse', 'True');
+    return [{ rel, href: `${url}?${own.toString()}` }];
+  };
+  const hasNext = isReverse ? marker !== null : isFull;
+  const hasPrevious = isReverse ? isFull : marker !== null;
+  return [...(hasNext ? to(ids.at(-1), false, 'next') : []), ...(hasPrevious ? to(ids[0], true, 'previous') : [])];
+}
+
+/** Those attributes only. Names that an object does not have show nothing. */
+export function onlyFields(answer: Readonly<Record<string, unknown>>, fields: readonly string[] | undefined): object {
+  if (fields === undefined) return answer;
+  return Object.fromEntries(
+    fields.filter((field) => Object.hasOwn(answer, field)).map((field) => [field, answer[field]]),
+  );
+}

@@ -1,0 +1,103 @@
+// Quotas of projects. Clients of different ages spell load balancers and health monitors differently: both are taken, and
+// both are shown.
+import { type Quotas, quotaKinds } from '../domain/quota.ts';
+import { ApiError } from './errors.ts';
+import { invalidInput, unknownAttribute, unwrap } from './bodies.ts';
+import { apiName } from './names.ts';
+import type { ObjectOptions } from './objects.ts';
+import type { ApiPorts } from './ports.ts';
+import { listRequest, onlyFields, pageLinks } from './query.ts';
+import { type ApiRequest, change, type Route } from './request.ts';
+
+const resource = { singular: 'quota', argument: 'quotas.quota' };
+const base = '/v2/lbaas/quotas';
+const oldSpellings = { load_balancer: 'loadBalancer', health_monitor: 'healthMonitor' } as const;
+
+/** The API's name → ours. */
+const kinds: ReadonlyMap<string, string> = new Map([
+  ...quotaKinds.map((kind) => [apiName(kind), kind] as const),
+  ...Object.entries(oldSpellings),
+]);
+
+export function quotaRoutes(ports: ApiPorts, { mostPerPage }: ObjectOptions): readonly Route[] {
+  const defaults = async (request: ApiRequest) => {
+    return { status: 200, body: { quota: answerOf(await change(ports, 'quota.defaults', {}, request)) } };
+  };
+  const show = async (request: ApiRequest) => {
+    const projectId = visibleProject(request);
+    return { status: 200, body: { quota: answerOf(await change(ports, 'quota.show', { projectId }, request)) } };
+  };
+  const list = async (request: ApiRequest) => {
+    const { query, caller, path, base: origin } = request;
+    const columns = new Set(['project_id']);
+    const scope = caller.seesAll ? null : caller.projectId;
+    const asked = listRequest({ columns, params: query, scope, mostPerPage });
+    const { limit, projectId } = asked.query;
+    const page = { limit: Math.min(limit, 1_000), ...(asked.marker === null ? {} : { marker: asked.marker }) };
+    const { items } = await change(ports, 'quota.list', page, request);
+    const seen = asked.isEmpty ? [] : items.filter((item) => projectId === null || item.projectId === projectId);
+    const quotas = seen.map((item) => onlyFields(answerOf(item), asked.fields));
+    const ids = items.map((item) => item.projectId);
+    const links = pageLinks(origin + path, query, asked, ids);
+    return { status: 200, body: { quotas, ...(links.length === 0 ? {} : { quotas_links: links }) } };
+  };
+  const update = async (request: ApiRequest) => {
+    const limits = limitsIn(unwrap(request.body, resource));
+    const params = { ...limits, projectId: request.params['project'] ?? '' };
+    return { status: 202, body: { quota: answerOf(await change(ports, 'quota.set', params, request)) } };
+  };
+  const reset = async (request: ApiRequest) => {
+    await change(ports, 'quota.reset', { projectId: request.params['project'] ?? '' }, request);
+    return { status: 202 };
+  };
+  const one = `${base}/:project`;
+  return [
+    {
+      method: 'GET',
+      path: base,
+      access: 'read',
+      summary: 'Lists quotas of projects that have their own.',
+      handle: list,
+    },
+    {
+      method: 'GET',
+      path: `${base}/defaults`,
+      access: 'read',
+      summary: 'Quotas without own limits.',
+      handle: defaults,
+    },
+    { method: 'GET', path: `${one}/default`, access: 'read', summary: 'The same.', handle: defaults },
+    { method: 'GET', path: one, access: 'read', summary: 'Shows the quotas of a project.', handle: show },
+    { method: 'PUT', path: one, access: 'admin', summary: 'Changes the quotas of a project.', handle: update },
+    { method: 'DELETE', path: one, access: 'admin', summary: 'Gives a project the default quotas.', handle: reset },
+  ];
+}
+
+/** @throws ApiError 404 for another project than one's own */
+function visibleProject({ params: { project = '' }, caller }: ApiRequest): string {
+  if (caller.seesAll || caller.projectId === project) return project;
+  throw new ApiError(404, `Quota ${project} not found.`);
+}
+
+/** @throws ApiError for unknown kinds, and when both spellings of one say different things */
+function limitsIn(body: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
+  const limits: Record<string, unknown> = {};
+  for (const [name, value] of Object.entries(body)) {
+    if (name === 'project_id' || name === 'tenant_id') continue;
+    const kind = kinds.get(name);
+    if (kind === undefined) throw unknownAttribute(resource.argument, name);
+    const limit = typeof value === 'string' && /^-?\d{1,10}$/.test(value) ? Number(value) : value;
+    if (Object.hasOwn(limits, kind) && limits[kind] !== limit) {
+      throw invalidInput(name, value, `The same as the other spelling, ${String(limits[kind])}.`);
+    }
+    limits[kind] = limit;
+  }
+  return limits;
+}
+
+function answerOf(quotas: Quotas & { readonly projectId?: string }): Readonly<Record<string, unknown>> {
+  const { projectId } = quotas;
+  const limits = [...kinds].map(([name, kind]) => [name, quotas[kind as keyof Quotas]] as const);
+  const owner = projectId === undefined ? {} : { project_id: projectId, tenant_id: projectId };
+  return { ...Object.fromEntries(limits), ...owner };
+}
