@@ -1,0 +1,116 @@
+// Flavors, availability zones and their profiles over the REST API.
+import { createHash, randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { startTestApi, type TestApi } from '../../support/api.ts';
+import { FakeWorld } from '../../support/fake-drivers.ts';
+import { useTestDatabase } from '../../support/postgres.ts';
+import { startTestNode, type TestNode } from '../../support/tree.ts';
+
+const world = new FakeWorld();
+let node: TestNode;
+let api: TestApi;
+
+afterAll(async () => {
+  await api.close();
+  await node.close();
+});
+const database = useTestDatabase();
+const base = '/v2/lbaas';
+const single = JSON.stringify({ loadbalancer_topology: 'SINGLE' });
+
+beforeAll(async () => {
+  node = await startTestNode({ url: database.url, world });
+  api = await startTestApi(node, world);
+});
+
+describe('the catalogue', () => {
+  test('has flavors with profiles, which load balancers are made by', async () => {
+    const profiles = `${base}/flavorprofiles`;
+    const flavorprofile = { name: 'single', provider_name: 'amphora', flavor_data: single };
+    const profile = (await api.request('POST', profiles, { flavorprofile })).body.flavorprofile;
+    expect(profile).toEqual({ id: expect.any(String), ...flavorprofile });
+    const flavor = { name: 'small', flavor_profile_id: profile.id };
+    const made = (await api.request('POST', `${base}/flavors`, { flavor })).body.flavor;
+    expect(made).toEqual({ ...flavor, id: expect.any(String), description: '', enabled: true });
+    const twin = await api.request('POST', `${base}/flavors`, { flavor });
+    expect(twin.status).toBe(409);
+    const own = `${base}/flavors/${made.id}`;
+    expect((await api.request('PUT', own, { flavor: { enabled: 'false' } })).body.flavor.enabled).toBe(false);
+    const disabled = { loadbalancer: { vip_subnet_id: 's', flavor_id: made.id } };
+    expect((await api.request('POST', `${base}/loadbalancers`, disabled)).status).toBe(400);
+    expect((await api.request('PUT', own, { flavor: { enabled: null } })).body.flavor.enabled).toBe(true);
+    const fixed = await api.request('PUT', own, { flavor: { flavor_profile_id: profile.id } });
+    expect(fixed.body.faultstring).toContain('attribute flavor_profile_id.');
+    const { loadbalancer } = (await api.request('POST', `${base}/loadbalancers`, disabled)).body;
+    expect(loadbalancer.flavor_id).toBe(made.id);
+    expect((await api.request('DELETE', own)).status).toBe(409);
+    expect((await api.request('DELETE', `${profiles}/${profile.id}`)).status).toBe(409);
+    await api.request('DELETE', `${base}/loadbalancers/${loadbalancer.id}`);
+    await api.untilStatus(loadbalancer.id, undefined);
+    expect((await api.request('DELETE', own)).status).toBe(204);
+    expect((await api.get(own)).body.faultstring).toBe(`Flavor ${made.id} not found.`);
+    expect((await api.request('DELETE', `${profiles}/${profile.id}`)).status).toBe(204);
+  });
+
+  test('has availability zones, known by their names', async () => {
+    const availability_zone_profile = { name: 'p', provider_name: 'amphora', availability_zone_data: '{}' };
+    const profile = (await api.request('POST', `${base}/availabilityzoneprofiles`, { availability_zone_profile })).body
+      .availability_zone_profile;
+    const availability_zone = { name: 'north', availability_zone_profile_id: profile.id };
+    const made = await api.request('POST', `${base}/availabilityzones`, { availability_zone });
+    expect([made.status, made.body.availability_zone]).toEqual([
+      201,
+      { ...availability_zone, description: '', enabled: true },
+    ]);
+    const own = `${base}/availabilityzones/north`;
+    const change = { availability_zone: { description: 'cold' } };
+    expect((await api.request('PUT', own, change)).body.availability_zone.description).toBe('cold');
+    const renamed = await api.request('PUT', own, { availability_zone: { name: 'south' } });
+    expect(renamed.body.faultstring).toContain('attribute name.');
+    expect((await api.get(own)).body.availability_zone.description).toBe('cold');
+    expect((await api.request('DELETE', own)).status).toBe(204);
+    expect((await api.get(own)).status).toBe(404);
+  });
+
+  test('is listed with filters, in order, page by page', async () => {
+    for (const name of ['a', 'c', 'b']) {
+      const flavorprofile = { name, provider_name: 'amphora', flavor_data: '{}' };
+      const { body } = await api.request('POST', `${base}/flavorprofiles`, { flavorprofile });
+      const flavor = { name, flavor_profile_id: body.flavorprofile.id, enabled: name !== 'c' };
+      await api.request('POST', `${base}/flavors`, { flavor });
+    }
+    const names = async (query: string) =>
+      (await api.get(`${base}/flavors?${query}`)).body.flavors.map(({ name }: { name: string }) => name).join('');
+    expect(await names('')).toBe('acb');
+    expect(await names('sort=name:desc')).toBe('cba');
+    expect(await names('enabled=False')).toBe('c');
+    expect(await names('name=b')).toBe('b');
+    const { flavors, flavors_links: links } = (await api.get(`${base}/flavors?limit=2&fields=name&sort=name`)).body;
+    expect([flavors, links[0].rel]).toEqual([[{ name: 'a' }, { name: 'b' }], 'next']);
+    const next = (await api.get(links[0].href.slice(links[0].href.indexOf('/v2')))).body;
+    expect(next.flavors).toEqual([{ name: 'c' }]);
+    expect((await api.get(`${base}/flavors?marker=${randomUUID()}`)).status).toBe(404);
+    expect((await api.get(`${base}/flavors?bogus=1`)).status).toBe(400);
+  });
+
+  test('is changed by administrators, and its profiles are seen by them alone', async () => {
+    const tokens = [`${createHash('sha256').update('t').digest('hex')}:one:member`];
+    const guarded = await startTestApi(node, world, { auth: 'token', tokens });
+    try {
+      const as = { 'x-auth-token': 't' };
+      expect((await guarded.get(`${base}/flavors`, as)).status).toBe(200);
+      expect((await guarded.get(`${base}/flavorprofiles`, as)).status).toBe(403);
+      expect((await guarded.request('POST', `${base}/flavors`, { flavor: {} }, as)).status).toBe(403);
+    } finally {
+      await guarded.close();
+    }
+  });
+
+  test('tells what profiles can say', async () => {
+    const { flavor_capabilities: known } = (await api.get(`${base}/providers/amphora/flavor_capabilities`)).body;
+    expect(known.map(({ name }: { name: string }) => name)).toContain('loadbalancer_topology');
+    const flavorprofile = { name: 'odd', provider_name: 'amphora', flavor_data: '{"bogus": 1}' };
+    const refused = await api.request('POST', `${base}/flavorprofiles`, { flavorprofile });
+    expect([refused.status, refused.body.faultstring]).toEqual([400, expect.stringContaining('flavor_data')]);
+  });
+});

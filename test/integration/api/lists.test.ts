@@ -1,0 +1,125 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { startTestApi, type TestApi } from '../../support/api.ts';
+import { FakeWorld } from '../../support/fake-drivers.ts';
+import { useTestDatabase } from '../../support/postgres.ts';
+import { startTestNode, type TestNode } from '../../support/tree.ts';
+
+const world = new FakeWorld();
+let node: TestNode;
+let api: TestApi;
+
+afterAll(async () => {
+  await api.close();
+  await node.close();
+});
+const database = useTestDatabase();
+const path = '/v2/lbaas/loadbalancers';
+
+const made = [
+  { name: 'a', description: 'x', tags: ['red', 'blue'], project_id: 'one' },
+  { name: 'b', description: 'y', tags: ['red'], project_id: 'one', admin_state_up: false },
+  { name: 'c', description: 'x', tags: ['green'], project_id: 'two' },
+  { name: 'd', description: 'y', tags: [], project_id: 'two' },
+  { name: 'e', description: 'x', tags: ['blue'], project_id: 'two' },
+];
+const ids: string[] = [];
+
+beforeAll(async () => {
+  node = await startTestNode({ url: database.url, world, spares: 5 });
+  api = await startTestApi(node, world);
+  for (const body of made) {
+    const answer = await api.request('POST', path, { loadbalancer: { vip_subnet_id: 'subnet', ...body } });
+    ids.push(answer.body.loadbalancer.id);
+  }
+  for (const id of ids) await api.untilStatus(id, 'ACTIVE');
+});
+
+async function names(query: string): Promise<string> {
+  const { body } = await api.get(`${path}?${query}`);
+  return body.loadbalancers.map(({ name }: { name: string }) => name).join('');
+}
+
+describe('a list', () => {
+  test.each([
+    ['', 'abcde'],
+    ['name=c', 'c'],
+    ['description=x&project_id=two', 'ce'],
+    ['tenant_id=one', 'ab'],
+    ['admin_state_up=False', 'b'],
+    ['provisioning_status=ACTIVE', 'abcde'],
+    ['provisioning_status=ERROR', ''],
+    ['operating_status=OFFLINE&name=a', 'a'],
+    ['provider=amphora', 'abcde'],
+    ['provider=f5', ''],
+    ['id=nonsense', ''],
+    ['created_at=nonsense', ''],
+    ['tags=red', 'ab'],
+    ['tags=red,blue', 'a'],
+    ['tags=red&tags=blue', 'a'],
+    ['tags-any=green,blue', 'ace'],
+    ['not-tags=red,blue', 'bcde'],
+    ['not-tags-any=red,green', 'de'],
+    ['sort=name:desc', 'edcba'],
+    ['sort=description,name:desc', 'ecadb'],
+    ['sort_key=description&sort_key=name&sort_dir=desc&sort_dir=asc', 'bdace'],
+    ['limit=2', 'ab'],
+    ['limit=0', 'abcde'],
+    ['limit=infinite', 'abcde'],
+    ['limit=99999', 'abcde'],
+  ])('with %s is %s', async (query, expected) => {
+    expect(await names(query)).toBe(expected);
+  });
+
+  test('has the times of its objects as filters', async () => {
+    const { created_at: at } = (await api.get(`${path}/${ids[0]}`)).body.loadbalancer;
+    expect(await names(`created_at=${at}`)).toContain('a');
+  });
+
+  test('shows the fields that were asked for only', async () => {
+    const { body } = await api.get(`${path}?fields=name&fields=tags&name=a`);
+    expect(body.loadbalancers).toEqual([{ name: 'a', tags: ['red', 'blue'] }]);
+    expect((await api.get(`${path}/${ids[0]}?fields=name`)).body).toEqual({ loadbalancer: { name: 'a' } });
+  });
+});
+
+describe('pages', () => {
+  const relOf = (links: readonly { rel: string; href: string }[] = []) =>
+    Object.fromEntries(links.map(({ rel, href }) => [rel, href.slice(href.indexOf('/v2'))]));
+
+  test.each([
+    '',
+    'sort=description:desc,name',
+    'sort=vip_address',
+    'sort=operating_status:desc',
+    'sort=project_id:desc',
+  ])('sorted by "%s" lead through everything and back', async (sort) => {
+    const all = await names(sort);
+    let seen = '';
+    let next: string | undefined = `${path}?limit=2&${sort}`;
+    let lastLinks: Record<string, string> = {};
+    while (next !== undefined) {
+      const { body } = await api.get(next);
+      seen += body.loadbalancers.map(({ name }: { name: string }) => name).join('');
+      if (body.loadbalancers.length > 0) lastLinks = relOf(body.loadbalancers_links);
+      next = relOf(body.loadbalancers_links)['next'];
+    }
+    expect(seen).toBe(all);
+    expect(seen).toHaveLength(made.length);
+    const { body } = await api.get(lastLinks['previous'] ?? '');
+    expect(body.loadbalancers.map(({ name }: { name: string }) => name).join('')).toBe(all.slice(2, 4));
+  });
+
+  test('have no links when everything fits', async () => {
+    expect((await api.get(path)).body.loadbalancers_links).toBeUndefined();
+  });
+
+  test('of links begin with the base URL of the settings', async () => {
+    const behind = await startTestApi(node, world, { baseUrl: 'https://lb.example.org/' });
+    try {
+      const { body } = await behind.get(`${path}?limit=1`);
+      expect(body.loadbalancers_links[0].href).toMatch(/^https:\/\/lb\.example\.org\/v2\/lbaas\/loadbalancers\?/);
+    } finally {
+      await behind.close();
+    }
+  });
+});

@@ -1,0 +1,340 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { startTestApi, type TestApi } from '../../support/api.ts';
+import { FakeWorld } from '../../support/fake-drivers.ts';
+import { useTestDatabase } from '../../support/postgres.ts';
+import { startTestNode, type TestNode } from '../../support/tree.ts';
+
+const world = new FakeWorld();
+let node: TestNode;
+let api: TestApi;
+
+afterAll(async () => {
+  await api.close();
+  await node.close();
+});
+const database = useTestDatabase();
+
+beforeAll(async () => {
+  node = await startTestNode({ url: database.url, world, spares: 2 });
+  api = await startTestApi(node, world);
+});
+
+afterEach(() => world.gates.clear());
+
+const base = '/v2/lbaas';
+const timeless = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d$/;
+
+const tree = {
+  name: 'web',
+  vip_subnet_id: 'subnet',
+  tags: ['one'],
+  listeners: [
+    {
+      name: 'web',
+      protocol: 'HTTP',
+      protocol_port: 80,
+      default_pool: { name: 'site' },
+      l7policies: [
+        {
+          name: 'api',
+          action: 'REDIRECT_TO_POOL',
+          redirect_pool: { name: 'api', protocol: 'HTTP', lb_algorithm: 'ROUND_ROBIN' },
+          rules: [{ type: 'PATH', compare_type: 'STARTS_WITH', value: '/api' }],
+        },
+      ],
+    },
+    {
+      protocol: 'TCP',
+      protocol_port: 443,
+      insert_headers: null,
+      default_pool: { protocol: 'TCP', lb_algorithm: 'SOURCE_IP' },
+    },
+  ],
+  pools: [
+    {
+      name: 'site',
+      protocol: 'HTTP',
+      lb_algorithm: 'ROUND_ROBIN',
+      members: [
+        { address: '10.0.0.1', protocol_port: 8080 },
+        { address: '10.0.0.2', protocol_port: 8080, weight: 5 },
+      ],
+      healthmonitor: { type: 'HTTP', delay: 5, timeout: 3, max_retries: 2, url_path: '/health' },
+    },
+  ],
+};
+
+async function created(body: object = { vip_subnet_id: 'subnet' }): Promise<string> {
+  const { status, body: answer } = await api.request('POST', `${base}/loadbalancers`, { loadbalancer: body });
+  expect([status, answer.faultstring]).toEqual([201, undefined]);
+  await api.untilStatus(answer.loadbalancer.id, 'ACTIVE');
+  return answer.loadbalancer.id as string;
+}
+
+describe('a load balancer over the REST API', () => {
+  test('is created as a tree in one request, shown, and gone after a cascading delete', async () => {
+    const made = await api.request('POST', `${base}/loadbalancers`, { loadbalancer: tree });
+    expect(made.status).toBe(201);
+    const { loadbalancer } = made.body;
+    const [site] = loadbalancer.pools;
+    const [policy] = loadbalancer.listeners[0].l7policies;
+    expect(policy).toMatchObject({ name: 'api', position: 1, rules: [{ value: '/api', invert: false }] });
+    expect(loadbalancer.pools.map(({ name }: { name: string }) => name)).toContain('api');
+    expect(loadbalancer).toMatchObject({
+      name: 'web',
+      project_id: 'default',
+      tenant_id: 'default',
+      admin_state_up: true,
+      provider: 'amphora',
+      flavor_id: null,
+      tags: ['one'],
+      created_at: expect.stringMatching(timeless),
+    });
+    expect(loadbalancer.listeners[0]).toMatchObject({ default_pool_id: site.id, protocol_port: 80 });
+    expect(site.members.map((member: { weight: number }) => member.weight)).toEqual([1, 5]);
+    expect(site.healthmonitor).toMatchObject({ url_path: '/health', http_method: 'GET', pools: [{ id: site.id }] });
+
+    const { id } = loadbalancer;
+    await api.untilStatus(id, 'ACTIVE');
+    const shown = await api.get(`${base}/loadbalancers/${id}`);
+    expect(shown.body.loadbalancer.listeners).toEqual(
+      loadbalancer.listeners.map((listener: { id: string }) => ({ id: listener.id })),
+    );
+    const pool = await api.get(`/v2.0/lbaas/pools/${site.id}`);
+    expect(pool.body.pool).toMatchObject({
+      loadbalancers: [{ id }],
+      listeners: [{ id: loadbalancer.listeners[0].id }],
+      healthmonitor_id: site.healthmonitor.id,
+      members: site.members.map((member: { id: string }) => ({ id: member.id })),
+      session_persistence: null,
+    });
+
+    const shownListener = (await api.get(`${base}/listeners/${loadbalancer.listeners[0].id}`)).body.listener;
+    expect(shownListener.l7policies).toEqual([{ id: policy.id }]);
+
+    const status = await api.get(`${base}/loadbalancers/${id}/status`);
+    const [listener] = status.body.statuses.loadbalancer.listeners;
+    expect(listener.pools[0]).toMatchObject({ name: 'site', health_monitor: { type: 'HTTP' } });
+    expect(listener.pools[0].members).toHaveLength(2);
+    expect((await api.get(`${base}/loadbalancers/${id}/statuses`)).body).toEqual(status.body);
+
+    const refused = await api.request('DELETE', `${base}/loadbalancers/${id}`);
+    expect([refused.status, refused.body.faultstring]).toEqual([
+      400,
+      `Validation failure: Cannot delete Load Balancer ${id} - it has children`,
+    ]);
+    const deleted = await api.request('DELETE', `${base}/loadbalancers/${id}?cascade=True`);
+    expect([deleted.status, deleted.body]).toEqual([204, undefined]);
+    await api.untilStatus(id, undefined);
+    const gone = await api.get(`${base}/loadbalancers/${id}`);
+    expect([gone.status, gone.body.faultstring]).toEqual([404, `Load Balancer ${id} not found.`]);
+  });
+
+  test('has children that are made, changed and removed one by one', async () => {
+    const id = await created();
+    const listener = (
+      await api.request('POST', `${base}/listeners`, {
+        listener: { loadbalancer_id: id, protocol: 'HTTP', protocol_port: '8080', project_id: 'ignored' },
+      })
+    ).body.listener;
+    expect(listener).toMatchObject({ protocol_port: 8080, project_id: 'default', loadbalancers: [{ id }] });
+    const pool = (
+      await api.request('POST', `${base}/pools`, {
+        pool: { listener_id: listener.id, protocol: 'HTTP', lb_algorithm: 'ROUND_ROBIN' },
+      })
+    ).body.pool;
+    const members = `${base}/pools/${pool.id}/members`;
+    const member = (await api.request('POST', members, { member: { address: '10.0.0.9', protocol_port: 80 } })).body
+      .member;
+    expect(member).toMatchObject({ weight: 1, operating_status: 'NO_MONITOR' });
+    const monitor = { pool_id: pool.id, type: 'TCP', delay: 5, timeout: 3, max_retries: 2 };
+    const made = await api.request('POST', `${base}/healthmonitors`, { healthmonitor: monitor });
+    expect(made.body.healthmonitor).toMatchObject({ type: 'TCP', http_method: null, pools: [{ id: pool.id }] });
+    const second = await api.request('POST', `${base}/healthmonitors`, { healthmonitor: monitor });
+    expect([second.status, second.body.faultstring]).toEqual([409, 'This pool already has a health monitor']);
+
+    const changed = await api.request('PUT', `${members}/${member.id}`, { member: { weight: 9 } });
+    expect([changed.status, changed.body.member.weight]).toEqual([200, 9]);
+    expect((await api.get(`${members}/${member.id}`)).body.member.weight).toBe(9);
+    const elsewhere = await api.get(`${base}/pools/${randomUUID()}/members/${member.id}`);
+    expect(elsewhere.status).toBe(404);
+
+    expect((await api.request('DELETE', `${members}/${member.id}`)).status).toBe(204);
+    expect((await api.request('DELETE', `${base}/healthmonitors/${made.body.healthmonitor.id}`)).status).toBe(204);
+    expect((await api.request('DELETE', `${base}/pools/${pool.id}`)).status).toBe(204);
+    expect((await api.request('DELETE', `${base}/listeners/${listener.id}`)).status).toBe(204);
+    await api.untilStatus(id, 'ACTIVE');
+    expect((await api.get(`${base}/loadbalancers/${id}`)).body.loadbalancer).toMatchObject({
+      listeners: [],
+      pools: [],
+    });
+  });
+
+  test('has L7 policies in order of their positions, with rules below them', async () => {
+    const id = await created();
+    const listener = { loadbalancer_id: id, protocol: 'HTTP', protocol_port: 80 };
+    const listenerId = (await api.request('POST', `${base}/listeners`, { listener })).body.listener.id;
+    const make = async (name: string, position?: number) =>
+      (
+        await api.request('POST', `${base}/l7policies`, {
+          l7policy: { listener_id: listenerId, action: 'REJECT', name, position },
+        })
+      ).body.l7policy;
+    const first = await make('first');
+    expect(first).toMatchObject({ listener_id: listenerId, position: 1, rules: [], project_id: 'default' });
+    await make('second');
+    await make('new first', 1);
+    const { l7policies } = (await api.get(`${base}/l7policies?listener_id=${listenerId}&sort=position`)).body;
+    expect(l7policies.map(({ name }: { name: string }) => name)).toEqual(['new first', 'first', 'second']);
+    const rules = `${base}/l7policies/${first.id}/rules`;
+    const rule = { type: 'HEADER', key: 'X-Test', compare_type: 'EQUAL_TO', value: 'a' };
+    const made = (await api.request('POST', rules, { rule })).body.rule;
+    expect(made).toMatchObject({ ...rule, invert: false });
+    expect((await api.get(`${base}/l7policies/${first.id}`)).body.l7policy.rules).toEqual([{ id: made.id }]);
+    const changed = await api.request('PUT', `${rules}/${made.id}`, { rule: { value: 'b' } });
+    expect([changed.status, changed.body.rule?.value]).toEqual([200, 'b']);
+    expect((await api.get(rules)).body.rules).toMatchObject([{ value: 'b' }]);
+    expect((await api.get(`${base}/l7policies/${l7policies[0].id}/rules/${made.id}`)).status).toBe(404);
+    expect((await api.request('DELETE', `${rules}/${made.id}`)).status).toBe(204);
+    expect((await api.request('DELETE', `${base}/l7policies/${first.id}`)).status).toBe(204);
+  });
+
+  test('gets the members of a pool in one request, all or additional ones', async () => {
+    const id = await created(tree);
+    const [pool] = (await api.get(`${base}/pools?loadbalancer_id=${id}&name=site`)).body.pools;
+    const members = `${base}/pools/${pool.id}/members`;
+    const addresses = async () =>
+      (await api.get(`${members}?sort=address`)).body.members.map((member: { address: string; weight: number }) => [
+        member.address,
+        member.weight,
+      ]);
+    const batch = (last: number, weight: number) => ({ address: `10.0.0.${last}`, protocol_port: 8080, weight });
+    const additional = await api.request('PUT', `${members}?additive_only=true`, { members: [batch(3, 7)] });
+    expect([additional.status, additional.body]).toEqual([202, undefined]);
+    expect((await addresses()).map(([, weight]: [string, number]) => weight).toSorted()).toEqual([1, 5, 7]);
+    await api.untilStatus(id, 'ACTIVE');
+    expect((await api.request('PUT', members, { members: [batch(2, 2), batch(4, 4)] })).status).toBe(202);
+    await api.untilStatus(id, 'ACTIVE');
+    expect(await addresses()).toEqual([
+      ['10.0.0.2', 2],
+      ['10.0.0.4', 4],
+    ]);
+    const twice = await api.request('PUT', members, { members: [batch(2, 2), batch(2, 3)] });
+    expect(twice.status).toBe(400);
+    const unknown = await api.request('PUT', members, { members: [{ ...batch(2, 2), bogus: 1 }] });
+    expect(unknown.body.faultstring).toBe('Unknown attribute for argument members_.members: bogus');
+  });
+
+  test('fails over, and its amphorae are shown to administrators', async () => {
+    const id = await created();
+    const before = (await api.get(`/v2/octavia/amphorae?loadbalancer_id=${id}`)).body.amphorae;
+    expect(before).toMatchObject([{ loadbalancer_id: id, status: 'ALLOCATED', role: 'STANDALONE', cert_busy: false }]);
+    expect(before[0].ha_ip).toMatch(/^10\./);
+    expect((await api.request('PUT', `${base}/loadbalancers/${id}/failover`)).status).toBe(202);
+    await api.untilStatus(id, 'ACTIVE');
+    const [after] = (await api.get(`/v2/octavia/amphorae?loadbalancer_id=${id}`)).body.amphorae;
+    expect(after.id).not.toBe(before[0].id);
+    const refused = await api.request('DELETE', `/v2/octavia/amphorae/${after.id}`);
+    expect([refused.status, refused.body.faultstring]).toEqual([
+      409,
+      `Invalid state ALLOCATED of amphora resource ${after.id}`,
+    ]);
+    expect((await api.request('PUT', `/v2/octavia/amphorae/${after.id}/config`)).status).toBe(501);
+    expect((await api.request('PUT', `/v2/octavia/amphorae/${after.id}/failover`)).status).toBe(202);
+    expect((await api.get(`/v2/octavia/amphorae/${after.id}`)).body.amphora.id).toBe(after.id);
+  });
+
+  test('has statistics, zero for now', async () => {
+    const id = await created();
+    const zero = { bytes_in: 0, bytes_out: 0, active_connections: 0, total_connections: 0, request_errors: 0 };
+    expect((await api.get(`${base}/loadbalancers/${id}/stats`)).body).toEqual({ stats: zero });
+    expect((await api.get(`${base}/loadbalancers/${randomUUID()}/stats`)).status).toBe(404);
+  });
+});
+
+describe('a request that is sent twice', () => {
+  test('with the same Idempotency-Key happens once and is answered alike', async () => {
+    const headers = { 'idempotency-key': randomUUID() };
+    const body = { loadbalancer: { vip_subnet_id: 'subnet', name: headers['idempotency-key'] } };
+    const [first, second] = await Promise.all([
+      api.request('POST', `${base}/loadbalancers`, body, headers),
+      api.request('POST', `${base}/loadbalancers`, body, headers),
+    ]);
+    expect(second.body.loadbalancer.id).toBe(first.body.loadbalancer.id);
+    const { loadbalancers } = (await api.get(`${base}/loadbalancers?name=${headers['idempotency-key']}`)).body;
+    expect(loadbalancers).toHaveLength(1);
+    const other = await api.request('POST', `${base}/loadbalancers`, { loadbalancer: { vip_subnet_id: 'x' } }, headers);
+    expect(other.status).toBe(409);
+  });
+
+  test('to delete is answered alike though nothing is left, and without a key finds nothing', async () => {
+    const id = await created();
+    const headers = { 'idempotency-key': randomUUID() };
+    expect((await api.request('DELETE', `${base}/loadbalancers/${id}`, undefined, headers)).status).toBe(204);
+    await api.untilStatus(id, undefined);
+    expect((await api.request('DELETE', `${base}/loadbalancers/${id}`, undefined, headers)).status).toBe(204);
+    expect((await api.request('DELETE', `${base}/loadbalancers/${id}`)).status).toBe(404);
+  });
+
+  test('carries its id into the journal', async () => {
+    const id = await created();
+    const requestId = `req-${randomUUID()}`;
+    const headers = { 'x-openstack-request-id': requestId };
+    const answer = await api.request('PUT', `${base}/loadbalancers/${id}`, { loadbalancer: { name: 'new' } }, headers);
+    expect(answer.headers.get('x-openstack-request-id')).toBe(requestId);
+    const { rows } = await node.pool.query('select 1 from commands where id like $1', [`${requestId}/%`]);
+    expect(rows).toHaveLength(1);
+  });
+});
+
+describe('changes to a load balancer that is being changed', () => {
+  test('queue: each is taken, and in the end all are carried out', async () => {
+    const id = await created();
+    let open: () => void = () => undefined;
+    world.gates.set('amphora.serve', new Promise((resolve) => (open = resolve)));
+    for (const port of [81, 82]) {
+      const body = { listener: { loadbalancer_id: id, protocol: 'TCP', protocol_port: port } };
+      expect((await api.request('POST', `${base}/listeners`, body)).status).toBe(201);
+    }
+    const { body } = await api.get(`${base}/loadbalancers/${id}`);
+    expect(body.loadbalancer.provisioning_status).toBe('PENDING_UPDATE');
+    open();
+    await api.untilStatus(id, 'ACTIVE');
+    expect(
+      (await api.get(`${base}/listeners?loadbalancer_id=${id}&provisioning_status=ACTIVE`)).body.listeners,
+    ).toHaveLength(2);
+  });
+
+  test('reject: they are refused in Octavia’s words', async () => {
+    const strict = await startTestApi(node, world, { changes: 'reject' });
+    try {
+      const id = await created();
+      const made = await strict.request('POST', `${base}/listeners`, {
+        listener: { loadbalancer_id: id, protocol: 'TCP', protocol_port: 80 },
+      });
+      await strict.untilStatus(id, 'ACTIVE');
+      let open: () => void = () => undefined;
+      world.gates.set('amphora.serve', new Promise((resolve) => (open = resolve)));
+      const listener = `${base}/listeners/${made.body.listener.id}`;
+      expect((await strict.request('PUT', listener, { listener: { name: 'a' } })).status).toBe(200);
+      const immutable = [409, `Load Balancer ${id} is immutable and cannot be updated.`];
+      const child = await strict.request('PUT', listener, { listener: { name: 'b' } });
+      expect([child.status, child.body.faultstring]).toEqual(immutable);
+      const sibling = await strict.request('POST', `${base}/listeners`, {
+        listener: { loadbalancer_id: id, protocol: 'TCP', protocol_port: 81 },
+      });
+      expect([sibling.status, sibling.body.faultstring]).toEqual(immutable);
+      const self = await strict.request('DELETE', `${base}/loadbalancers/${id}?cascade=true`);
+      expect([self.status, self.body.faultstring]).toEqual([
+        409,
+        `Invalid state PENDING_UPDATE of loadbalancer resource ${id}`,
+      ]);
+      open();
+      await strict.untilStatus(id, 'ACTIVE');
+      expect((await strict.request('PUT', listener, { listener: { name: 'b' } })).status).toBe(200);
+    } finally {
+      await strict.close();
+    }
+  });
+});

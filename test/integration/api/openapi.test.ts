@@ -1,0 +1,56 @@
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { startTestApi, type TestApi } from '../../support/api.ts';
+import { FakeWorld } from '../../support/fake-drivers.ts';
+import { useTestDatabase } from '../../support/postgres.ts';
+import { startTestNode, type TestNode } from '../../support/tree.ts';
+
+const world = new FakeWorld();
+let node: TestNode;
+let api: TestApi;
+
+afterAll(async () => {
+  await api.close();
+  await node.close();
+});
+const database = useTestDatabase();
+
+beforeAll(async () => {
+  node = await startTestNode({ url: database.url, world });
+  api = await startTestApi(node, world);
+});
+
+/** Every object inside a value, itself included. */
+function inside(value: unknown): readonly Record<string, unknown>[] {
+  if (Array.isArray(value)) return value.flatMap(inside);
+  if (typeof value !== 'object' || value === null) return [];
+  return [value as Record<string, unknown>, ...Object.values(value).flatMap(inside)];
+}
+
+test('/openapi.json describes every resource with the limits that requests are checked by', async () => {
+  const { status, body } = await api.get('/openapi.json');
+  expect([status, body.openapi]).toEqual([200, '3.1.0']);
+  const schemas = body.components.schemas;
+  expect(schemas.ListenerCreate.required).toEqual(['loadbalancer_id', 'protocol', 'protocol_port']);
+  expect(schemas.ListenerCreate.properties.protocol_port).toMatchObject({ minimum: 1, maximum: 65_535 });
+  expect(schemas.ListenerCreate.properties.protocol.enum).toContain('HTTP');
+  expect(schemas.ListenerCreate.properties.connection_limit).toMatchObject({ default: -1 });
+  expect(schemas.ListenerUpdate.properties.protocol).toBeUndefined();
+  const tree = schemas.LoadbalancerCreate.properties;
+  expect(JSON.stringify(tree.listeners)).toContain('default_pool');
+  expect(schemas.LoadbalancerCreate.properties.additional_vips).toMatchObject({ enum: [[], null] });
+  expect(Object.keys(body.paths['/v2/lbaas/pools/{parent}/members/{id}'])).toEqual(['get', 'put', 'delete']);
+});
+
+test('/openapi.json is consistent in itself', async () => {
+  const { body } = await api.get('/openapi.json');
+  for (const { $ref } of inside(body).filter(({ $ref }) => $ref !== undefined)) {
+    const found = String($ref)
+      .slice(2)
+      .split('/')
+      .reduce((at, name) => at?.[name], body);
+    expect([$ref, found === undefined]).toEqual([$ref, false]);
+  }
+  const ids = inside(body.paths).flatMap(({ operationId }) => (operationId === undefined ? [] : [operationId]));
+  expect(new Set(ids).size).toBe(ids.length);
+  expect(ids.length).toBeGreaterThan(40);
+});
