@@ -23,6 +23,7 @@ export interface Amphi {
 export interface RunningAmphi {
   readonly process: StartedProcess;
   readonly controlPort: number;
+  readonly apiPort: number | null;
   readonly databaseUrl: string;
   /** Connects to the command channel; the connection ends with the test file. */
   connect(): Promise<CommandClient>;
@@ -76,6 +77,7 @@ export function useAmphi(name: string): Amphi {
       return {
         process,
         controlPort: run.controlPort,
+        apiPort: run.apiPort,
         databaseUrl: run.databaseUrl,
         async connect() {
           const client = await connectCommandChannel({ url: `ws://127.0.0.1:${run.controlPort}/command`, token });

@@ -63,6 +63,11 @@ describe.each([['up'], ['quickstart', '--once']])('amphi %s', (...command) => {
     expect(output).toContain(`control.port: cannot listen on 127.0.0.1 port ${tcpPort}: another process listens there`);
   });
 
+  test('says that the port of the REST API is occupied', async () => {
+    const output = await refusal('ports', { AMPHI_API_PORT: String(tcpPort) });
+    expect(output).toContain(`api.port: cannot listen on 127.0.0.1 port ${tcpPort}: another process listens there`);
+  });
+
   test('says that the heartbeat port is occupied', async () => {
     const output = await refusal('ports', { AMPHI_HEARTBEAT_PORT: String(udpPort) });
     expect(output).toContain(`UDP 127.0.0.1:${udpPort} can't be listened on: the port is in use`);
