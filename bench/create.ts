@@ -147,7 +147,8 @@ async function counters(database: pg.Client): Promise<{ readonly appends: number
   return { appends: Number(rows[0]?.appends), transactions: Number(rows[0]?.transactions) };
 }
 
-async function postmaster(database: pg.Client): Promise<number> {
+/** Process id of the server that the client is connected to. */
+export async function postmaster(database: pg.Client): Promise<number> {
   const { rows } = await database.query<{ pid: string }>(
     `select (string_to_array(pg_read_file('postmaster.pid'), E'\\n'))[1] as pid`,
   );

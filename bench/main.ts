@@ -1,10 +1,12 @@
 // `npm run bench -- NAME …`: each benchmark prints one line of JSON.
 import { Command } from 'commander';
+import { apiCommand } from './api.ts';
 import { createCommand } from './create.ts';
 import { journalCommand } from './journal.ts';
 import { takeoverCommand } from './takeover.ts';
 
 await new Command('bench')
+  .addCommand(apiCommand())
   .addCommand(createCommand())
   .addCommand(journalCommand())
   .addCommand(takeoverCommand())
