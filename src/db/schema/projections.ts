@@ -32,7 +32,11 @@ export const loadBalancers = pgTable(
     availabilityZone: text('availability_zone').references(() => availabilityZones.name, { onDelete: 'restrict' }),
     generation: integer().notNull(),
   },
-  (table) => [index('load_balancers_project').on(table.projectId)],
+  (table) => [
+    index('load_balancers_project').on(table.projectId),
+    // Lists begin with the oldest.
+    index('load_balancers_created').on(table.createdAt, table.id),
+  ],
 );
 
 const child = () => ({

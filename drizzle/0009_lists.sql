@@ -1,0 +1,1 @@
+CREATE INDEX "load_balancers_created" ON "load_balancers" USING btree ("created_at","id");
