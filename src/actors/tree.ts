@@ -197,7 +197,12 @@ export class Tree {
     const ports: LoadBalancerPorts = { ...entities, ...pick(drivers), spares: singletons };
     const amphoraPorts: AmphoraPorts = { ...drivers, loadBalancers: entities.loadBalancers };
     const { table, writeStatuses, heardBefore } = options.health;
-    this.operating = new OperatingStatuses({ observation: (id) => table.observation(id), write: writeStatuses, log });
+    this.operating = new OperatingStatuses({
+      observation: (id) => table.observation(id),
+      want: (id) => this.heartbeats.want(id),
+      write: writeStatuses,
+      log,
+    });
     this.heartbeats = new Heartbeats({
       table,
       fleet: this.fleet,
@@ -212,6 +217,7 @@ export class Tree {
     this.loadBalancers.onChange((_id, _before, after) => this.operating.update(after, 'change'));
     this.amphorae.onChange((id, before, after) => this.#onAmphoraChange(id as AmphoraId, before, after));
     this.fleet.onChange((id, now) => {
+      if (now.status === 'DELETED') table.forget(id);
       this.#spares?.tell({ type: 'amphoraChanged', id, now });
       this.#watchdog?.tell({ type: 'amphoraChanged', id, now });
     });

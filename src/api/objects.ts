@@ -79,8 +79,8 @@ export class Objects {
       within: parent === undefined ? undefined : { column: parent.column, value: parentId ?? '' },
       mostPerPage: this.#options.mostPerPage,
     });
+    if (asked.marker !== null) await this.visible(kind, asked.marker, request, 'read');
     const found = asked.isEmpty ? [] : await this.#ports.reads.queryObjects(kind, asked.query);
-    if (found.length === 0 && asked.marker !== null) await this.visible(kind, asked.marker, request, 'read');
     const links = pageLinks(
       request.base + request.path,
       request.query,

@@ -33,10 +33,10 @@ export function quotaRoutes(ports: ApiPorts, { mostPerPage }: ObjectOptions): re
     const scope = caller.seesAll ? null : caller.projectId;
     const asked = listRequest({ columns, params: query, scope, mostPerPage });
     const { limit, projectId } = asked.query;
-    const page = { limit: Math.min(limit, 1_000), ...(asked.marker === null ? {} : { marker: asked.marker }) };
-    const { items } = await change(ports, 'quota.list', page, request);
-    const seen = asked.isEmpty ? [] : items.filter((item) => projectId === null || item.projectId === projectId);
-    const quotas = seen.map((item) => onlyFields(answerOf(item), asked.fields));
+    const marker = asked.marker === null ? {} : { marker: asked.marker };
+    const page = { ...marker, ...(projectId === null ? { limit: Math.min(limit, 1_000) } : { projectId }) };
+    const { items } = asked.isEmpty ? { items: [] } : await change(ports, 'quota.list', page, request);
+    const quotas = items.map((item) => onlyFields(answerOf(item), asked.fields));
     const ids = items.map((item) => item.projectId);
     const links = pageLinks(origin + path, query, asked, ids);
     return { status: 200, body: { quotas, ...(links.length === 0 ? {} : { quotas_links: links }) } };

@@ -1,6 +1,6 @@
 // The HTTP server of the REST API: finds the route, asks who it is, and answers JSON whatever happens. Every answer has
 // the request's id, and every line of the log about it.
-import { randomUUID } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { createServer as createHttpServer, type RequestListener, type Server } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
@@ -280,7 +280,11 @@ function commandIdOf(
   if (typeof key !== 'string' || !/^[\x21-\x7e]+$/.test(key) || key.length > longestKey) {
     throw new ApiError(400, `Invalid input for Idempotency-Key. 1 to ${longestKey} visible ASCII characters.`);
   }
-  return { commandId: `key/${projectId ?? ''}/${key}`, isRepeatable: true };
+  // Hashed: ids of objects are derived from it, and neither projects nor keys may run into each other.
+  const digest = createHash('sha256')
+    .update(JSON.stringify([projectId, key]))
+    .digest('hex');
+  return { commandId: `key/${digest}`, isRepeatable: true };
 }
 
 function logRequests(app: FastifyInstance, log: ApiLog): void {

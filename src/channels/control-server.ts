@@ -10,7 +10,7 @@ import { type CommandHandlers, commandMethods } from './command/methods.ts';
 import { type InspectHandlers, inspectMethods } from './inspect/methods.ts';
 import type { PeerCredentials } from './peer/links.ts';
 import { type PeerHandlers, peerServerName } from './peer/methods.ts';
-import { createPeerServer, divertTls, peerContext, peerEndpoint } from './peer/server.ts';
+import { createPeerServer, divertTls, noTickets, peerContext, peerEndpoint } from './peer/server.ts';
 import { type Authenticate, byCertificate, byToken, everybody } from './rpc/authentication.ts';
 import { type Endpoint, type EndpointLimits, refuse, rpcEndpoint } from './rpc/endpoint.ts';
 import type { ServerTls } from './tls.ts';
@@ -132,7 +132,7 @@ function httpServer(handler: RequestListener, tls: ServerTls | undefined, peer: 
   if (tls === undefined) return createServer(handler);
   const { certificate: cert, key, clientCa: ca } = tls;
   const forPeers = peer && peerContext(peer);
-  const forOthers = createSecureContext({ cert, key, ca, minVersion: 'TLSv1.2' });
+  const forOthers = createSecureContext({ cert, key, ca, minVersion: 'TLSv1.2', secureOptions: noTickets });
   return createTlsServer(
     {
       cert,
@@ -143,6 +143,7 @@ function httpServer(handler: RequestListener, tls: ServerTls | undefined, peer: 
       rejectUnauthorized: false,
       SNICallback: (name, done) => done(null, name === peerServerName ? forPeers : forOthers),
       minVersion: 'TLSv1.2',
+      secureOptions: noTickets,
       handshakeTimeout: handshakeTimeoutMs,
     },
     handler,

@@ -86,6 +86,10 @@ export function peerHandlers(tree: Tree, actors: ClusterActors, feed: StatusFeed
       heartbeats.hearNews(news);
       return {};
     },
+    'heartbeats.wanted': async ({ ids }) => {
+      heartbeats.hearWanted(ids);
+      return {};
+    },
     'status.changed': async ({ changes }) => {
       feed.relay(changes);
       return {};

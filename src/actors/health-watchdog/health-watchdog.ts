@@ -75,7 +75,6 @@ export function spawnHealthWatchdog(
         case 'amphoraChanged':
           expect(state.watch, message.id, message.now, options);
           if (message.now.status === 'DELETED') {
-            table.forget(message.id);
             state.reporting.advised.delete(message.id);
           }
           return state;

@@ -62,16 +62,33 @@ export class Heartbeats {
     const judge = ownership.ownerOf('health', fleet.shardOf(id));
     const isJudgedElsewhere = judge !== undefined && judge !== ownership.nodeId;
     if (isJudgedElsewhere) this.#noteFor(judge, message, isNew);
-    if (!isNew || facts.loadBalancerId === null) return;
+    if (!isNew) return;
+    // Said again until there is somebody to hear it.
+    if (facts.loadBalancerId === null) return table.expectNews(id, undefined);
     if (ownership.owns(facts.loadBalancerId)) return this.#update(id, facts.loadBalancerId);
     const owner = ownership.ownerOf('entities', shardOf(facts.loadBalancerId));
-    if (!isJudgedElsewhere && owner !== undefined) peers.tell(owner, 'heartbeats.news', { message });
+    if (isJudgedElsewhere) return;
+    const isTold = owner !== undefined && peers.tell(owner, 'heartbeats.news', { message });
+    if (!isTold) table.expectNews(id, undefined);
+  }
+
+  /** Has what an amphora says next brought to this node, new or not. */
+  want(id: AmphoraId): void {
+    const { ownership, fleet, table, peers } = this.#options;
+    table.expectNews(id, undefined);
+    const judge = ownership.ownerOf('health', fleet.shardOf(id));
+    if (judge !== undefined && judge !== ownership.nodeId) peers.tell(judge, 'heartbeats.wanted', { ids: [id] });
+  }
+
+  /** An owner wants to know what these say. */
+  hearWanted(ids: readonly AmphoraId[]): void {
+    for (const id of ids) this.#options.table.expectNews(id, undefined);
   }
 
   /** What another node has seen of amphorae that this one judges. */
   hear({ ids, news }: PeerNotices['heartbeats.seen']): void {
-    const { table, now } = this.#options;
-    for (const id of ids) table.touch(id, now());
+    const { table, fleet, now } = this.#options;
+    for (const id of ids) if (fleet.get(id as AmphoraId) !== undefined) table.touch(id, now());
     for (const message of news) this.receive(message);
   }
 
@@ -88,7 +105,8 @@ export class Heartbeats {
   /** Tells other nodes what was seen since the last time, in one message each. */
   flush(): void {
     for (const [node, { ids, news }] of this.#unsaid) {
-      this.#options.peers.tell(node, 'heartbeats.seen', { ids: [...ids], news });
+      const isTold = this.#options.peers.tell(node, 'heartbeats.seen', { ids: [...ids], news });
+      if (!isTold) for (const { id } of news) this.#options.table.expectNews(id, undefined);
     }
     this.#unsaid.clear();
   }
@@ -119,7 +137,9 @@ export class Heartbeats {
     let unsaid = this.#unsaid.get(judge);
     if (unsaid === undefined) this.#unsaid.set(judge, (unsaid = { ids: new Set(), news: [] }));
     unsaid.ids.add(message.id);
-    if (isNew && unsaid.news.length < mostNews) unsaid.news.push(message);
+    if (!isNew) return;
+    if (unsaid.news.length < mostNews) unsaid.news.push(message);
+    else this.#options.table.expectNews(message.id, undefined);
   }
 
   #update(amphoraId: AmphoraId, loadBalancerId: LoadBalancerId): void {
@@ -132,6 +152,7 @@ export class Heartbeats {
         if (digest !== undefined) operating.noteHeard(amphoraId, digest);
       })
       .catch((error: unknown) => {
+        table.expectNews(amphoraId, undefined);
         log.debug({ err: error, loadBalancerId }, 'a heartbeat changes no status');
       });
   }

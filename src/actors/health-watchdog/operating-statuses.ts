@@ -21,6 +21,8 @@ export interface HeardAmphora {
 
 export interface OperatingStatusesOptions {
   readonly observation: (amphoraId: AmphoraId) => Observation | undefined;
+  /** Has what the amphora says next brought here, whether it is new or not. */
+  readonly want: (amphoraId: AmphoraId) => void;
   readonly write: (changes: readonly OperatingChange[], heard: readonly HeardAmphora[]) => Promise<void>;
   readonly log: Logger;
 }
@@ -67,6 +69,11 @@ export class OperatingStatuses {
     const serving = state.slots.find((slot) => slot.leaving === null);
     const observation = serving === undefined ? undefined : this.#options.observation(serving.amphoraId);
     const before = this.#known.get(state.id);
+    if (serving !== undefined && observation === undefined && before === undefined && hasBeenServed(state)) {
+      // Its statuses are in the table, and who has just taken it over knows nothing better yet.
+      this.#options.want(serving.amphoraId);
+      return;
+    }
     const now = operatingStatuses(state, observation, why === 'change' ? (before ?? new Map()) : undefined);
     this.#known.set(state.id, now);
     const changes: OperatingChange[] = [];
@@ -112,4 +119,8 @@ export class OperatingStatuses {
   stop(): void {
     this.#isStopped = true;
   }
+}
+
+function hasBeenServed(state: LoadBalancerState): boolean {
+  return Object.values(state.objects).some((object) => object.accepted !== null);
 }

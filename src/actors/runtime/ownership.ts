@@ -300,9 +300,16 @@ export class Ownership {
         this.#handingOver = undefined;
         this.#leaving = new Set();
         this.#releasing = [];
+        this.#takeBack(shards);
         this.#tellWaiting();
         this.lookSoon();
       });
+  }
+
+  /** Shards that were to go and are held after all, because the session ended meanwhile: what is due there has to be woken. */
+  #takeBack(shards: readonly OwnedShard[]): void {
+    const kept = shards.flatMap(({ family, shard }) => this.#held.get(keyOf(family, shard)) ?? []);
+    if (kept.length > 0) this.#options.onGained(kept);
   }
 
   async #give(session: OwnershipSessionPort, shards: readonly OwnedShard[]): Promise<void> {

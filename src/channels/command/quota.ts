@@ -16,7 +16,7 @@ type OwnQuotas = { readonly [K in keyof Quotas]: number | null };
 export interface QuotaPort {
   readonly defaults: Quotas;
   find(projectId: string): Promise<QuotaView>;
-  list(limit: number, marker: string | null): Promise<readonly QuotaView[]>;
+  list(limit: number, marker: string | null, projectId: string | null): Promise<readonly QuotaView[]>;
   set(projectId: string, limits: Partial<OwnQuotas>): Promise<QuotaView>;
   reset(projectId: string): Promise<void>;
 }
@@ -51,6 +51,7 @@ export const quotaMethods = {
     params: {
       limit: withDefault(wholeNumber({ min: 1, max: mostListed }), mostListed, 'Most projects in the answer.'),
       marker: maybe(text({ min: 1, max: 36 }), 'The last project of the page before.'),
+      projectId: maybe(text({ min: 1, max: 36 }), 'Only this project.'),
     },
     result: result<{ readonly items: readonly QuotaView[]; readonly next: string | null }>(
       '`items`: list of Quota, by project. `next` is the marker of the next page, null when there is none.',
@@ -77,8 +78,8 @@ export const quotaMethods = {
 export function quotaHandlers(quotas: QuotaPort): HandlersOf<typeof quotaMethods> {
   return {
     'quota.show': ({ projectId: id }) => quotas.find(id),
-    'quota.list': async ({ limit, marker }) => {
-      const items = await quotas.list(limit, marker);
+    'quota.list': async ({ limit, marker, projectId: only }) => {
+      const items = await quotas.list(limit, marker, only);
       return { items, next: items.length === limit ? (items.at(-1)?.projectId ?? null) : null };
     },
     'quota.set': ({ projectId: id, ...given }) => {

@@ -34,6 +34,8 @@ interface Link {
 
 const connectTimeoutMs = 3_000;
 const reconnectMs = 250;
+/** Servers ping every two seconds: after this time a connection is taken for lost. */
+const longestSilenceMs = 8_000;
 /** Notices are left out when so much waits for a node already. */
 const mostBufferedBytes = 16 * 1024 * 1024;
 
@@ -81,9 +83,11 @@ export class PeerLinks implements Peers {
     }
   }
 
-  tell<N extends keyof PeerNotices>(node: string, notice: N, params: PeerNotices[N]): void {
+  tell<N extends keyof PeerNotices>(node: string, notice: N, params: PeerNotices[N]): boolean {
     const client = this.#links.get(node)?.client;
-    if (client !== undefined && client.bufferedBytes < mostBufferedBytes) client.notify(notice, params);
+    if (client === undefined || client.bufferedBytes >= mostBufferedBytes) return false;
+    client.notify(notice, params);
+    return true;
   }
 
   tellAll<N extends keyof PeerNotices>(notice: N, params: PeerNotices[N]): void {
@@ -138,6 +142,7 @@ export class PeerLinks implements Peers {
       tls: { ca, certificate, key, serverName: peerServerName },
       headers: { [versionHeader]: String(peerProtocolVersion), [nodeHeader]: this.#options.nodeId },
       timeoutMs: connectTimeoutMs,
+      longestSilenceMs,
     });
   }
 

@@ -101,6 +101,11 @@ export const peerMethods = {
     params: { message: needed(trustedObject<PeerNotices['heartbeats.news']['message']>(), 'The heartbeat.') },
     result: result<object>('Nothing.'),
   }),
+  'heartbeats.wanted': reads({
+    summary: 'What these amphorae say next is wanted.',
+    params: { ids: needed(trustedList<AmphoraId>(), 'These.') },
+    result: result<object>('Nothing.'),
+  }),
   'status.changed': reads({
     summary: 'Statuses have changed.',
     params: { changes: needed(trustedList<PeerNotices['status.changed']['changes'][number]>(), 'These.') },

@@ -1,6 +1,7 @@
 // The `/peer` side of the control port. Peers speak TLS with certificates of the cluster's own authority, also where the port
 // speaks clear text, or TLS with another certificate, to everybody else: the first byte tells TLS from HTTP, the name that is
 // asked for (SNI) tells peers from others.
+import { constants } from 'node:crypto';
 import type { IncomingMessage, Server } from 'node:http';
 import { createServer as createTlsServer, type Server as TlsServer } from 'node:https';
 import type { Socket } from 'node:net';
@@ -45,15 +46,27 @@ function newerVersion({ headers }: IncomingMessage): string | undefined {
   return `this node speaks version ${peerProtocolVersion} of the peer protocol, node ${node} speaks ${version}: it is to be upgraded first`;
 }
 
+/** Sessions are not resumed: a ticket would be taken for the proof that a certificate is, whatever was shown to get it. */
+export const noTickets = constants.SSL_OP_NO_TICKET;
+
 /** What a TLS server shows to, and wants of, those who ask for the name of peers. */
 export function peerContext({ certificate: cert, key, ca }: PeerCredentials): SecureContext {
-  return createSecureContext({ cert, key, ca, minVersion: 'TLSv1.3' });
+  return createSecureContext({ cert, key, ca, minVersion: 'TLSv1.3', secureOptions: noTickets });
 }
 
 /** A TLS server for peers alone, for a port whose other clients speak clear text. */
 export function createPeerServer({ certificate: cert, key, ca }: PeerCredentials): TlsServer {
   return createTlsServer(
-    { cert, key, ca, requestCert: true, rejectUnauthorized: true, minVersion: 'TLSv1.3', handshakeTimeout: 10_000 },
+    {
+      cert,
+      key,
+      ca,
+      requestCert: true,
+      rejectUnauthorized: true,
+      minVersion: 'TLSv1.3',
+      secureOptions: noTickets,
+      handshakeTimeout: 10_000,
+    },
     (_, response) => response.writeHead(404).end(),
   );
 }

@@ -21,7 +21,7 @@ export function byToken(token: string): Authenticate {
 export function byCertificate(otherwise: Authenticate | undefined): Authenticate {
   return (request) => {
     const { socket } = request;
-    if (socket instanceof TLSSocket && socket.authorized) return undefined;
+    if (socket instanceof TLSSocket && hasProvenItself(socket)) return undefined;
     if (otherwise !== undefined && request.headers.authorization !== undefined) return otherwise(request);
     const expected = 'expected a client certificate signed by the authority of this controller';
     return otherwise === undefined ? expected : `${expected}, or a header "Authorization: Bearer <token>"`;
@@ -31,9 +31,17 @@ export function byCertificate(otherwise: Authenticate | undefined): Authenticate
 /** Another node of the cluster: whoever asked for that name, and shows a certificate of the authority that goes with it. */
 export function byPeerCertificate(serverName: string): Authenticate {
   return ({ socket }) => {
-    const isPeer = socket instanceof TLSSocket && socket.authorized && servernameOf(socket) === serverName;
+    const isPeer = socket instanceof TLSSocket && hasProvenItself(socket) && servernameOf(socket) === serverName;
     return isPeer ? undefined : 'expected a certificate signed by the authority of this cluster';
   };
+}
+
+/**
+ * It has shown a certificate of the server's authority on this very connection. A session that is resumed counts as authorized
+ * to Node whatever was shown on the one before.
+ */
+function hasProvenItself(socket: TLSSocket): boolean {
+  return socket.authorized && !socket.isSessionReused() && Object.keys(socket.getPeerCertificate()).length > 0;
 }
 
 function servernameOf(socket: TLSSocket): unknown {

@@ -20,6 +20,8 @@ export interface ConnectOptions {
   readonly tls?: ClientTls | undefined;
   /** Most time for connecting. Default 10 s. */
   readonly timeoutMs?: number | undefined;
+  /** Without a ping of the server for that long the connection is taken for lost. Undefined: it is not watched. */
+  readonly longestSilenceMs?: number | undefined;
   /** Sent with the request to upgrade, besides the token. */
   readonly headers?: Readonly<Record<string, string>> | undefined;
 }
@@ -76,7 +78,10 @@ export class RpcClient<T extends MethodTable> {
           );
         });
       });
-      socket.once('open', () => resolve(new RpcClient<T>(socket, url)));
+      socket.once('open', () => {
+        if (options.longestSilenceMs !== undefined) watchPings(socket, options.longestSilenceMs);
+        resolve(new RpcClient<T>(socket, url));
+      });
     });
   }
 
@@ -161,6 +166,13 @@ export class RpcClient<T extends MethodTable> {
 
 function reasonOfAbort(signal: AbortSignal): Error {
   return signal.reason instanceof Error ? signal.reason : new Error('aborted');
+}
+
+/** A path that drops packets tells neither side. */
+function watchPings(socket: WebSocket, longestSilenceMs: number): void {
+  const timer = setTimeout(() => socket.terminate(), longestSilenceMs);
+  socket.on('ping', () => timer.refresh());
+  socket.on('close', () => clearTimeout(timer));
 }
 
 const longestReason = 1_000;

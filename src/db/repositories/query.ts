@@ -67,7 +67,7 @@ function columnType(sqlType: string): ColumnType | undefined {
 
 /** Names of columns that a query may filter and sort by. */
 export function queryableColumns(kind: QueriedKind): readonly string[] {
-  return [...columns[kind].keys()];
+  return [...columns[kind].keys()].filter((column) => column !== 'error_reason');
 }
 
 /** A page. A marker that is not there gives nothing. Columns must be among `queryableColumns`. */
@@ -89,7 +89,7 @@ function statementOf(kind: QueriedKind, query: ObjectQuery): { readonly text: st
   const bind = (value: unknown) => `$${values.push(value)}`;
   const filters = query.filters.map(({ column, value }) => comparison(kind, column, value, bind));
   if (query.projectId !== null) filters.push(comparison(kind, 'project_id', query.projectId, bind));
-  const conditions = [...filters, ...tagConditions(query.tags, bind)];
+  const conditions = [...filters, ...(kind === 'amphora' ? [] : tagConditions(query.tags, bind))];
   const keys = sortKeys(kind, query);
   if (query.marker !== null) {
     if (!isUuid(query.marker)) conditions.push('false');
@@ -135,6 +135,8 @@ function comparison(kind: QueriedKind, column: string, value: string, bind: (val
       return /^(true|false|1|0|yes|no|on|off)$/i.test(value) ? `${left} = ${bind(value)}::boolean` : 'false';
     case 'time': {
       const at = Date.parse(/Z$|[+-]\d\d:\d\d$/.test(value) ? value : `${value}Z`);
+      // PostgreSQL and JavaScript write other years differently.
+      if (!/^[0-9]{4}-/.test(value)) return 'false';
       return Number.isNaN(at) ? 'false' : `date_trunc('second', ${left}) = ${bind(new Date(at).toISOString())}`;
     }
     default:

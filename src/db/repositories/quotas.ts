@@ -33,10 +33,11 @@ export class QuotaRepository {
     return this.#complete(rows[0] ?? { projectId });
   }
 
-  /** Projects that have limits of their own, by id, those behind `marker`. */
-  async list(limit: number, marker: string | null): Promise<readonly ProjectQuotas[]> {
-    const text = `select ${selected} from quotas where project_id > $1 order by project_id limit $2`;
-    const { rows } = await patiently(() => this.#pool.query<OwnRow>(text, [marker ?? '', limit]));
+  /** Projects that have limits of their own, by id, those behind `marker`; only one when it is named. */
+  async list(limit: number, marker: string | null, projectId: string | null): Promise<readonly ProjectQuotas[]> {
+    const text = `select ${selected} from quotas where project_id > $1 and ($3::text is null or project_id = $3)
+      order by project_id limit $2`;
+    const { rows } = await patiently(() => this.#pool.query<OwnRow>(text, [marker ?? '', limit, projectId]));
     return rows.map((row) => this.#complete(row));
   }
 

@@ -87,6 +87,8 @@ export interface PeerNotices {
   'heartbeats.seen': { readonly ids: readonly string[]; readonly news: readonly HeartbeatMessage[] };
   /** A heartbeat that brings something new, for the owner of the load balancer. */
   'heartbeats.news': { readonly message: HeartbeatMessage };
+  /** What these amphorae say next is wanted by the owner of their load balancer, new or not. */
+  'heartbeats.wanted': { readonly ids: readonly AmphoraId[] };
   /** Statuses have changed. */
   'status.changed': { readonly changes: readonly StatusChange[] };
 }

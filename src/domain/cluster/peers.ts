@@ -21,8 +21,8 @@ export interface Peers {
     params: PeerCalls[M]['params'],
     signal: AbortSignal,
   ): Promise<PeerCalls[M]['result']>;
-  /** Tells a node, if it can be reached just now. Never fails. */
-  tell<N extends keyof PeerNotices>(node: string, notice: N, params: PeerNotices[N]): void;
+  /** Tells a node, if it can be reached just now; false when it cannot. Never fails. */
+  tell<N extends keyof PeerNotices>(node: string, notice: N, params: PeerNotices[N]): boolean;
   /** Tells all other nodes that can be reached just now. */
   tellAll<N extends keyof PeerNotices>(notice: N, params: PeerNotices[N]): void;
 }
@@ -30,6 +30,6 @@ export interface Peers {
 /** A node that is alone. */
 export const noPeers: Peers = {
   call: (node) => Promise.reject(new PeerUnreachableError(node)),
-  tell: () => undefined,
+  tell: () => false,
   tellAll: () => undefined,
 };

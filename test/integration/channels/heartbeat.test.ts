@@ -225,6 +225,30 @@ describe('heartbeats', () => {
     expect(second.node.tree.loadBalancers.liveCount).toBe(1);
   });
 
+  test('that have not come yet after a takeover leave the statuses as the node before wrote them, whatever changes', async () => {
+    const first = await setting();
+    const { id, amphoraId } = await activeOne(first);
+    await untilOperating(first, id, 'ONLINE');
+    await waitFor(async () => (await first.node.pool.query('select 1 from heard_amphorae')).rowCount === 1, {
+      describe: 'what was heard to be noted',
+    });
+    for (const step of undo.splice(0).reverse()) await step();
+
+    const node = await startTestNode({ url: database.url, world: first.world });
+    undo.push(() => node.close());
+    await send(node, id, { type: 'updateLoadBalancer', patch: { name: 'renamed' } });
+    await untilStatus(node, id, 'ACTIVE');
+    const statuses = async () =>
+      (await node.pool.query<{ status: string }>('select distinct status from operating_statuses')).rows;
+    expect(await statuses()).toEqual([{ status: 'ONLINE' }]);
+    // And then what is heard is taken for new, though it was heard before.
+    const heard = message(amphoraId, { seq: 1 });
+    node.tree.heartbeats.receive(heard);
+    await waitFor(async () => (await statuses()).some(({ status }) => status !== 'ONLINE'), {
+      describe: 'the heartbeat to count',
+    });
+  });
+
   test('from amphorae that nobody knows are counted and do nothing', async () => {
     const made = await setting({ spares: 0 });
     made.world.instances.set('nobody', {

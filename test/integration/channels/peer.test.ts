@@ -1,6 +1,7 @@
-import { randomUUID } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import { get } from 'node:http';
 import { connect } from 'node:net';
+import { type ConnectionOptions, connect as connectTls } from 'node:tls';
 import { afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { Registry } from 'prom-client';
 import { type ControlServer, startControlServer } from '../../../src/channels/control-server.ts';
@@ -111,6 +112,40 @@ describe.each([
       RpcClient.connect<PeerMethods>({ url: `wss://127.0.0.1:${port}/peer`, tls, headers }),
     );
     expect(reason).toContain('this node speaks version 1 of the peer protocol');
+  });
+});
+
+describe('a session that is resumed', () => {
+  /** A GET over TLS; the answer's status, and the session as a client may keep it. */
+  function ask(port: number, path: string, options: ConnectionOptions) {
+    return new Promise<{ readonly status: number | undefined; readonly session: Buffer | undefined }>(
+      (resolve, reject) => {
+        const socket = connectTls({ port, host: '127.0.0.1', rejectUnauthorized: false, ...options });
+        let session: Buffer | undefined;
+        let answer = '';
+        socket.on('session', (given: Buffer) => (session = given));
+        socket.on('data', (data: Buffer) => (answer += data.toString()));
+        socket.on('error', reject);
+        socket.on('close', () => resolve({ status: Number(/^HTTP\/1.1 (\d+)/.exec(answer)?.[1]), session }));
+        const upgrade = 'Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n';
+        const key = `Sec-WebSocket-Key: ${randomBytes(16).toString('base64')}\r\nx-amphi-peer-version: 1\r\n`;
+        socket.write(
+          `GET ${path} HTTP/1.1\r\nHost: x\r\n${path === '/peer' ? upgrade + key : 'Connection: close\r\n'}\r\n`,
+        );
+        setTimeout(() => socket.end(), 500).unref();
+      },
+    );
+  }
+
+  test('proves nothing: whoever showed no certificate is no peer the second time either', async () => {
+    const { port } = await serve({}, shown);
+    const { status, session } = await ask(port, '/healthz', {});
+    expect(status).toBe(200);
+    const resumed = session === undefined ? {} : { session };
+    expect((await ask(port, '/peer', { servername: peerServerName, ...resumed })).status).toBe(401);
+    const { certificate: cert, key, ca } = ours;
+    const peer = await ask(port, '/peer', { servername: peerServerName, cert, key, ca });
+    expect(peer.status).toBe(101);
   });
 });
 

@@ -209,7 +209,12 @@ describe('a node', () => {
     lost: number;
   }
 
-  function node(url: string, leaseMs = 3_000, rest: Partial<TestSession> = {}): Watched {
+  function node(
+    url: string,
+    leaseMs = 3_000,
+    rest: Partial<TestSession> = {},
+    handOver: () => Promise<void> = async () => undefined,
+  ): Watched {
     const nodeId = randomUUID();
     const watched: Watched = {
       gained: [],
@@ -222,7 +227,10 @@ describe('a node', () => {
         openSession: () => openTestSession(url, { id: nodeId, leaseMs, ...rest }),
         onGained: (shards) => watched.gained.push([...entityShards(shards)]),
         onLost: () => watched.lost++,
-        handOver: async (shards) => void watched.handedOver.push(shards),
+        handOver: (shards) => {
+          watched.handedOver.push(shards);
+          return handOver();
+        },
       }),
     };
     undo.push(() => watched.ownership.stop());
@@ -312,6 +320,24 @@ describe('a node', () => {
     expect(await one.ownership.setDraining(two.ownership.nodeId, false)).toBe(true);
     await untilShared(one.ownership, two.ownership);
     expect(await one.ownership.setDraining(randomUUID(), true)).toBe(false);
+  });
+
+  test('whose session ends in the middle of a hand-over wakes what it keeps', async () => {
+    const proxy = await wire();
+    let letGo: () => void = () => undefined;
+    const one = node(proxy.url, 5_000, { graceMs: 3_000 }, () => new Promise<void>((resolve) => (letGo = resolve)));
+    await one.ownership.start();
+    const two = node(database.url, 5_000, { graceMs: 3_000 });
+    await two.ownership.start();
+    await waitFor(() => one.handedOver.length > 0, { describe: 'a hand-over' });
+    const leaving = entityShards(one.handedOver[0] ?? []);
+    const before = one.gained.length;
+    proxy.cut();
+    await waitFor(() => one.gained.length > before, { describe: 'the session to be back' });
+    const back = one.gained.length;
+    letGo();
+    await waitFor(() => one.gained.length > back, { describe: 'what was to go to be gained again' });
+    expect(one.gained[back]).toEqual(leaving);
   });
 
   test('that drains and is alone keeps its shards: nobody else would serve them', async () => {
