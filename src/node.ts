@@ -12,7 +12,7 @@ import { PeerLinks } from './channels/peer/links.ts';
 import { Activity } from './composition/activity.ts';
 import { serveApi } from './composition/api.ts';
 import { controlTls, serveControl } from './composition/control.ts';
-import { openDatabase, readDeploymentId } from './composition/database.ts';
+import { openDatabase, readDeploymentId, refuseOtherDriver } from './composition/database.ts';
 import { openDrivers } from './composition/drivers.ts';
 import { fingerprints } from './composition/alike.ts';
 import { outcomesOf, startHeartbeats } from './composition/heartbeats.ts';
@@ -108,6 +108,7 @@ async function startParts(config: Config, log: Logger, started: Started): Promis
   const drivers = await openDrivers(config, deploymentId, id, started);
   const credentials = await peerCredentials(certificatesFolder(secretsDir));
   const settings = fingerprints(config, readSharedSecrets(certificatesFolder(secretsDir), heartbeatKey));
+  await refuseOtherDriver(pool, config.driver, settings['driver']);
   const registration = {
     id,
     roles: config.roles,

@@ -45,6 +45,7 @@ export function nodesCommand(program: Command, act: Act): void {
       act(({ withInspect, output }, [id = ''], options) =>
         withInspect(async (client) => {
           await client.call('nodes.drain', { id, isDraining: true });
+          if (options['wait'] === true) await refuseWhenAlone(client, id);
           if (options['wait'] === true) await untilDrained(client, id, Number(options['timeout']));
           output.show(await nodeOf(client, id));
         }),
@@ -75,6 +76,16 @@ async function nodeOf(client: InspectClient, id: string): Promise<NodeView> {
   const node = nodes.find((one) => one.id === id);
   if (node === undefined) throw new CliFailure(`node ${id} is not there any more`);
   return node;
+}
+
+/** @throws CliFailure when nobody is there to take the work: waiting would never end */
+async function refuseWhenAlone(client: InspectClient, id: string): Promise<void> {
+  const { nodes } = await client.call('nodes.list');
+  const others = nodes.filter((node) => node.id !== id && node.stoppedAt === null && !node.isDraining);
+  if (others.length > 0) return;
+  throw new CliFailure(
+    `node ${id} keeps its work: no other node runs that could take it. It gives it away once one does`,
+  );
 }
 
 async function untilDrained(client: InspectClient, id: string, seconds: number): Promise<void> {

@@ -24,23 +24,25 @@ export function runCommand(program: Command, act: Act): void {
   const command = program
     .command('run')
     .description(
-      'Start a node on a database that others use too. One node works; the others stand by and take over when it is gone. ' +
-        'Roles are checked and shown by `amphi nodes`; today every node is ready to do all of it.',
+      'Start a node on a database that others use too. Nodes share the work, take each other’s commands, and take over what a ' +
+        'dead one had. A node without roles of its own still takes commands.',
     )
-    .requiredOption('--roles <roles>', 'worker, health, housekeeping, api, proxy; separated by commas')
+    .option(
+      '--roles <roles>',
+      'worker, health, housekeeping, api, proxy; separated by commas; the setting `roles` without it',
+    )
     .addOption(driverOption())
     .action(
       act((context, _, options) => {
         if (context.settings().config.database.url === undefined) {
           throw new CliFailure('`amphi run` needs a database that nodes share: set database.url (AMPHI_DATABASE_URL)');
         }
-        const roles = String(options['roles'])
-          .split(',')
-          .map((role) => role.trim());
-        return serve(context, { driver: options['driver'], roles });
+        const { driver, roles } = options;
+        const chosen = typeof roles === 'string' ? roles.split(',').map((role) => role.trim()) : undefined;
+        return serve(context, { driver, ...(chosen === undefined ? {} : { roles: chosen }) });
       }),
     );
-  examples(command, 'AMPHI_DATABASE_URL=postgresql://… amphi run --roles worker,health,housekeeping');
+  examples(command, 'AMPHI_DATABASE_URL=postgresql://… amphi run --roles worker,health,housekeeping,api');
 }
 
 /** Until SIGINT or SIGTERM. A second one ends the process at once. */

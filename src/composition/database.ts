@@ -62,6 +62,23 @@ function isAlive(pid: number): boolean {
   }
 }
 
+/**
+ * Amphorae of one driver mean nothing to another one: it would take all of them for lost, and replace them.
+ *
+ * @throws Error when the node before had another driver and there are amphorae
+ */
+export async function refuseOtherDriver(pool: pg.Pool, driver: string, fingerprint: string | undefined): Promise<void> {
+  const { rows } = await pool.query<{ before: string | null }>(
+    `select (select settings -> 'alike' ->> 'driver' from nodes order by started_at desc limit 1) as before
+     where exists (select 1 from amphorae)`,
+  );
+  const before = rows[0]?.before ?? null;
+  if (before === null || before === fingerprint) return;
+  throw new Error(
+    `driver is ${driver}, and the amphorae of this database were made with another one: start it with that driver, or delete its load balancers first`,
+  );
+}
+
 export async function readDeploymentId(pool: pg.Pool): Promise<DeploymentId> {
   const { rows } = await pool.query<{ id: DeploymentId }>('select id from deployment');
   const id = rows[0]?.id;

@@ -32,6 +32,14 @@ async function json<T>(...args: readonly string[]): Promise<T> {
 }
 
 describe('amphi', () => {
+  test('says that the only node keeps its work when it is drained, instead of waiting for ever', async () => {
+    const [node] = await json<{ id: string; isDraining: boolean }[]>('nodes');
+    const id = node?.id ?? '';
+    const drained = await run(['nodes', 'drain', id, '--wait']);
+    expect(drained).toMatchObject({ status: 1, output: expect.stringContaining('no other node runs') });
+    expect(await json('nodes', 'undrain', id)).toMatchObject({ id, isDraining: false, shards: 256 });
+  });
+
   test('creates, lists, shows, explains and deletes a load balancer', async () => {
     const create = [
       'lb',
