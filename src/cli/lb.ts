@@ -179,14 +179,19 @@ async function onlySubnet(client: CommandClient): Promise<string> {
 
 const pollMs = 200;
 
-/** @throws CliFailure saying why, when it or something in it ends in ERROR, or it takes longer */
-export async function untilSettled(client: CommandClient, id: string, seconds: number): Promise<void> {
+/** @throws CliFailure saying why, when it, or something in it unless `itself` alone counts, ends in ERROR, or it takes longer */
+export async function untilSettled(
+  client: Pick<CommandClient, 'call'>,
+  id: string,
+  seconds: number,
+  counts: 'everything' | 'itself' = 'everything',
+): Promise<void> {
   for (const deadline = Date.now() + seconds * 1000; ; await sleep(pollMs)) {
     const { provisioningStatus: status } = await client.call('loadBalancer.show', { id });
     const isSettled = status === 'ACTIVE' || status === 'ERROR';
     if (!isSettled && Date.now() <= deadline) continue;
     const { why, unsettled } = await client.call('loadBalancer.explain', { id });
-    if (status === 'ACTIVE' && unsettled.length === 0) return;
+    if (status === 'ACTIVE' && (counts === 'itself' || unsettled.length === 0)) return;
     const state = isSettled ? `is ${status}` : `is ${status} after ${seconds} s`;
     throw new CliFailure([`load balancer ${id} ${state}:`, ...why, `see \`amphi lb explain ${id}\``].join('\n  '));
   }
@@ -238,7 +243,8 @@ function addFailover(lb: Command, act: Act): void {
         withCommand(async (client) => {
           const id = await loadBalancerIdOf(client, which);
           await client.call('loadBalancer.failover', { id, ...defined({ commandId: key }) });
-          if (waits === true) await untilSettled(client, id, Number(seconds));
+          // What was refused before is refused still, and no matter of the failover.
+          if (waits === true) await untilSettled(client, id, Number(seconds), 'itself');
           output.show(await client.call('loadBalancer.show', { id }));
         }),
       ),

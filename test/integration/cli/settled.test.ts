@@ -1,0 +1,34 @@
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import type { CommandClient } from '../../../src/channels/command/client.ts';
+import { untilSettled } from '../../../src/cli/lb.ts';
+import { startTestControl, type TestControl } from '../../support/control.ts';
+import { FakeWorld } from '../../support/fake-drivers.ts';
+import { useTestDatabase } from '../../support/postgres.ts';
+import { startTestNode, type TestNode } from '../../support/tree.ts';
+
+const world = new FakeWorld();
+let node: TestNode;
+let control: TestControl;
+let client: CommandClient;
+afterAll(async () => {
+  await control.close();
+  await node.close();
+});
+const database = useTestDatabase();
+beforeAll(async () => {
+  node = await startTestNode({ url: database.url, world });
+  control = await startTestControl(node, world);
+  client = await control.connect();
+});
+
+test('a wait for a failover does not fail for a change that was refused before, where a wait for everything does', async () => {
+  const { loadBalancer } = await client.call('loadBalancer.create', { projectId: 'p', vipSubnetId: 'subnet' });
+  const id = loadBalancer?.id ?? '';
+  await untilSettled(client, id, 20);
+  world.refuses = ':81';
+  await client.call('listener.create', { loadBalancerId: id, protocol: 'TCP', protocolPort: 81 });
+  await expect(untilSettled(client, id, 20)).rejects.toThrow(/is ACTIVE/);
+  await client.call('loadBalancer.failover', { id });
+  await untilSettled(client, id, 20, 'itself');
+  expect((await client.call('loadBalancer.show', { id })).provisioningStatus).toBe('ACTIVE');
+});
