@@ -10,12 +10,14 @@ import {
 } from '../domain/health/message.ts';
 import { DeltaCounters } from './health/counters.ts';
 import { LoadBalancer, type LoadBalancerContext } from './load-balancer.ts';
+import { LvsListener } from './lvs/listener.ts';
 
 const vipsFile = 'plugged-vips.json';
 
 export class Amphora {
   readonly #context: Omit<LoadBalancerContext, 'onLastCount'>;
   readonly #loadBalancers = new Map<string, LoadBalancer>();
+  readonly #lvsListeners = new Map<string, LvsListener>();
   readonly #counters = new DeltaCounters('stats_counters.json');
   readonly #vips: Set<string>;
   #sequence = 0;
@@ -28,17 +30,24 @@ export class Amphora {
   /** Starts what was served before the agent was restarted. */
   async resume(): Promise<void> {
     const ids = readdirSync('.').filter(isUuid);
-    await Promise.all(
-      ids.map(async (id) => {
+    const lvsIds = filesIn(LvsListener.folder).flatMap((name) => LvsListener.idOf(name) ?? []);
+    await Promise.all([
+      ...ids.map(async (id) => {
         const loadBalancer = this.loadBalancer(id);
         if ((await loadBalancer.configuration()) !== undefined) await loadBalancer.resume();
       }),
-    );
+      ...lvsIds.map((id) => this.lvsListener(id).serve()),
+    ]);
   }
 
-  /** Ends every haproxy; what was not reported yet is kept for the next run of the agent. */
+  /** Ends everything that serves; what was not reported yet is kept for the next run of the agent. */
   async stop(): Promise<void> {
     await Promise.all(Array.from(this.#loadBalancers.values(), (loadBalancer) => loadBalancer.stop()));
+    for (const listener of this.#lvsListeners.values()) {
+      const counted = listener.statistics();
+      if (counted !== undefined) this.#counters.add(counted);
+      await listener.stop();
+    }
     this.#counters.save();
   }
 
@@ -55,8 +64,21 @@ export class Amphora {
     return Array.from(this.#loadBalancers.values());
   }
 
-  /** Removes the load balancer and everything of it. No error when there is none. */
+  /** The UDP listener of that id, which may have nothing yet. */
+  lvsListener(id: string): LvsListener {
+    const known = this.#lvsListeners.get(id) ?? new LvsListener(id, this.#context.log);
+    this.#lvsListeners.set(id, known);
+    return known;
+  }
+
+  lvsListeners(): readonly LvsListener[] {
+    return Array.from(this.#lvsListeners.values()).filter((listener) => listener.exists());
+  }
+
+  /** Removes the load balancer, or the UDP listener, and everything of it. No error when there is none. */
   async remove(id: string): Promise<void> {
+    await this.#lvsListeners.get(id)?.remove();
+    this.#lvsListeners.delete(id);
     await this.#loadBalancers.get(id)?.remove();
     this.#loadBalancers.delete(id);
   }
@@ -77,8 +99,8 @@ export class Amphora {
     const listeners: Record<string, ListenerReport> = {};
     const pools: Record<string, PoolReport> = {};
     let complete = true;
-    for (const loadBalancer of this.#loadBalancers.values()) {
-      const counted = await loadBalancer.statistics();
+    for (const serving of [...this.#loadBalancers.values(), ...this.lvsListeners()]) {
+      const counted = await serving.statistics();
       complete &&= counted !== undefined;
       if (counted === undefined) continue;
       this.#counters.add(counted);
@@ -90,6 +112,14 @@ export class Amphora {
     if (complete) this.#counters.keepOnly(new Set(Object.keys(listeners)));
     this.#counters.save();
     return { id: this.#context.amphoraId, seq: this.#sequence++, listeners, pools, ver: messageVersion };
+  }
+}
+
+function filesIn(folder: string): readonly string[] {
+  try {
+    return readdirSync(folder);
+  } catch {
+    return [];
   }
 }
 

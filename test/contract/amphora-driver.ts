@@ -50,6 +50,7 @@ export function amphoraDriverContract(name: string, make: () => Promise<AmphoraU
       vipAddress,
       port,
       configuration,
+      lvs: null,
     });
     type Member = Awaited<ReturnType<AmphoraUnderTest['member']>>;
     const configured = (vip: string, protocolPort: number, { address, port: memberPort }: Member): string => {

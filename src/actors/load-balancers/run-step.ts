@@ -1,5 +1,6 @@
 // Carries out a load balancer's steps through drivers and other entities. Every step may run twice.
 import { renderHaproxy } from '../../domain/haproxy/render.ts';
+import { renderLvs } from '../../domain/lvs/render.ts';
 import type { AmphoraId, LoadBalancerId } from '../../domain/ids.ts';
 import type { AmphoraEntity } from '../../domain/amphora/amphora.ts';
 import type { AmphoraCommand } from '../../domain/amphora/state.ts';
@@ -82,7 +83,7 @@ async function claimAmphora(
 }
 
 async function deploy(
-  { loadBalancerId, slot, vip, tree }: Step<'deploy'>,
+  { loadBalancerId, slot, vip, tree, hasLvs }: Step<'deploy'>,
   { network, amphora, amphorae }: LoadBalancerPorts,
   signal: AbortSignal,
 ): Promise<LoadBalancerStepResult> {
@@ -90,7 +91,8 @@ async function deploy(
   try {
     const port = await network.plugVip({ loadBalancerId, amphoraId, computeId, vip }, signal);
     const configuration = renderHaproxy(tree);
-    const request = { loadBalancerId, vipAddress: vip.address, port, configuration };
+    const lvs = hasLvs ? renderLvs(tree) : null;
+    const request = { loadBalancerId, vipAddress: vip.address, port, configuration, lvs };
     const result = await amphora.serve({ amphoraId, endpoint: agent }, request, signal);
     if (result.accepted) return { type: 'served', amphoraId };
     return { type: 'servingRefused', amphoraId, reason: result.reason };

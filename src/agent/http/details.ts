@@ -36,7 +36,7 @@ export async function details(facts: Facts, amphora: Amphora): Promise<object> {
     topology_status: 'OK',
     listeners: (await listeners(amphora)).map(({ uuid }) => uuid),
     packages: {},
-    lvs_listener_process_count: 0,
+    lvs_listener_process_count: amphora.lvsListeners().filter((listener) => listener.isRunning()).length,
     active_tuned_profiles: '',
   };
 }
@@ -60,7 +60,7 @@ export interface ListenerEntry {
   readonly type: string;
 }
 
-/** GET /1.0/listeners: read from the configurations, as `frontend <id>` and the `mode` that follows. */
+/** GET /1.0/listeners: read from haproxy's configurations, as `frontend <id>` and the `mode` that follows; then those of UDP. */
 export async function listeners(amphora: Amphora): Promise<readonly ListenerEntry[]> {
   const lists = await Promise.all(
     amphora.loadBalancers().map(async (loadBalancer) => {
@@ -70,5 +70,8 @@ export async function listeners(amphora: Amphora): Promise<readonly ListenerEntr
       return Array.from(frontends, ([, uuid = '', mode = '']) => ({ status, uuid, type: mode.toUpperCase() }) as const);
     }),
   );
-  return lists.flat();
+  const ofLvs = amphora
+    .lvsListeners()
+    .map((one) => ({ status: one.isRunning() ? 'ACTIVE' : 'OFFLINE', uuid: one.id, type: 'UDP' }) as const);
+  return [...lists.flat(), ...ofLvs];
 }

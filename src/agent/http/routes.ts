@@ -5,6 +5,7 @@ import { isIP } from 'node:net';
 import type { Amphora } from '../amphora.ts';
 import { deleteCertificate, getCertificate, putCertificate } from './certificates.ts';
 import { type Facts, details, info, listeners } from './details.ts';
+import { actOnLvs, lvsConfiguration, uploadLvs } from './lvs.ts';
 import { plugNetwork, plugVip } from './plug-vip.ts';
 import { type Reply, json, md5, ok, refusal, text } from './reply.ts';
 import type { Route } from './server.ts';
@@ -41,6 +42,16 @@ export function routesOf(api: AgentApi): readonly Route[] {
       method: 'GET',
       path: at(`/1\\.0/loadbalancer/${uuid}/haproxy`),
       handle: ([id = '']) => configuration(amphora, id),
+    },
+    {
+      method: 'PUT',
+      path: at(`/1\\.0/listeners/${uuid}/${uuid}/udp_listener`),
+      handle: ([, id = ''], body) => uploadLvs(amphora.lvsListener(id), body),
+    },
+    {
+      method: 'GET',
+      path: at(`/1\\.0/listeners/${uuid}/udp_listener`),
+      handle: ([id = '']) => lvsConfiguration(amphora.lvsListener(id)),
     },
     {
       method: 'PUT',
@@ -88,6 +99,8 @@ async function configuration(amphora: Amphora, id: string): Promise<Reply> {
 async function act(amphora: Amphora, id: string, action: string): Promise<Reply> {
   if (!['start', 'stop', 'reload'].includes(action))
     return refusal(400, 'Invalid Request', `Unknown action: ${action}`);
+  const lvsListener = amphora.lvsListeners().find((listener) => listener.id === id);
+  if (lvsListener !== undefined) return actOnLvs(lvsListener, action);
   const loadBalancer = amphora.loadBalancer(id);
   if ((await loadBalancer.configuration()) === undefined) return notFound(id);
   if (action === 'stop') {

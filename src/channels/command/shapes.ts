@@ -16,7 +16,7 @@ import { requestDefaults } from '../../domain/load-balancer/rules.ts';
 import { flag, objectId, oneOf, orNull, port, text, textLike, value, wholeNumber } from '../rpc/values.ts';
 import { fixed, optional, required, resetsTo, shape } from './attributes.ts';
 import { except } from '../rpc/unsupported.ts';
-import { cidrs, ipAddress, memberAddress, tags } from './values.ts';
+import { cidrs, ipAddress, isNetmask, memberAddress, tags } from './values.ts';
 
 /** 24 days, the most that Octavia takes. */
 const longestTimeoutMs = 2_073_600_000;
@@ -62,10 +62,8 @@ export const listenerShape = shape<ListenerAttributes>({
   ...described,
   protocol: fixed(
     required(
-      except(oneOf(['TCP', 'HTTP', 'HTTPS', 'PROMETHEUS']), {
+      except(oneOf(['TCP', 'HTTP', 'HTTPS', 'PROMETHEUS', 'UDP', 'SCTP']), {
         TERMINATED_HTTPS: 'Listeners of protocol TERMINATED_HTTPS are not supported yet.',
-        UDP: 'Listeners of protocol UDP are not supported yet.',
-        SCTP: 'Listeners of protocol SCTP are not supported yet.',
       }),
       'What it speaks to clients. HTTPS is passed through; PROMETHEUS answers /metrics itself and has no pools.',
     ),
@@ -88,28 +86,29 @@ export const listenerShape = shape<ListenerAttributes>({
 /** What a header or a cookie can be called (RFC 9110, "token"). */
 const tokenPattern = /^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/;
 
+/** Seconds: LVS takes 31 days. */
+const longestPersistence = 2_678_400;
+
 const sessionPersistence = value<SessionPersistence>(
-  'An object with type (SOURCE_IP, HTTP_COOKIE or APP_COOKIE) and, for APP_COOKIE, cookieName (a name of 1 to 255 characters). persistenceTimeout and persistenceGranularity are for UDP and SCTP, which are not supported.',
+  'An object with type (SOURCE_IP, HTTP_COOKIE or APP_COOKIE) and, for APP_COOKIE, cookieName (a name of 1 to 255 characters); for pools of protocol UDP or SCTP persistenceTimeout (seconds, 1 to 2678400) and persistenceGranularity (a netmask such as 255.255.255.0).',
   z
     .strictObject({
       type: z.enum(['SOURCE_IP', 'HTTP_COOKIE', 'APP_COOKIE']),
       cookieName: z.string().max(255).regex(tokenPattern).nullish(),
-      persistenceTimeout: z.null().optional(),
-      persistenceGranularity: z.null().optional(),
+      persistenceTimeout: z.number().int().min(1).max(longestPersistence).nullish(),
+      persistenceGranularity: z.string().refine(isNetmask).nullish(),
     })
-    .transform(({ type, cookieName = null }) => ({ type, cookieName })),
+    .transform(({ type, cookieName = null, persistenceTimeout = null, persistenceGranularity = null }) => {
+      const forDatagrams = { persistenceTimeout, persistenceGranularity };
+      const isForDatagrams = persistenceTimeout !== null || persistenceGranularity !== null;
+      return { type, cookieName, ...(isForDatagrams ? forDatagrams : {}) };
+    }),
 );
 
 export const poolShape = shape<PoolAttributes>({
   ...described,
   protocol: fixed(
-    required(
-      except(oneOf(['TCP', 'HTTP', 'HTTPS', 'PROXY', 'PROXYV2']), {
-        UDP: 'Pools of protocol UDP are not supported yet.',
-        SCTP: 'Pools of protocol SCTP are not supported yet.',
-      }),
-      'What it speaks to members.',
-    ),
+    required(oneOf(['TCP', 'HTTP', 'HTTPS', 'PROXY', 'PROXYV2', 'UDP', 'SCTP']), 'What it speaks to members.'),
   ),
   lbAlgorithm: required(
     except(oneOf(['ROUND_ROBIN', 'LEAST_CONNECTIONS', 'SOURCE_IP']), {
@@ -151,11 +150,8 @@ export const healthMonitorShape = shape<HealthMonitorAttributes>({
   ...named,
   type: fixed(
     required(
-      except(oneOf(['HTTP', 'HTTPS', 'PING', 'TCP', 'TLS-HELLO']), {
-        'UDP-CONNECT': 'Health monitors of type UDP-CONNECT are not supported yet.',
-        SCTP: 'Health monitors of type SCTP are not supported yet.',
-      }),
-      'How members are checked.',
+      oneOf(['HTTP', 'HTTPS', 'PING', 'TCP', 'TLS-HELLO', 'UDP-CONNECT', 'SCTP']),
+      'How members are checked. UDP-CONNECT and SCTP are for pools of these protocols, which also take TCP and HTTP.',
     ),
   ),
   delay: required(wholeNumber({ min: 1, max: 2_147_483_647 }), 'Seconds between two checks.'),

@@ -33,6 +33,13 @@ function isCidr(text: string): boolean {
   return length === undefined || (/^\d{1,3}$/.test(length) && Number(length) <= (family === 4 ? 32 : 128));
 }
 
+/** `255.255.240.0`: ones, then zeros, and not nothing but zeros. */
+export function isNetmask(text: string): boolean {
+  if (isIP(text) !== 4) return false;
+  const bits = text.split('.').map((octet) => Number(octet).toString(2).padStart(8, '0'));
+  return /^1+0*$/.test(bits.join(''));
+}
+
 /** Ranges of addresses. */
 export function cidrs(): z.ZodType<readonly string[]> {
   return value(

@@ -3,6 +3,7 @@
 // backend `<pool id>:<listener id>`, a server `<member id>`. Equal trees render to equal texts, because the text's
 // digest is what tells whether an amphora is up to date. Backends are rendered in backend.ts, L7 policies in policies.ts.
 import type { ListenerAttributes, ServedListener, ServedPool, ServedTree } from '../load-balancer/attributes.ts';
+import { isDatagram } from '../load-balancer/datagram-rules.ts';
 import { type Line, backendLines, bracketed, modeOf } from './backend.ts';
 import { formatWord, word } from './escape.ts';
 import { peerName } from './peer-name.ts';
@@ -29,8 +30,8 @@ export interface RenderOptions {
 }
 
 /**
- * The text of haproxy.cfg, or null when there is nothing to serve: the load balancer is administratively down or no
- * listener of it is up. Pools that are down, and pools that no listener uses, are left out; members that are down are
+ * The text of haproxy.cfg, or null when there is nothing for haproxy to serve: the load balancer is administratively down or no
+ * listener of it is up but those of UDP and SCTP. Pools that are down, and pools that no listener uses, are left out; members that are down are
  * rendered `disabled`, so that they are reported as such.
  */
 export function renderHaproxy(tree: ServedTree, options: RenderOptions = {}): string | null {
@@ -47,7 +48,7 @@ export function ownerOfLine(tree: ServedTree, lineNumber: number, options: Rende
 }
 
 function renderLines(tree: ServedTree, options: RenderOptions): readonly Line[] | null {
-  const listeners = tree.listeners.filter((listener) => listener.adminStateUp);
+  const listeners = tree.listeners.filter(({ adminStateUp, protocol }) => adminStateUp && !isDatagram(protocol));
   if (!tree.adminStateUp || listeners.length === 0) return null;
   const peers = (options.peers ?? []).length === 0 ? undefined : peersName(tree);
   const own = [...globalTexts(tree, listeners, options), ...peerTexts(tree, options.peers ?? [])];

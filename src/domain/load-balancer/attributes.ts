@@ -4,10 +4,12 @@
 import type { HealthMonitorId, L7PolicyId, L7RuleId, ListenerId, MemberId, PoolId } from '../ids.ts';
 
 /** HTTPS is passed through as it comes; a PROMETHEUS listener answers `/metrics` itself. */
-export type ListenerProtocol = 'TCP' | 'HTTP' | 'HTTPS' | 'PROMETHEUS';
-export type PoolProtocol = 'TCP' | 'HTTP' | 'HTTPS' | 'PROXY' | 'PROXYV2';
+export type ListenerProtocol = 'TCP' | 'HTTP' | 'HTTPS' | 'PROMETHEUS' | DatagramProtocol;
+export type PoolProtocol = 'TCP' | 'HTTP' | 'HTTPS' | 'PROXY' | 'PROXYV2' | DatagramProtocol;
+/** What haproxy does not speak: amphorae balance it in the kernel, by keepalived and LVS. */
+export type DatagramProtocol = 'UDP' | 'SCTP';
 export type LbAlgorithm = 'ROUND_ROBIN' | 'LEAST_CONNECTIONS' | 'SOURCE_IP';
-export type HealthMonitorType = 'HTTP' | 'HTTPS' | 'PING' | 'TCP' | 'TLS-HELLO';
+export type HealthMonitorType = 'HTTP' | 'HTTPS' | 'PING' | 'TCP' | 'TLS-HELLO' | 'UDP-CONNECT' | 'SCTP';
 export type HttpMethod = 'GET' | 'HEAD' | 'POST' | 'PUT' | 'DELETE' | 'TRACE' | 'OPTIONS' | 'PATCH' | 'CONNECT';
 
 export interface LoadBalancerAttributes {
@@ -63,6 +65,10 @@ export interface SessionPersistence {
   readonly type: SessionPersistenceType;
   /** The members' own cookie (APP_COOKIE); null for other types. */
   readonly cookieName: string | null;
+  /** Seconds that a client is remembered (UDP and SCTP); null for what the data plane does. Missing in older journals. */
+  readonly persistenceTimeout?: number | null;
+  /** Netmask, or length of a prefix of IPv6: clients that differ behind it only are one (UDP and SCTP). */
+  readonly persistenceGranularity?: string | null;
 }
 
 export interface MemberAttributes {

@@ -1,6 +1,7 @@
 // From one state to the next by an event. Total and deterministic: replaying a journal is folding this function.
 import type { ObjectId } from '../ids.ts';
 import { endStep, evolveSteps, forgetFailures, noSteps } from '../step.ts';
+import { isDatagram } from './datagram-rules.ts';
 import type { LoadBalancerEvent, ObjectChange } from './events.ts';
 import { acceptPush, forgetPushed, refuseChange, refusePush, servingSlots } from './push.ts';
 import type { LbObject, LoadBalancerState, MaybeLoadBalancer, Slot, VipState } from './state.ts';
@@ -122,7 +123,13 @@ function changeObjects(state: LoadBalancerState, changes: readonly ObjectChange[
       objects[change.id] = changedObject(before, change, generation, base, at);
     }
   }
-  return { ...base, objects, generation, nextOrder, steps: forgetFailures(base.steps, () => true) };
+  const hasLvs = base.hasLvs === true || changes.some(isServedByLvs);
+  const steps = forgetFailures(base.steps, () => true);
+  return { ...base, objects, generation, nextOrder, steps, ...(hasLvs ? { hasLvs } : {}) };
+}
+
+function isServedByLvs(change: ObjectChange): boolean {
+  return change.kind === 'listener' && change.form !== null && isDatagram(change.form.protocol);
 }
 
 /** No amphora has accepted it and no push under way carries it: it can go without a trace. */

@@ -68,6 +68,7 @@ function stepsToDeploy(state: LoadBalancerState): readonly LoadBalancerStep[] {
     slot: addressOf(slot),
     vip,
     tree,
+    hasLvs: state.hasLvs === true,
   }));
 }
 

@@ -2,7 +2,20 @@
 import type { Decision, Refusal } from '../decision.ts';
 import { refuse } from '../decision.ts';
 import type { PoolId } from '../ids.ts';
-import type { HealthMonitorAttributes, ListenerProtocol, PoolAttributes, PoolProtocol } from './attributes.ts';
+import type {
+  HealthMonitorAttributes,
+  ListenerAttributes,
+  ListenerProtocol,
+  PoolAttributes,
+  PoolProtocol,
+} from './attributes.ts';
+import {
+  brokenDatagramListenerRule,
+  brokenDatagramMemberRule,
+  brokenDatagramPersistenceRule,
+  brokenMonitorTypeRule,
+  transportOf,
+} from './datagram-rules.ts';
 import type { ObjectChange } from './events.ts';
 import { brokenL7RuleRule, brokenPolicyRule } from './policy-rules.ts';
 import type { LoadBalancerState } from './state.ts';
@@ -14,6 +27,8 @@ const compatiblePools: Readonly<Record<ListenerProtocol, readonly PoolProtocol[]
   HTTP: ['HTTP', 'PROXY', 'PROXYV2'],
   HTTPS: ['HTTPS', 'TCP', 'PROXY', 'PROXYV2'],
   PROMETHEUS: [],
+  UDP: ['UDP'],
+  SCTP: ['SCTP'],
 };
 
 /** What a health monitor's request has when nobody says otherwise. A monitor that makes no requests has nothing else. */
@@ -79,10 +94,12 @@ function brokenListenerRule(state: LoadBalancerState, { id, form }: Change<'list
       'insertHeaders',
     );
   }
-  const outsider = brokenCidrRule(state, allowedCidrs);
+  const outsider = brokenDatagramListenerRule(form) ?? brokenCidrRule(state, allowedCidrs);
   if (outsider !== undefined) return outsider;
-  // All protocols are carried by TCP, so one port is for one of them.
-  if (desired(state, 'listener').some((other) => other.id !== id && other.form.protocolPort === protocolPort)) {
+  const transport = transportOf(protocol);
+  const isTwin = ({ form: other }: { readonly form: ListenerAttributes }) =>
+    other.protocolPort === protocolPort && transportOf(other.protocol) === transport;
+  if (desired(state, 'listener').some((other) => other.id !== id && isTwin(other))) {
     return refuse(
       'conflict',
       `Another Listener on this Load Balancer is already using protocol ${protocol} and protocol_port ${protocolPort}`,
@@ -121,7 +138,7 @@ function brokenProtocolRule(listener: ListenerProtocol, pool: PoolProtocol) {
 
 function brokenPoolRule(state: LoadBalancerState, { id, form }: Change<'pool'>) {
   if (form === null) return undefined;
-  const lost = brokenPersistenceRule(form);
+  const lost = brokenDatagramPersistenceRule(form) ?? brokenPersistenceRule(form);
   if (lost !== undefined) return lost;
   const policies = desired(state, 'l7Policy').filter((policy) => policy.form.redirectPoolId === id);
   const redirecting = new Set(policies.map((policy) => policy.parentId));
@@ -148,7 +165,8 @@ function brokenPersistenceRule({ protocol, sessionPersistence }: PoolAttributes)
 
 function brokenMemberRule(state: LoadBalancerState, { id, parentId, form }: Change<'member'>) {
   if (form === null) return undefined;
-  if (findDesired(state, 'pool', parentId) === undefined) return refuse('notFound', `Pool ${parentId} not found.`);
+  const pool = findDesired(state, 'pool', parentId);
+  if (pool === undefined) return refuse('notFound', `Pool ${parentId} not found.`);
   const { address, protocolPort } = form;
   const twin = desired(state, 'member').find(
     (other) =>
@@ -157,7 +175,7 @@ function brokenMemberRule(state: LoadBalancerState, { id, parentId, form }: Chan
       other.form.address === address &&
       other.form.protocolPort === protocolPort,
   );
-  if (twin === undefined) return undefined;
+  if (twin === undefined) return brokenDatagramMemberRule(pool.form.protocol, form);
   return refuse(
     'conflict',
     `Another member on this pool is already using ip ${address} on protocol_port ${protocolPort}`,
@@ -167,10 +185,11 @@ function brokenMemberRule(state: LoadBalancerState, { id, parentId, form }: Chan
 
 function brokenHealthMonitorRule(state: LoadBalancerState, { id, parentId, form }: Change<'healthMonitor'>) {
   if (form === null) return undefined;
-  if (findDesired(state, 'pool', parentId) === undefined) return refuse('notFound', `Pool ${parentId} not found.`);
+  const pool = findDesired(state, 'pool', parentId);
+  if (pool === undefined) return refuse('notFound', `Pool ${parentId} not found.`);
   const monitors = desired(state, 'healthMonitor').filter((other) => other.id !== id && other.parentId === parentId);
   if (monitors.length > 0) return refuse('conflict', 'This pool already has a health monitor');
-  return brokenRequestRule(form);
+  return brokenMonitorTypeRule(pool.form.protocol, form) ?? brokenRequestRule(form);
 }
 
 function brokenRequestRule(form: HealthMonitorAttributes) {

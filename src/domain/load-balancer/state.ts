@@ -127,6 +127,8 @@ export interface LoadBalancerState {
    * was none.
    */
   readonly confirmAt: number | null;
+  /** Whether it has, or has had, listeners that LVS serves: amphorae may have some that are to be removed. */
+  readonly hasLvs?: boolean;
   readonly deletion: 'no' | 'requested' | 'done';
 }
 

@@ -42,7 +42,14 @@ export type LoadBalancerStep = { readonly key: string; readonly loadBalancerId: 
       readonly taken: readonly string[];
     }
   | { readonly type: 'claimAmphora'; readonly role: AmphoraRole; readonly isRepeat: boolean }
-  | { readonly type: 'deploy'; readonly slot: SlotAddress; readonly vip: PlacedVip; readonly tree: ServedTree }
+  | {
+      readonly type: 'deploy';
+      readonly slot: SlotAddress;
+      readonly vip: PlacedVip;
+      readonly tree: ServedTree;
+      /** Whether the amphora may have listeners of LVS. */
+      readonly hasLvs: boolean;
+    }
   | { readonly type: 'retireAmphora'; readonly slot: SlotAddress; readonly reason: string }
   | { readonly type: 'releaseVip' }
 );

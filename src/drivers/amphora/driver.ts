@@ -1,5 +1,6 @@
 // The amphora port: what the controller says to the agent inside an amphora.
 import type { AmphoraId, LoadBalancerId } from '../../domain/ids.ts';
+import type { LvsListener } from '../../domain/lvs/render.ts';
 import type { AgentEndpoint } from '../compute/driver.ts';
 import type { PluggedPort } from '../network/driver.ts';
 
@@ -24,6 +25,8 @@ export interface ServeRequest {
   readonly port: PluggedPort;
   /** haproxy.cfg, or null when nothing shall be served: haproxy is then stopped and removed. */
   readonly configuration: string | null;
+  /** What LVS shall balance, all of it; null when this load balancer never had any, so that nobody need look. */
+  readonly lvs: readonly LvsListener[] | null;
 }
 
 export type ServeResult =
@@ -39,8 +42,8 @@ export interface AmphoraDriver {
   /** Answers when the agent is up. TransientFailure while it is not. */
   info(amphora: AmphoraAddress, signal: AbortSignal): Promise<AmphoraInfo>;
   /**
-   * Makes the amphora serve exactly `configuration` on the VIP: plug, upload, start or reload, in this order, each left
-   * out where the amphora has it already. A refusal is a result, not a failure.
+   * Makes the amphora serve exactly `configuration` and `lvs` on the VIP: plug, upload, start or reload, in this order, each
+   * left out where the amphora has it already. A refusal is a result, not a failure.
    */
   serve(amphora: AmphoraAddress, request: ServeRequest, signal: AbortSignal): Promise<ServeResult>;
   /** Gives the agent another amphora-agent.conf: it sends its heartbeats where that says from now on. */

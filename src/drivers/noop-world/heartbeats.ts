@@ -52,7 +52,8 @@ export class Heartbeats {
   /** From now on reports what the instance serves. */
   update(instance: WorldInstance): void {
     const sender = this.#senders.get(instance.amphoraId);
-    if (sender !== undefined) sender.report = reportOf(instance.configurations.values());
+    if (sender !== undefined)
+      sender.report = reportOf(instance.configurations.values(), [...instance.lvs.values()].flat());
   }
 
   stop(instance: WorldInstance): void {

@@ -89,6 +89,8 @@ export interface WorldState {
     readonly vips: readonly string[];
     /** Load balancer → configuration. */
     readonly configurations: Readonly<Record<string, string>>;
+    /** Load balancer → configurations of its UDP and SCTP listeners. */
+    readonly lvs: Readonly<Record<string, readonly string[]>>;
   }[];
   /** Load balancer → VIP address. */
   readonly ports: Readonly<Record<string, string>>;

@@ -1,5 +1,5 @@
-// What an amphora of the noop world reports of a configuration it was given: everything in it is well. Reads the few
-// lines that matter: frontends, backends and servers.
+// What an amphora of the noop world reports of the configurations it was given: everything in them is well. Reads the few
+// lines that matter: of haproxy's frontends, backends and servers, of keepalived's comments and real servers.
 import type { ListenerReport, PoolReport } from '../../domain/health/message.ts';
 
 export interface Report {
@@ -10,7 +10,7 @@ export interface Report {
 const idle = { tx: 0, rx: 0, conns: 0, totconns: 0, ereq: 0 };
 
 /** Listeners OPEN, pools UP, members UP, `MAINT` when disabled, `DRAIN` when of weight 0, `no check` without a monitor. */
-export function reportOf(configurations: Iterable<string>): Report {
+export function reportOf(configurations: Iterable<string>, lvs: Iterable<string> = []): Report {
   const listeners: Record<string, ListenerReport> = {};
   const pools: Record<string, PoolReport & { members: Record<string, string> }> = {};
   for (const configuration of configurations) {
@@ -26,7 +26,27 @@ export function reportOf(configurations: Iterable<string>): Report {
       if (keyword === 'server') members[name] = wordFor(rest);
     }
   }
+  for (const configuration of lvs) {
+    const listenerId = /^# Configuration for Listener (\S+)$/m.exec(configuration)?.[1];
+    if (listenerId !== undefined) listeners[listenerId] = { status: 'OPEN', stats: idle };
+    const poolId = /^ *# Configuration for Pool (\S+)$/m.exec(configuration)?.[1];
+    if (poolId !== undefined) pools[poolId] = { status: 'UP', members: lvsMembers(configuration) };
+  }
   return { listeners, pools };
+}
+
+function lvsMembers(configuration: string): Record<string, string> {
+  const members: Record<string, string> = {};
+  for (const [, id = '', isDisabled] of configuration.matchAll(
+    /# (?:Configuration for )?Member (\S+)( is disabled)?$/gm,
+  )) {
+    members[id] = isDisabled === undefined ? 'UP' : 'MAINT';
+  }
+  for (const [, id = '', body = ''] of configuration.matchAll(/# Configuration for Member (\S+)\n([^#]*)/g)) {
+    if (/weight 0$/m.test(body)) members[id] = 'DRAIN';
+    else if (!/_CHECK \{|HTTP_GET \{/.test(body)) members[id] = 'no check';
+  }
+  return members;
 }
 
 function wordFor(options: readonly string[]): string {

@@ -28,6 +28,8 @@ export interface WorldInstance {
   silent: boolean;
   /** Load balancer → configuration. */
   readonly configurations: Map<string, string>;
+  /** Load balancer → configurations of its UDP and SCTP listeners. */
+  readonly lvs: Map<string, readonly string[]>;
   /** Load balancer → address. */
   readonly vips: Map<string, string>;
 }
@@ -91,6 +93,7 @@ export class World {
         silent: instance.silent,
         vips: [...instance.vips.values()],
         configurations: Object.fromEntries(instance.configurations),
+        lvs: Object.fromEntries(instance.lvs),
       })),
       ports: Object.fromEntries([...this.#ports].map(([loadBalancerId, { address }]) => [loadBalancerId, address])),
     };
@@ -108,6 +111,7 @@ export class World {
         stopped: false,
         silent: false,
         configurations: new Map(),
+        lvs: new Map(),
         vips: new Map(),
       };
       this.#instances.set(request.amphoraId, instance);
@@ -161,10 +165,14 @@ export class World {
       return null;
     },
     'amphora.info': ({ amphoraId }) => infoOf(this.#agent(amphoraId, 'amphora.noop info')),
-    'amphora.serve': ({ amphoraId, loadBalancerId, configuration }) => {
+    'amphora.serve': ({ amphoraId, loadBalancerId, configuration, lvs }) => {
       const instance = this.#agent(amphoraId, 'amphora.noop serve');
-      const reason = configuration === null ? undefined : this.#refusal(configuration);
+      const ofLvs = (lvs ?? []).map((listener) => listener.configuration);
+      const reason = [configuration ?? '', ...ofLvs]
+        .map((text) => this.#refusal(text))
+        .find((one) => one !== undefined);
       if (reason !== undefined) return { accepted: false, reason };
+      instance.lvs.set(loadBalancerId, ofLvs);
       if (configuration === null) instance.configurations.delete(loadBalancerId);
       else instance.configurations.set(loadBalancerId, configuration);
       this.#events.served(instance);

@@ -56,7 +56,11 @@ function serve(amphoraId: AmphoraId, configuration: string | null) {
   const address = { amphoraId, endpoint: { host: 'x', port: 1 } };
   const port = { subnetCidr: '10.0.0.0/8', gateway: null, macAddress: 'x', vrrpAddress: 'x', mtu: null };
   const loadBalancerId = 'a2f3c0de-0000-4000-8000-000000000001' as LoadBalancerId;
-  return noopAmphora(world).serve(address, { loadBalancerId, vipAddress: '10.0.0.9', port, configuration }, signal);
+  return noopAmphora(world).serve(
+    address,
+    { loadBalancerId, vipAddress: '10.0.0.9', port, configuration, lvs: null },
+    signal,
+  );
 }
 
 describe('the log of calls', () => {

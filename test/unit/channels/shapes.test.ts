@@ -74,9 +74,9 @@ const table: Readonly<Record<string, Readonly<Record<string, Row>>>> = {
     adminStateUp: flag,
     tags,
     protocol: {
-      valid: ['TCP', 'HTTP', 'HTTPS', 'PROMETHEUS'],
+      valid: ['TCP', 'HTTP', 'HTTPS', 'PROMETHEUS', 'UDP', 'SCTP'],
       invalid: ['http', null],
-      unsupported: ['TERMINATED_HTTPS', 'UDP', 'SCTP'],
+      unsupported: ['TERMINATED_HTTPS'],
       isImmutable: true,
     },
     protocolPort: port,
@@ -103,9 +103,8 @@ const table: Readonly<Record<string, Readonly<Record<string, Row>>>> = {
     adminStateUp: flag,
     tags,
     protocol: {
-      valid: ['TCP', 'HTTP', 'HTTPS', 'PROXY', 'PROXYV2'],
+      valid: ['TCP', 'HTTP', 'HTTPS', 'PROXY', 'PROXYV2', 'UDP', 'SCTP'],
       invalid: ['TERMINATED_HTTPS', 1],
-      unsupported: ['UDP', 'SCTP'],
       isImmutable: true,
     },
     lbAlgorithm: {
@@ -117,6 +116,7 @@ const table: Readonly<Record<string, Readonly<Record<string, Row>>>> = {
       valid: [
         { type: 'SOURCE_IP', cookieName: null },
         { type: 'APP_COOKIE', cookieName: 'sid' },
+        { type: 'SOURCE_IP', cookieName: null, persistenceTimeout: 5, persistenceGranularity: '255.255.0.0' },
       ],
       invalid: [
         'SOURCE_IP',
@@ -124,7 +124,9 @@ const table: Readonly<Record<string, Readonly<Record<string, Row>>>> = {
         { type: 'COOKIE' },
         { type: 'APP_COOKIE', cookieName: 'a b' },
         { type: 'APP_COOKIE', cookieName: '' },
-        { type: 'SOURCE_IP', persistenceTimeout: 5 },
+        { type: 'SOURCE_IP', persistenceTimeout: 0 },
+        { type: 'SOURCE_IP', persistenceTimeout: 2_678_401 },
+        { type: 'SOURCE_IP', persistenceGranularity: '255.0.255.0' },
         { type: 'SOURCE_IP', other: null },
       ],
       initial: null,
@@ -151,9 +153,8 @@ const table: Readonly<Record<string, Readonly<Record<string, Row>>>> = {
     adminStateUp: flag,
     tags,
     type: {
-      valid: ['HTTP', 'HTTPS', 'PING', 'TCP', 'TLS-HELLO'],
+      valid: ['HTTP', 'HTTPS', 'PING', 'TCP', 'TLS-HELLO', 'UDP-CONNECT', 'SCTP'],
       invalid: ['ping', 1],
-      unsupported: ['UDP-CONNECT', 'SCTP'],
       isImmutable: true,
     },
     delay: { valid: [1, 86_400], invalid: [0, -1, 1.5, null] },

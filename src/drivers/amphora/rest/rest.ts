@@ -6,6 +6,7 @@ import type { ControllerCredentials } from '../../certificate/driver.ts';
 import type { AmphoraAddress, AmphoraDriver, AmphoraInfo, ServeRequest, ServeResult } from '../driver.ts';
 import { Caller, type RetryOptions } from './caller.ts';
 import { agentError, failureOf, garbage, jsonOf } from './failures.ts';
+import { serveLvs } from './lvs.ts';
 import { type Answer, type Exchange, Transport } from './transport.ts';
 
 export interface RestAmphoraOptions {
@@ -58,13 +59,22 @@ class RestAmphora implements AmphoraDriver {
   }
 
   async serve(amphora: AmphoraAddress, request: ServeRequest, signal: AbortSignal): Promise<ServeResult> {
-    const { loadBalancerId, configuration } = request;
+    const { configuration, lvs } = request;
+    if (configuration !== null || (lvs ?? []).length > 0) await this.#plugVip(amphora, request, signal);
+    const result = await this.#serveByHaproxy(amphora, request, signal);
+    return result.accepted && lvs !== null ? serveLvs(this.#caller, amphora, lvs, signal) : result;
+  }
+
+  async #serveByHaproxy(
+    amphora: AmphoraAddress,
+    { loadBalancerId, configuration }: ServeRequest,
+    signal: AbortSignal,
+  ): Promise<ServeResult> {
     if (configuration === null) {
       this.#loaded.delete(amphora.amphoraId);
       await this.#expect(amphora, { method: 'DELETE', path: `/1.0/listeners/${loadBalancerId}` }, 200, signal);
       return { accepted: true };
     }
-    await this.#plugVip(amphora, request, signal);
     const held = await this.#configuration(amphora, loadBalancerId, signal);
     const same = held?.equals(Buffer.from(configuration, 'utf8')) === true;
     if (same && (await this.#isServing(amphora, configuration, signal))) return { accepted: true };

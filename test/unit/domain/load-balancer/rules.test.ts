@@ -63,9 +63,11 @@ describe('a listener and its pool', () => {
     HTTP: ['HTTP', 'PROXY', 'PROXYV2'],
     HTTPS: ['HTTPS', 'TCP', 'PROXY', 'PROXYV2'],
     PROMETHEUS: [],
+    UDP: ['UDP'],
+    SCTP: ['SCTP'],
   };
-  const cases = (['TCP', 'HTTP', 'HTTPS', 'PROMETHEUS'] as const).flatMap((one) =>
-    (['TCP', 'HTTP', 'HTTPS', 'PROXY', 'PROXYV2'] as const).map(
+  const cases = (['TCP', 'HTTP', 'HTTPS', 'PROMETHEUS', 'UDP', 'SCTP'] as const).flatMap((one) =>
+    (['TCP', 'HTTP', 'HTTPS', 'PROXY', 'PROXYV2', 'UDP', 'SCTP'] as const).map(
       (other) => [one, other, allowed[one].includes(other)] as const,
     ),
   );
