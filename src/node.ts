@@ -176,6 +176,7 @@ async function startParts(config: Config, log: Logger, started: Started): Promis
     drivers: {
       ...drivers,
       deploymentId,
+      clusterSecret: heartbeatKey,
       heartbeats: () => ({ controllers: controllers(), key: heartbeatKey, interval: config.heartbeat.interval }),
     },
     health: {
@@ -233,6 +234,7 @@ async function startParts(config: Config, log: Logger, started: Started): Promis
     journal,
     ownership,
     network: drivers.network,
+    defaultTopology: config.loadBalancers.topology,
     info,
     actors,
     feed,
@@ -257,6 +259,7 @@ async function startParts(config: Config, log: Logger, started: Started): Promis
         tree,
         pool,
         network: drivers.network,
+        defaultTopology: config.loadBalancers.topology,
         feed,
         info,
         log,

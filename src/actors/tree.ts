@@ -81,7 +81,7 @@ export interface TreeOptions {
   readonly mailboxLimit: number;
   readonly idleMs: number;
   readonly drivers: Pick<AmphoraPorts, 'deploymentId' | 'compute' | 'certificate' | 'heartbeats'> &
-    Pick<LoadBalancerPorts, 'network' | 'amphora'>;
+    Pick<LoadBalancerPorts, 'network' | 'amphora' | 'clusterSecret'>;
   readonly health: {
     readonly limits: WatchdogLimits;
     readonly intervalMs: number;
@@ -382,6 +382,10 @@ export class Tree {
   }
 }
 
-function pick({ network, amphora: agent }: TreeOptions['drivers']): Pick<LoadBalancerPorts, 'network' | 'amphora'> {
-  return { network, amphora: agent };
+function pick({
+  network,
+  amphora: agent,
+  clusterSecret,
+}: TreeOptions['drivers']): Pick<LoadBalancerPorts, 'network' | 'amphora' | 'clusterSecret'> {
+  return { network, amphora: agent, clusterSecret };
 }

@@ -11,19 +11,31 @@ import {
 import { DeltaCounters } from './health/counters.ts';
 import { LoadBalancer, type LoadBalancerContext } from './load-balancer.ts';
 import { LvsListener } from './lvs/listener.ts';
+import { Vrrp } from './vrrp/vrrp.ts';
 
+type AmphoraContext = Omit<LoadBalancerContext, 'onLastCount' | 'moves'>;
+
+const relocationMs = 500;
 const vipsFile = 'plugged-vips.json';
 
 export class Amphora {
-  readonly #context: Omit<LoadBalancerContext, 'onLastCount'>;
+  /** Of a pair, who has the VIP. */
+  readonly vrrp: Vrrp;
+  readonly #context: AmphoraContext;
   readonly #loadBalancers = new Map<string, LoadBalancer>();
   readonly #lvsListeners = new Map<string, LvsListener>();
   readonly #counters = new DeltaCounters('stats_counters.json');
   readonly #vips: Set<string>;
   #sequence = 0;
+  #relocation: NodeJS.Timeout | undefined;
 
-  constructor(context: Omit<LoadBalancerContext, 'onLastCount'>) {
+  constructor(context: AmphoraContext) {
     this.#context = context;
+    this.vrrp = new Vrrp({
+      isWell: () => this.#isWell(),
+      onMove: () => void this.#relocate(),
+      log: context.log,
+    });
     this.#vips = new Set(readVips());
   }
 
@@ -38,10 +50,13 @@ export class Amphora {
       }),
       ...lvsIds.map((id) => this.lvsListener(id).serve()),
     ]);
+    await this.vrrp.resume();
   }
 
   /** Ends everything that serves; what was not reported yet is kept for the next run of the agent. */
   async stop(): Promise<void> {
+    this.vrrp.end();
+    clearTimeout(this.#relocation);
     await Promise.all(Array.from(this.#loadBalancers.values(), (loadBalancer) => loadBalancer.stop()));
     for (const listener of this.#lvsListeners.values()) {
       const counted = listener.statistics();
@@ -55,7 +70,11 @@ export class Amphora {
   loadBalancer(id: string): LoadBalancer {
     const existing = this.#loadBalancers.get(id);
     if (existing !== undefined) return existing;
-    const made = new LoadBalancer(id, { ...this.#context, onLastCount: (counted) => this.#counters.add(counted) });
+    const made = new LoadBalancer(id, {
+      ...this.#context,
+      moves: () => this.vrrp.moves(),
+      onLastCount: (counted) => this.#counters.add(counted),
+    });
     this.#loadBalancers.set(id, made);
     return made;
   }
@@ -66,7 +85,7 @@ export class Amphora {
 
   /** The UDP listener of that id, which may have nothing yet. */
   lvsListener(id: string): LvsListener {
-    const known = this.#lvsListeners.get(id) ?? new LvsListener(id, this.#context.log);
+    const known = this.#lvsListeners.get(id) ?? new LvsListener(id, this.#context.log, () => this.vrrp.moves());
     this.#lvsListeners.set(id, known);
     return known;
   }
@@ -87,15 +106,36 @@ export class Amphora {
     return this.#vips.has(address);
   }
 
-  /** Remembers the VIP. Addresses of this host's loopback need no interface, so there is nothing more to do. */
-  async plugVip(address: string): Promise<void> {
-    this.#vips.add(address);
+  /**
+   * Remembers the VIP, and the amphora's own address beside it. Addresses of this host's loopback need no interface, so
+   * there is nothing more to do.
+   */
+  async plugVip(...addresses: readonly string[]): Promise<void> {
+    for (const address of addresses) this.#vips.add(address);
     await writeFile(`${vipsFile}.new`, JSON.stringify([...this.#vips]), { mode: 0o600 });
     await rename(`${vipsFile}.new`, vipsFile);
   }
 
-  /** The next heartbeat. A haproxy that is down is told by its listeners being absent. */
-  async heartbeat(): Promise<HeartbeatMessage> {
+  /** Of a pair: whether the VIP may be here. */
+  #isWell(): boolean {
+    const all = this.loadBalancers();
+    const serves = all.some((loadBalancer) => loadBalancer.isWanted()) || this.lvsListeners().length > 0;
+    return serves && all.every((loadBalancer) => loadBalancer.isWell());
+  }
+
+  async #relocate(): Promise<void> {
+    clearTimeout(this.#relocation);
+    await Promise.all(this.loadBalancers().map((loadBalancer) => loadBalancer.relocate()));
+    const isDone = await Promise.all(this.lvsListeners().map((listener) => listener.relocate()));
+    // Whoever had the VIP before may hang, and hold it until it is ended.
+    if (isDone.includes(false)) this.#relocation = setTimeout(() => void this.#relocate(), relocationMs);
+  }
+
+  /**
+   * The next heartbeat; undefined while there is to be none. A haproxy that is down is told by its listeners being absent.
+   */
+  async heartbeat(): Promise<HeartbeatMessage | undefined> {
+    if (this.vrrp.isSilenced()) return undefined;
     const listeners: Record<string, ListenerReport> = {};
     const pools: Record<string, PoolReport> = {};
     let complete = true;

@@ -25,6 +25,8 @@ export interface LoadBalancerContext {
   /** A configuration that stands before every load balancer's own. */
   readonly commonConfiguration: string;
   readonly log: Logger;
+  /** VIPs that are not here now, and what to listen on instead. */
+  readonly moves: () => ReadonlyMap<string, string>;
   /** Called with what a worker counted just before it is replaced. */
   readonly onLastCount: (counted: HaproxyStatistics) => void;
 }
@@ -106,6 +108,31 @@ export class LoadBalancer {
     return outcome;
   }
 
+  /** The VIP has come or gone: haproxy listens where it should. The configuration was proven before. */
+  relocate(): Promise<void> {
+    return this.#inTurn(async () => {
+      if (!this.isRunning()) return;
+      const served = await readFile(this.#file('.served'), 'utf8').catch(() => undefined);
+      const current = await readFile(this.#file('.host'), 'utf8').catch(() => '');
+      if (served === undefined || this.#localised(served) === current) return;
+      await this.#count();
+      await this.#saveServerStates();
+      await writeFile(this.#file('.host'), this.#localised(served), { mode: 0o600 });
+      const outcome = await this.#haproxy.reload();
+      if (!outcome.ok) this.#context.log.error({ words: outcome.words }, 'haproxy does not follow the VIP');
+    });
+  }
+
+  /** Whether a haproxy serves, where one shall. */
+  isWell(): boolean {
+    return !this.#wanted || this.isRunning();
+  }
+
+  /** Whether a haproxy shall serve. */
+  isWanted(): boolean {
+    return this.#wanted;
+  }
+
   /** Ends haproxy; the configuration stays. */
   stop(): Promise<void> {
     clearTimeout(this.#restartTimer);
@@ -157,6 +184,7 @@ export class LoadBalancer {
       mostConnections: connectionsWithin(this.#context.openFiles),
       privileged: process.getuid?.() === 0,
       exists: existsSync,
+      moves: this.#context.moves(),
     });
   }
 
@@ -169,7 +197,7 @@ export class LoadBalancer {
   async #reload(): Promise<Outcome> {
     const next = await readFile(this.#file(''), 'utf8');
     const current = await readFile(this.#file('.host'), 'utf8').catch(() => '');
-    const taken = await portsInUse(next, current);
+    const taken = await portsInUse(this.#localised(next), current);
     if (taken.length > 0) return { ok: false, words: taken.join('\n') };
     await this.#count();
     await this.#saveServerStates();
@@ -226,6 +254,8 @@ export class LoadBalancer {
     if (!this.#wanted || this.isRunning()) return;
     this.#startedAt = Date.now();
     // As it was loaded last: a configuration that was taken since then but never loaded has not been proven.
+    const served = await readFile(this.#file('.served'), 'utf8').catch(() => undefined);
+    if (served !== undefined) await writeFile(this.#file('.host'), this.#localised(served), { mode: 0o600 });
     const outcome = await this.#haproxy.start();
     if (!outcome.ok) this.#died(outcome.words);
     else this.#context.log.info({ loadBalancer: this.id }, 'haproxy serves again');

@@ -16,6 +16,7 @@ export function fingerprints(config: Config, secrets: SharedSecrets): Readonly<R
     driver: config.driver,
     'heartbeat.interval': config.heartbeat.interval,
     'heartbeat.timeout': config.heartbeat.timeout,
+    'loadBalancers.topology': config.loadBalancers.topology,
     'spares.size': config.spares.size,
     'sweep.grace': config.sweep.grace,
     'journal.retentionDays': config.journal.retentionDays,
@@ -24,6 +25,7 @@ export function fingerprints(config: Config, secrets: SharedSecrets): Readonly<R
     ...(config.driver === 'local' && {
       'local.subnet': config.local.subnet,
       'local.managementSubnet': config.local.managementSubnet,
+      'local.vrrpSubnet': config.local.vrrpSubnet,
     }),
     // A world of its own is never another node's.
     ...(config.driver === 'noop' && { 'noop.world': config.noop.world ?? randomUUID() }),

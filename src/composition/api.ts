@@ -29,13 +29,15 @@ export interface ServeApi {
   readonly tree: Tree;
   readonly pool: Pool;
   readonly network: NetworkDriver;
+  readonly defaultTopology: Config['loadBalancers']['topology'];
   readonly feed: StatusFeed;
   readonly info: ServerInfo;
   readonly log: Logger;
 }
 
 /** @throws ApiServerError when the address cannot be listened on, or must not without protection; TlsFileError */
-export function serveApi({ settings, quotas, tree, pool, network, feed, info, log }: ServeApi): Promise<ApiServer> {
+export function serveApi(options: ServeApi): Promise<ApiServer> {
+  const { settings, quotas, tree, pool, network, defaultTopology, feed, info, log } = options;
   const reads = readsOf(pool);
   const catalogue = catalogueOf(pool);
   const handlers = commandHandlers({
@@ -46,6 +48,7 @@ export function serveApi({ settings, quotas, tree, pool, network, feed, info, lo
     network,
     reads,
     catalogue,
+    defaultTopology,
     quotas: new QuotaRepository(pool, quotas),
     feed,
     info,

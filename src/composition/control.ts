@@ -19,6 +19,7 @@ import { databaseTroubles } from '../db/health.ts';
 import { catalogueOf } from '../db/repositories/catalogue.ts';
 import { QuotaRepository } from '../db/repositories/quotas.ts';
 import { readsOf } from '../db/repositories/reads.ts';
+import type { Topology } from '../domain/statuses.ts';
 import type { Quotas } from '../domain/quota.ts';
 import type { NetworkDriver } from '../drivers/network/driver.ts';
 
@@ -37,6 +38,7 @@ export interface ServeControl {
   /** Of projects that have none of their own. */
   readonly quotas: Quotas;
   readonly network: NetworkDriver;
+  readonly defaultTopology: Topology;
   readonly info: ServerInfo;
   readonly actors: ClusterActors;
   readonly feed: StatusFeed;
@@ -70,7 +72,16 @@ export function serveControl(options: ServeControl): Promise<ControlServer> {
     tls,
     limits,
     peer,
-    command: commandHandlers({ ...ports, network, reads, quotas, catalogue: catalogueOf(pool), feed, info }),
+    command: commandHandlers({
+      ...ports,
+      network,
+      reads,
+      quotas,
+      catalogue: catalogueOf(pool),
+      defaultTopology: options.defaultTopology,
+      feed,
+      info,
+    }),
     inspect: inspectHandlers({
       actors: {
         tree: (node, signal) => options.actors.tree(node, signal),

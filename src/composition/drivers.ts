@@ -64,7 +64,11 @@ export async function openDrivers(
         agentMain: fileURLToPath(new URL('../agent/main.js', import.meta.url)),
         haproxy: findExecutable('local.haproxy', config.local.haproxy),
       }),
-      network: localNetwork(config.local.subnet),
+      network: localNetwork({
+        cidr: config.local.subnet,
+        vrrpSubnet: config.local.vrrpSubnet,
+        managementSubnet: config.local.managementSubnet,
+      }),
       amphora: createRestAmphoraDriver({
         credentials: certificate.controllerCredentials(),
         connectTimeoutMs,

@@ -139,6 +139,11 @@ export const schema = z.strictObject({
     interval: seconds({ min: 0.1, max: 3600 }).describe('Seconds between two heartbeats of an amphora.'),
     timeout: seconds({ min: 0.5, max: day }).describe('Seconds of silence after which an amphora is replaced.'),
   }),
+  loadBalancers: z.strictObject({
+    topology: withDefault(choice(['SINGLE', 'ACTIVE_STANDBY']), 'SINGLE').describe(
+      'Amphorae of a load balancer whose flavor does not say: `SINGLE`, one, replaced when it is lost; `ACTIVE_STANDBY`, a pair of which the other takes over within seconds.',
+    ),
+  }),
   spares: z.strictObject({
     size: withDefault(count('amphorae', { min: 0, max: 10_000 }), 1).describe(
       'Booted amphorae kept ready for the next load balancer or failover.',
@@ -235,6 +240,9 @@ export const schema = z.strictObject({
     subnet: withDefault(loopbackSubnet(), '127.88.0.0/16').describe('Loopback addresses for VIPs (driver `local`).'),
     managementSubnet: withDefault(loopbackSubnet(), '127.89.0.0/16').describe(
       "Loopback addresses for amphorae's agents (driver `local`).",
+    ),
+    vrrpSubnet: withDefault(loopbackSubnet(), '127.90.0.0/16').describe(
+      "Loopback addresses for amphorae's own ends of a pair, as large as local.managementSubnet (driver `local`).",
     ),
     haproxy: withDefault(text('the path or name of an executable'), 'haproxy').describe(
       'haproxy that local amphorae run.',

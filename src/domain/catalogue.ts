@@ -1,6 +1,8 @@
 // What administrators offer: flavors and availability zones, and the profiles behind them. Pure: kinds, their attributes, and
 // what a profile may say.
 
+import type { Topology } from './statuses.ts';
+
 /** The only provider, and its other name. */
 export const providers = ['amphora', 'octavia'] as const;
 export type Provider = (typeof providers)[number];
@@ -65,12 +67,25 @@ export const capabilities: Readonly<Record<'flavorProfile' | 'availabilityZonePr
   flavorProfile: [
     {
       name: 'loadbalancer_topology',
-      description: 'The load balancer topology. SINGLE: one amphora, replaced when it is lost.',
-      values: ['SINGLE'],
+      description:
+        'The load balancer topology. SINGLE: one amphora, replaced when it is lost. ACTIVE_STANDBY: a pair of amphorae, of which the other takes over within seconds.',
+      values: ['SINGLE', 'ACTIVE_STANDBY'],
     },
   ],
   availabilityZoneProfile: [],
 };
+
+/** What a flavor asks of a load balancer. */
+export interface FlavorWish {
+  /** Undefined where the flavor leaves it open. */
+  readonly topology: Topology | undefined;
+}
+
+/** Of a profile's data that was checked when it was made. */
+export function flavorOf(flavorData: string): FlavorWish {
+  const data = JSON.parse(flavorData) as { readonly loadbalancer_topology?: Topology };
+  return { topology: data.loadbalancer_topology };
+}
 
 /** What is wrong with a profile's data, as a sentence; undefined when it can be carried out. */
 export function problemWithData(kind: keyof typeof capabilities, text: string): string | undefined {

@@ -43,6 +43,7 @@ export function amphoraDriverContract(name: string, make: () => Promise<AmphoraU
       gateway: null,
       macAddress: 'fa:16:3e:00:00:01',
       vrrpAddress: '127.90.0.1',
+      portId: null,
       mtu: null,
     };
     const serving = (vipAddress: string, configuration: string | null): ServeRequest => ({

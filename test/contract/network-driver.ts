@@ -106,8 +106,9 @@ export function networkDriverContract(name: string, under: NetworkUnderTest): vo
     test('plugging twice gives the same port, unplugging and releasing twice is no error', async () => {
       const loadBalancerId = newLoadBalancer();
       const instance = (await under.instance?.()) ?? { amphoraId: randomUUID() as AmphoraId, computeId: 'none' };
+      const agentHost = '127.89.0.7';
       const vip = await driver.allocateVip({ loadBalancerId, subnetId: subnet.id, address: null, taken: [] }, signal);
-      const plug = { loadBalancerId, vip, ...instance };
+      const plug = { loadBalancerId, vip, agentHost, ...instance };
       const port = await driver.plugVip(plug, signal);
       expect(port.subnetCidr).toBe(subnet.cidr);
       expect(port.macAddress).toMatch(/^([0-9a-f]{2}:){5}[0-9a-f]{2}$/);

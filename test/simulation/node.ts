@@ -391,7 +391,7 @@ export class SimulatedNode {
     this.#steps = this.#steps.filter((step) => step !== late);
     const step = late.step as LoadBalancerStep;
     if (step.type !== 'deploy' || this.#with.now() > late.deadlineAt) return;
-    this.#with.world.serve(step.slot.amphoraId, step.loadBalancerId, step.tree);
+    this.#with.world.serve(step.slot.amphoraId, step.loadBalancerId, step.tree, step.pairing);
   }
 
   #answerIs(actor: Actor, step: Step, result: { readonly type: string } | undefined): void {
@@ -440,12 +440,18 @@ export class SimulatedNode {
         return hear({ type: 'vipOffered', portId: 'port', address: '10.0.0.1' } as { type: string });
       case 'claimAmphora':
         return this.#claim(step, hear);
+      case 'plugAmphora': {
+        const { amphoraId } = step.slot;
+        const port = { portId: null, address: `own-${amphoraId}` };
+        return hear({ type: 'amphoraPlugged', amphoraId, port } as { type: string });
+      }
       case 'deploy': {
         const { amphoraId } = step.slot;
-        const isServed = world.serve(amphoraId, step.loadBalancerId, step.tree);
+        const isServed = world.serve(amphoraId, step.loadBalancerId, step.tree, step.pairing);
         const isGone = journal.entities.get(keyOf('amphora', amphoraId))?.isOver !== false;
         if (!isServed && isGone) return hear({ type: 'amphoraGone', amphoraId } as { type: string });
-        return hear(isServed ? ({ type: 'served', amphoraId } as { type: string }) : undefined);
+        const served = { type: 'served', amphoraId, peerAddress: step.pairing?.peer?.address };
+        return hear(isServed ? (served as { type: string }) : undefined);
       }
       case 'retireAmphora':
         return this.#retire(step, hear, running);

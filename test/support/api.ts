@@ -40,6 +40,7 @@ export async function startTestApi(
     tree: node.tree,
     pool: node.pool,
     network: world.network,
+    defaultTopology: 'SINGLE',
     feed: new StatusFeed(node.tree, { nodeId: 'node', ids: () => [], peers: noPeers }),
     info: { name: 'amphitheatre', version: 'test', nodeId: 'node', driver: 'fake' },
     log: pino({ level: process.env['AMPHI_TEST_LOG'] ?? 'silent' }),

@@ -59,6 +59,7 @@ export async function startTestControl(
         reads,
         quotas,
         catalogue: catalogueOf(node.pool),
+        defaultTopology: 'SINGLE',
         feed,
         info,
       }),

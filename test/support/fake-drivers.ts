@@ -68,12 +68,13 @@ export class FakeWorld {
         this.vips.set(loadBalancerId, vip);
         return vip;
       }),
-    plugVip: ({ amphoraId, vip }, signal) =>
+    plugVip: ({ amphoraId }, signal) =>
       this.#call('network.plugVip', amphoraId, signal, () => ({
         subnetCidr: '10.0.0.0/24',
         gateway: null,
         macAddress: 'fa:16:3e:00:00:01',
-        vrrpAddress: vip.address,
+        vrrpAddress: `own-${amphoraId}`,
+        portId: null,
         mtu: null,
       })),
     unplugVip: ({ amphoraId }, signal) => this.#call('network.unplugVip', amphoraId, signal, () => undefined),
@@ -103,6 +104,7 @@ export class FakeWorld {
         this.served.set(amphoraId, request);
         return { accepted: true } as const;
       }),
+    handOver: ({ amphoraId }, signal) => this.#call('amphora.handOver', amphoraId, signal, () => undefined),
     configure: ({ amphoraId }, agentConfiguration, signal) =>
       this.#call('amphora.configure', amphoraId, signal, () => void this.configured.set(amphoraId, agentConfiguration)),
     configurationDigest: async () => undefined,

@@ -7,8 +7,15 @@ import type { LoadBalancerCommand } from '../../src/domain/load-balancer/command
 import type { LoadBalancerEvent } from '../../src/domain/load-balancer/events.ts';
 import { loadBalancer, type LoadBalancerEntity } from '../../src/domain/load-balancer/load-balancer.ts';
 import type { LoadBalancerState } from '../../src/domain/load-balancer/state.ts';
-import type { LoadBalancerStep, LoadBalancerStepResult, StepOutcome } from '../../src/domain/load-balancer/steps.ts';
+import type {
+  LoadBalancerStep,
+  LoadBalancerStepResult,
+  Pairing,
+  StepOutcome,
+} from '../../src/domain/load-balancer/steps.ts';
 import type { RetryPolicy } from '../../src/domain/step.ts';
+import type { AmphoraRole } from '../../src/domain/statuses.ts';
+import { wrongBeside } from './vip-rule.ts';
 
 export type Fate = 'succeeds' | 'fails' | 'hangs' | 'succeedsUnheard';
 export type FateOf = (step: LoadBalancerStep) => Fate;
@@ -32,12 +39,14 @@ export class SimulatedLoadBalancer {
   running: Running[] = [];
   /** Amphora → what its haproxy serves; an amphora that is stopped is not here. */
   readonly serving = new Map<AmphoraId, string | null>();
+  readonly #pairings = new Map<AmphoraId, Pairing | null>();
   readonly alive = new Set<AmphoraId>();
   vip: string | undefined;
   /** Configurations with this text are refused. */
   refuses: string | undefined;
   /** What went wrong with the world: must stay empty. */
   readonly violations: string[] = [];
+  readonly #granted = new Map<AmphoraId, AmphoraRole>();
   #amphorae = 0;
   #ghosts: Running[] = [];
 
@@ -48,9 +57,10 @@ export class SimulatedLoadBalancer {
     return 'ok';
   }
 
-  /** The amphora that serves now stops without a word. */
-  loseAmphora(fate: FateOf): void {
-    const slot = this.state?.slots.find((candidate) => candidate.leaving === null);
+  /** An amphora that serves now stops without a word; `which` says which of a pair. */
+  loseAmphora(fate: FateOf, which = 0): void {
+    const serving = this.state?.slots.filter((candidate) => candidate.leaving === null) ?? [];
+    const slot = serving[which % Math.max(1, serving.length)];
     if (slot === undefined) return;
     const { amphoraId } = slot;
     this.command({ type: 'failoverAmphora', amphoraId, why: 'lost', reason: 'silent' }, fate);
@@ -121,10 +131,15 @@ export class SimulatedLoadBalancer {
         this.vip = '10.0.0.1';
         return { type: 'vipOffered', portId: 'port', address: this.vip };
       case 'claimAmphora': {
-        const amphoraId = this.#unclaimed() ?? deriveId<AmphoraId>('simulated', ++this.#amphorae);
+        const amphoraId = this.#unclaimed(step.role) ?? deriveId<AmphoraId>('simulated', ++this.#amphorae);
         this.alive.add(amphoraId);
+        this.#granted.set(amphoraId, step.role);
         const agent = { host: '127.0.0.1', port: 9443 };
         return { type: 'amphoraGranted', role: step.role, amphoraId, computeId: amphoraId, agent };
+      }
+      case 'plugAmphora': {
+        const { amphoraId } = step.slot;
+        return { type: 'amphoraPlugged', amphoraId, port: { portId: null, address: `own-${amphoraId}` } };
       }
       case 'deploy':
         return this.#deploy(step);
@@ -139,23 +154,31 @@ export class SimulatedLoadBalancer {
     }
   }
 
-  #unclaimed(): AmphoraId | undefined {
+  /** Granted for that role before, without anybody having heard of it. */
+  #unclaimed(role: AmphoraRole): AmphoraId | undefined {
     const claimed = new Set(this.state?.slots.map((slot) => slot.amphoraId));
-    return [...this.alive].find((id) => !claimed.has(id));
+    return [...this.alive].find((id) => !claimed.has(id) && this.#granted.get(id) === role);
   }
 
-  #deploy({ slot, tree }: Extract<LoadBalancerStep, { type: 'deploy' }>): LoadBalancerStepResult {
+  #deploy({ slot, tree, pairing: told }: Extract<LoadBalancerStep, { type: 'deploy' }>): LoadBalancerStepResult {
     const { amphoraId } = slot;
-    for (const other of this.serving.keys()) {
-      if (other !== amphoraId) this.violations.push('two amphorae serve the VIP at once');
-    }
+    const before = this.#pairings.get(amphoraId);
+    const pairing = told === null || !told.keepsPeer ? told : (before ?? told);
+    const servers = Array.from(this.serving.keys(), (id) => ({
+      amphoraId: id,
+      pairing: this.#pairings.get(id) ?? null,
+    }));
+    const wrong = wrongBeside(servers, { amphoraId, pairing }, !this.serving.has(amphoraId));
+    if (wrong !== undefined) this.violations.push(wrong);
     if (this.vip === undefined) this.violations.push('a VIP is served that is not there');
     const configuration = renderHaproxy(tree);
     if (this.refuses !== undefined && configuration?.includes(this.refuses) === true) {
       return { type: 'servingRefused', amphoraId, reason: `refused: ${this.refuses}` };
     }
     this.serving.set(amphoraId, configuration);
-    return { type: 'served', amphoraId };
+    this.#pairings.set(amphoraId, pairing);
+    const peerAddress = told?.peer?.address;
+    return { type: 'served', amphoraId, ...(peerAddress !== undefined && { peerAddress }) };
   }
 }
 

@@ -86,6 +86,7 @@ export async function startTestNode(options: TestNodeOptions): Promise<TestNode>
       network: world.network,
       amphora: world.amphora,
       certificate: world.certificate,
+      clusterSecret: 'secret',
       heartbeats: () => ({ controllers: ['127.0.0.1:5555'], key: 'secret', interval: 1 }),
     },
     spares: {

@@ -1,19 +1,22 @@
 // Carries out a load balancer's steps through drivers and other entities. Every step may run twice.
-import { renderHaproxy } from '../../domain/haproxy/render.ts';
+import { type Peer, renderHaproxy } from '../../domain/haproxy/render.ts';
 import { renderLvs } from '../../domain/lvs/render.ts';
 import type { AmphoraId, LoadBalancerId } from '../../domain/ids.ts';
 import type { AmphoraEntity } from '../../domain/amphora/amphora.ts';
 import type { AmphoraCommand } from '../../domain/amphora/state.ts';
 import type { SuggestionMessage } from '../../domain/cluster/messages.ts';
 import type { AmphoraQuestion, Answers, LoadBalancerQuestion } from '../../domain/cluster/questions.ts';
-import type { LoadBalancerStep, LoadBalancerStepResult } from '../../domain/load-balancer/steps.ts';
+import type { LoadBalancerStep, LoadBalancerStepResult, Pairing } from '../../domain/load-balancer/steps.ts';
+import { type VrrpInstance, vrrpPassword, vrrpPriority } from '../../domain/vrrp/keepalived.ts';
 import type { AmphoraDriver } from '../../drivers/amphora/driver.ts';
-import type { NetworkDriver } from '../../drivers/network/driver.ts';
+import type { NetworkDriver, PluggedPort } from '../../drivers/network/driver.ts';
 import type { Answered } from '../cluster/entities.ts';
 
 export interface LoadBalancerPorts {
   readonly network: NetworkDriver;
   readonly amphora: AmphoraDriver;
+  /** Passwords of pairs follow from it. */
+  readonly clusterSecret: string;
   /** The pool of the cluster, wherever it runs. */
   readonly spares: {
     suggest(
@@ -33,6 +36,9 @@ export interface LoadBalancerPorts {
   };
 }
 
+/** How long an amphora that is well takes to leave the VIP to the other one of its pair. */
+const handOverMs = 1_000;
+
 type Step<T extends LoadBalancerStep['type']> = Extract<LoadBalancerStep, { type: T }>;
 
 export async function runLoadBalancerStep(
@@ -48,6 +54,8 @@ export async function runLoadBalancerStep(
     }
     case 'claimAmphora':
       return claimAmphora(step, ports, signal);
+    case 'plugAmphora':
+      return plugAmphora(step, ports, signal);
     case 'deploy':
       return deploy(step, ports, signal);
     case 'retireAmphora':
@@ -82,20 +90,77 @@ async function claimAmphora(
   }
 }
 
-async function deploy(
-  { loadBalancerId, slot, vip, tree, hasLvs }: Step<'deploy'>,
-  { network, amphora, amphorae }: LoadBalancerPorts,
+async function plugAmphora(
+  { loadBalancerId, slot, vip }: Step<'plugAmphora'>,
+  ports: LoadBalancerPorts,
   signal: AbortSignal,
 ): Promise<LoadBalancerStepResult> {
   const { amphoraId, computeId, agent } = slot;
-  try {
-    const port = await network.plugVip({ loadBalancerId, amphoraId, computeId, vip }, signal);
-    const configuration = renderHaproxy(tree);
+  return unlessGone(amphoraId, ports, signal, async () => {
+    const request = { loadBalancerId, amphoraId, computeId, agentHost: agent.host, vip };
+    const { portId, vrrpAddress: address } = await ports.network.plugVip(request, signal);
+    return { type: 'amphoraPlugged', amphoraId, port: { portId, address } };
+  });
+}
+
+async function deploy(
+  { loadBalancerId, slot, vip, tree, hasLvs, pairing }: Step<'deploy'>,
+  ports: LoadBalancerPorts,
+  signal: AbortSignal,
+): Promise<LoadBalancerStepResult> {
+  const { amphoraId, computeId, agent } = slot;
+  return unlessGone(amphoraId, ports, signal, async () => {
+    const plug = { loadBalancerId, amphoraId, computeId, agentHost: agent.host, vip };
+    const port = await ports.network.plugVip(plug, signal);
+    const configuration = renderHaproxy(tree, { peers: pairing === null ? [] : peersOf(amphoraId, pairing) });
     const lvs = hasLvs ? renderLvs(tree) : null;
-    const request = { loadBalancerId, vipAddress: vip.address, port, configuration, lvs };
-    const result = await amphora.serve({ amphoraId, endpoint: agent }, request, signal);
-    if (result.accepted) return { type: 'served', amphoraId };
-    return { type: 'servingRefused', amphoraId, reason: result.reason };
+    const isServing = configuration !== null || (lvs ?? []).length > 0;
+    const isPaired = pairing !== null && !pairing.keepsPeer && isServing;
+    const request = {
+      loadBalancerId,
+      vipAddress: vip.address,
+      port,
+      configuration,
+      lvs,
+      ...(isPaired && { vrrp: vrrpInstance(pairing) }),
+    };
+    const result = await ports.amphora.serve({ amphoraId, endpoint: agent }, request, signal);
+    if (!result.accepted) return { type: 'servingRefused', amphoraId, reason: result.reason };
+    const peerAddress = pairing?.peer?.address;
+    return { type: 'served', amphoraId, ...(peerAddress !== undefined && { peerAddress }) };
+
+    function vrrpInstance({ role, address, beginsAs, peer }: Pairing): VrrpInstance {
+      const { subnetCidr, gateway }: PluggedPort = port;
+      return {
+        loadBalancerId,
+        vipAddress: vip.address,
+        subnetCidr,
+        gateway,
+        beginsAs,
+        priority: vrrpPriority(role) ?? 0,
+        address,
+        peerAddress: peer?.address ?? null,
+        password: vrrpPassword(ports.clusterSecret, loadBalancerId),
+      };
+    }
+  });
+}
+
+/** In the same order for both of a pair. */
+function peersOf(amphoraId: AmphoraId, { address, peer }: Pairing): readonly Peer[] {
+  const both = peer === null ? [{ amphoraId, address }] : [{ amphoraId, address }, peer];
+  return both.toSorted((a, b) => (a.amphoraId < b.amphoraId ? -1 : 1));
+}
+
+/** A failure may mean that the amphora is not there any more; then nobody is to be told anything. */
+async function unlessGone(
+  amphoraId: AmphoraId,
+  { amphorae }: LoadBalancerPorts,
+  signal: AbortSignal,
+  work: () => Promise<LoadBalancerStepResult>,
+): Promise<LoadBalancerStepResult> {
+  try {
+    return await work();
   } catch (error) {
     const isGone = !signal.aborted && (await amphorae.query<Answers['isGone']>(amphoraId, { type: 'isGone' }, signal));
     if (isGone) return { type: 'amphoraGone', amphoraId };
@@ -105,11 +170,16 @@ async function deploy(
 
 /** Done when the amphora is known to run no more. One that nobody knows is gone already. */
 async function retireAmphora(
-  { loadBalancerId, slot, reason }: Step<'retireAmphora'>,
-  { amphorae }: LoadBalancerPorts,
+  { loadBalancerId, slot, reason, handsOver }: Step<'retireAmphora'>,
+  { amphorae, amphora }: LoadBalancerPorts,
   signal: AbortSignal,
 ): Promise<LoadBalancerStepResult> {
   const { amphoraId } = slot;
+  // Spares the other one the wait for silence. Where it fails, silence follows all the same.
+  if (handsOver) {
+    const soon = AbortSignal.any([signal, AbortSignal.timeout(handOverMs)]);
+    await amphora.handOver({ amphoraId, endpoint: slot.agent }, soon).catch(() => undefined);
+  }
   const reply = await amphorae.ask(amphoraId, { type: 'deleteAmphora', reason, onBehalfOf: loadBalancerId }, signal);
   switch (reply.type) {
     case 'ok':

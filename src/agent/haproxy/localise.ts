@@ -11,6 +11,8 @@ export interface Host {
   /** Whether haproxy is started by root and can give up its rights. */
   readonly privileged: boolean;
   readonly exists: (path: string) => boolean;
+  /** VIPs that the other one of a pair has, each with the address to listen on instead. None when absent. */
+  readonly moves?: ReadonlyMap<string, string>;
 }
 
 const sections = new Set([
@@ -33,9 +35,19 @@ export function localise(configuration: string, host: Host): string {
     .map((line) => {
       const words = line.trim().split(/\s+/);
       if (sections.has(words[0] ?? '')) section = words[0] ?? '';
-      return section === 'global' ? globalLine(line, words, host) : line;
+      if (section === 'global') return globalLine(line, words, host);
+      return words[0] === 'bind' ? bindLine(line, host.moves ?? new Map()) : line;
     })
     .join('\n');
+}
+
+/** Checks of members go on, and are reported, also where the VIP is not. */
+function bindLine(line: string, moves: ReadonlyMap<string, string>): string {
+  return line.replace(/^(\s*bind\s+)(\[[^\]]+\]|[^\s:]+)(:\d+)/, (whole, head: string, host: string, port: string) => {
+    const own = moves.get(host.replace(/^\[|\]$/g, ''));
+    if (own === undefined) return whole;
+    return head + (own.includes(':') ? `[${own}]` : own) + port;
+  });
 }
 
 function globalLine(line: string, words: readonly string[], host: Host): string {

@@ -14,8 +14,8 @@ export interface HeartbeatSettings {
   readonly heartbeatKey: string;
 }
 
-/** Builds the next message; one call, one sequence number. */
-export type BuildMessage = () => Promise<HeartbeatMessage>;
+/** Builds the next message; one call, one sequence number. Undefined while nothing is to be said. */
+export type BuildMessage = () => Promise<HeartbeatMessage | undefined>;
 
 export class HeartbeatSender {
   readonly #build: BuildMessage;
@@ -54,7 +54,9 @@ export class HeartbeatSender {
     this.#busy = true;
     this.#turn += 1;
     try {
-      const text = encodeMessage(await this.#build());
+      const message = await this.#build();
+      if (message === undefined) return;
+      const text = encodeMessage(message);
       this.#send(sealPacket(deflateSync(text, { level: 9 }), heartbeatKey), controller);
     } catch (error) {
       this.#log.warn({ err: error }, 'a heartbeat could not be built');

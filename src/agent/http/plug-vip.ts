@@ -14,7 +14,7 @@ export async function plugVip(amphora: Amphora, vip: string, body: Buffer): Prom
     return refusal(400, 'Invalid VRRP Address', `${JSON.stringify(own)} is not an IP address`);
   }
   if (amphora.hasVip(vip)) return refusal(409, 'Interface already exists');
-  await amphora.plugVip(vip);
+  await (typeof own === 'string' ? amphora.plugVip(vip, own) : amphora.plugVip(vip));
   return ok(202, `VIPs plugged on interface lo: ${vip}`);
 }
 

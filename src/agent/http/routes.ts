@@ -58,6 +58,12 @@ export function routesOf(api: AgentApi): readonly Route[] {
       path: at(`/1\\.0/loadbalancer/${uuid}/([a-z]+)`),
       handle: ([id = '', action = '']) => act(amphora, id, action),
     },
+    { method: 'PUT', path: at('/1\\.0/vrrp/upload'), handle: (_, body) => uploadVrrp(amphora, body) },
+    {
+      method: 'PUT',
+      path: at('/1\\.0/vrrp/([a-z]+)'),
+      handle: ([action = '']) => actVrrp(amphora, action),
+    },
     { method: 'DELETE', path: at(`/1\\.0/listeners/${uuid}`), handle: async ([id = '']) => remove(amphora, id) },
     { method: 'GET', path: at('/1\\.0/listeners'), handle: async () => json(200, await listeners(amphora)) },
     { method: 'PUT', path: certificate, handle: ([id = '', file = ''], body) => putCertificate(id, file, body) },
@@ -112,6 +118,28 @@ async function act(amphora: Amphora, id: string, action: string): Promise<Reply>
   const done =
     action === 'start' ? `Configuration file is valid\nhaproxy daemon for ${id} started` : `Listener ${id} reloaded`;
   return ok(202, done);
+}
+
+/** OpenStack's agent takes anything here. */
+function uploadVrrp(amphora: Amphora, body: Buffer): Reply {
+  try {
+    amphora.vrrp.upload(body.toString('utf8'));
+    return json(200, { message: 'OK' }, md5(body));
+  } catch (error) {
+    return refusal(400, 'Invalid request', messageOf(error));
+  }
+}
+
+async function actVrrp(amphora: Amphora, action: string): Promise<Reply> {
+  if (!['start', 'stop', 'reload'].includes(action))
+    return refusal(400, 'Invalid Request', `Unknown action: ${action}`);
+  try {
+    if (action === 'stop') amphora.vrrp.stop();
+    else await amphora.vrrp.start();
+    return ok(202, `keepalived ${action}ed`);
+  } catch (error) {
+    return refusal(500, `Error ${action}ing keepalived`, messageOf(error));
+  }
 }
 
 async function remove(amphora: Amphora, id: string): Promise<Reply> {

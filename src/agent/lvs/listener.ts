@@ -15,14 +15,17 @@ const filePattern = /^octavia-keepalivedlvs-([0-9a-f-]{36})\.conf$/;
 export class LvsListener {
   readonly id: string;
   readonly #log: Logger;
+  readonly #moves: () => ReadonlyMap<string, string>;
   readonly #inTurn = inTurn();
   #balancer: Balancer | undefined;
   /** Tells counters of one run from those of the next, which begin at 0. */
   #run = 0;
 
-  constructor(id: string, log: Logger) {
+  /** `moves`: VIPs that are not here now, and what to listen on instead. */
+  constructor(id: string, log: Logger, moves: () => ReadonlyMap<string, string>) {
     this.id = id;
     this.#log = log;
+    this.#moves = moves;
   }
 
   /** The listener whose configuration is in a file of that name. */
@@ -65,7 +68,10 @@ export class LvsListener {
   serve(): Promise<Outcome> {
     return this.#inTurn(async () => {
       try {
-        const configuration = parseLvs(await readFile(this.#file, 'utf8'));
+        const parsed = parseLvs(await readFile(this.#file, 'utf8'));
+        const moves = this.#moves();
+        const addresses = parsed.addresses.map((address) => moves.get(address) ?? address);
+        const configuration = { ...parsed, addresses };
         if (this.#balancer === undefined) {
           this.#balancer = await Balancer.start(configuration, () => performance.now());
           this.#run = Date.now();
@@ -76,6 +82,11 @@ export class LvsListener {
         return { ok: false, words: messageOf(error) };
       }
     });
+  }
+
+  /** The VIP has come or gone. False when its port is not free here yet. */
+  async relocate(): Promise<boolean> {
+    return this.#balancer === undefined || (await this.serve()).ok;
   }
 
   /** The configuration stays. */

@@ -7,6 +7,8 @@ import type {
   NewMember,
 } from '../../domain/load-balancer/commands.ts';
 import { deriveId, type LoadBalancerId } from '../../domain/ids.ts';
+import { flavorOf } from '../../domain/catalogue.ts';
+import type { Topology } from '../../domain/statuses.ts';
 import type { ObjectKind } from '../../domain/load-balancer/state.ts';
 import type { Views } from '../../domain/views.ts';
 import { RpcError } from '../rpc/errors.ts';
@@ -53,8 +55,10 @@ function loadBalancerHandlers(ports: CommandPorts, dispatch: Dispatch): Part<'lo
   const view = async (id: string) => ({ loadBalancer: (await reads.findObject('loadBalancer', id)) ?? null });
   return {
     'loadBalancer.create': async (params, context) => {
-      const command = await creationOf(ports, params, context);
-      await refuseUnoffered(ports, params);
+      const creation = await creationOf(ports, params, context);
+      const topology = await topologyFor(ports, params);
+      const command = topology === 'SINGLE' ? creation : { ...creation, topology };
+      await refuseUnofferedZone(ports, params);
       const { id } = await dispatch.toLoadBalancer(command.loadBalancerId, command, context);
       return { loadBalancer: (await reads.loadBalancerTree(id)) ?? null };
     },
@@ -81,25 +85,28 @@ function loadBalancerHandlers(ports: CommandPorts, dispatch: Dispatch): Part<'lo
 type CreateParams = ParamsOf<CommandMethods['loadBalancer.create']>;
 type CreateCommand = Extract<LoadBalancerCommand, { type: 'createLoadBalancer' }>;
 
-/** @throws RpcError when a load balancer may not be created with it */
-async function refuseUnoffered(
-  { catalogue }: CommandPorts,
-  { flavorId, availabilityZone }: CreateParams,
-): Promise<void> {
-  const refuse = (field: string, what: string) => {
-    throw new RpcError('invalid', `Validation failure: ${what}`, { field });
-  };
-  if (flavorId !== null && flavorId !== undefined) {
-    const flavor = await catalogue.find('flavor', flavorId);
-    if (flavor === undefined) throw new RpcError('notFound', `Flavor ${flavorId} not found.`, { field: 'flavorId' });
-    if (!flavor.enabled) refuse('flavorId', `Flavor ${flavorId} is disabled`);
-  }
-  if (availabilityZone !== null && availabilityZone !== undefined) {
-    const zone = await catalogue.find('availabilityZone', availabilityZone);
-    const message = `Availability zone ${availabilityZone} not found.`;
-    if (zone === undefined) throw new RpcError('notFound', message, { field: 'availabilityZone' });
-    if (!zone.enabled) refuse('availabilityZone', `Availability zone ${availabilityZone} is disabled`);
-  }
+/** @throws RpcError when a load balancer may not be created with the flavor */
+async function topologyFor({ catalogue, defaultTopology }: CommandPorts, params: CreateParams): Promise<Topology> {
+  const { flavorId } = params;
+  if (flavorId === null || flavorId === undefined) return defaultTopology;
+  const flavor = await catalogue.find('flavor', flavorId);
+  if (flavor === undefined) throw new RpcError('notFound', `Flavor ${flavorId} not found.`, { field: 'flavorId' });
+  if (!flavor.enabled) throw refused('flavorId', `Flavor ${flavorId} is disabled`);
+  const profile = await catalogue.find('flavorProfile', flavor.flavorProfileId);
+  return flavorOf(profile?.flavorData ?? '{}').topology ?? defaultTopology;
+}
+
+/** @throws RpcError when a load balancer may not be created in the availability zone */
+async function refuseUnofferedZone({ catalogue }: CommandPorts, { availabilityZone }: CreateParams): Promise<void> {
+  if (availabilityZone === null || availabilityZone === undefined) return;
+  const zone = await catalogue.find('availabilityZone', availabilityZone);
+  const message = `Availability zone ${availabilityZone} not found.`;
+  if (zone === undefined) throw new RpcError('notFound', message, { field: 'availabilityZone' });
+  if (!zone.enabled) throw refused('availabilityZone', `Availability zone ${availabilityZone} is disabled`);
+}
+
+function refused(field: string, what: string): RpcError {
+  return new RpcError('invalid', `Validation failure: ${what}`, { field });
 }
 
 async function creationOf(

@@ -1,6 +1,7 @@
 // What the command channel needs of the rest: the actors that decide, the tables that are read, the network that VIPs
 // are on. The composition root gives it; nothing here knows who stands behind.
 import type { Refusal } from '../../domain/decision.ts';
+import type { Topology } from '../../domain/statuses.ts';
 import type { CommandAnswer, LoadBalancerCommand } from '../../domain/load-balancer/commands.ts';
 import type { ObjectKind } from '../../domain/load-balancer/state.ts';
 import type {
@@ -80,6 +81,8 @@ export interface CommandPorts {
   };
   readonly reads: Reads;
   readonly catalogue: CataloguePort;
+  /** Of load balancers whose flavor does not say. */
+  readonly defaultTopology: Topology;
   readonly quotas: QuotaPort;
   readonly feed: {
     subscribe(listener: (change: StatusChange) => void, loadBalancerId?: string): Promise<() => void>;

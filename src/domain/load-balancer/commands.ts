@@ -11,6 +11,7 @@ import type {
   ObjectId,
   PoolId,
 } from '../ids.ts';
+import type { Topology } from '../statuses.ts';
 import type {
   HealthMonitorAttributes,
   L7PolicyAttributes,
@@ -64,6 +65,8 @@ export type LoadBalancerCommand =
       readonly type: 'createLoadBalancer';
       readonly loadBalancerId: LoadBalancerId;
       readonly projectId: string;
+      /** SINGLE when absent. */
+      readonly topology?: Topology;
       readonly vip: { readonly subnetId: string; readonly networkId: string; readonly requestedAddress: string | null };
       readonly attributes: LoadBalancerAttributes;
       readonly listeners: readonly NewListener[];

@@ -6,6 +6,7 @@ import { changesOf, treeOf } from './changes.ts';
 import type { CommandAnswer, LoadBalancerCommand } from './commands.ts';
 import type { LoadBalancerEvent, ObjectChange } from './events.ts';
 import { evolveLoadBalancer } from './evolve.ts';
+import { isPair } from './pair.ts';
 import { isWanted } from './plan.ts';
 import { brokenRule, kindNames } from './rules.ts';
 import type { LoadBalancerState, MaybeLoadBalancer } from './state.ts';
@@ -53,7 +54,8 @@ type CreateCommand = Extract<LoadBalancerCommand, { type: 'createLoadBalancer' }
 function decideCreate(state: MaybeLoadBalancer, command: CreateCommand, at: number): LbDecision {
   const { loadBalancerId: id, projectId, vip } = command;
   if (state !== undefined) return refuse('conflict', `Load Balancer ${id} exists already.`);
-  const created: LoadBalancerEvent = { type: 'loadBalancerCreated', at, id, projectId, vip };
+  const topology = command.topology === undefined ? {} : { topology: command.topology };
+  const created: LoadBalancerEvent = { type: 'loadBalancerCreated', at, id, projectId, ...topology, vip };
   const empty = evolveLoadBalancer(undefined, created);
   if (empty === undefined) throw new Error('a created load balancer has a state');
   const decision = decideChanges(empty, id, treeOf(command), at);
@@ -97,6 +99,7 @@ function decideDelete(state: LoadBalancerState, cascade: boolean, at: number): L
   return accept(state.id, [{ type: 'deletionRequested', at }]);
 }
 
+/** Those of a pair are replaced one after the other, when their turn comes. */
 function leavingEvents(
   state: LoadBalancerState,
   concerns: (slot: LoadBalancerState['slots'][number]) => boolean,
@@ -104,6 +107,11 @@ function leavingEvents(
   reason: string,
   at: number,
 ): readonly LoadBalancerEvent[] {
+  if (why === 'replaced' && isPair(state)) {
+    return state.slots
+      .filter((slot) => concerns(slot) && slot.leaving === null && slot.replaceFor === undefined)
+      .map(({ amphoraId }) => ({ type: 'replacementDue', at, amphoraId, reason }));
+  }
   return state.slots
     .filter((slot) => concerns(slot) && (slot.leaving === null || (slot.leaving.why === 'replaced' && why === 'lost')))
     .map(({ amphoraId }) => ({ type: 'amphoraLeaving', at, amphoraId, why, reason }));
@@ -146,8 +154,14 @@ function decideResult(
       const { amphoraId, role, computeId, agent } = result;
       return becomes({ type: 'amphoraClaimed', at, amphoraId, role, computeId, agent });
     }
-    case 'served':
-      return becomes({ type: 'pushAccepted', at, amphoraId: result.amphoraId });
+    case 'amphoraPlugged': {
+      const { amphoraId, port } = result;
+      return becomes({ type: 'amphoraPlugged', at, amphoraId, port });
+    }
+    case 'served': {
+      const { amphoraId, peerAddress } = result;
+      return becomes({ type: 'pushAccepted', at, amphoraId, ...(peerAddress !== undefined && { peerAddress }) });
+    }
     case 'servingRefused':
       return becomes(...decideServingRefused(state, key, result, at));
     case 'amphoraGone': {

@@ -1,9 +1,10 @@
 // The facts a load balancer's journal is made of. Changing the meaning of one needs a new version and an upcaster
 // (`src/domain/upcast.ts`); adding an optional field does not.
 import type { AmphoraId, LoadBalancerId, ObjectId } from '../ids.ts';
-import type { AmphoraRole } from '../statuses.ts';
+import type { AmphoraRole, Topology } from '../statuses.ts';
 import type { StepEvent } from '../step.ts';
 import type { LbObject, ObjectKind } from './state.ts';
+import type { VrrpPort } from './steps.ts';
 
 /** One object as it shall be from now on; `form` null removes it. */
 export type ObjectChange = {
@@ -21,6 +22,8 @@ export type LoadBalancerEvent =
       readonly at: number;
       readonly id: LoadBalancerId;
       readonly projectId: string;
+      /** SINGLE when absent. */
+      readonly topology?: Topology;
       readonly vip: { readonly subnetId: string; readonly networkId: string; readonly requestedAddress: string | null };
     }
   | { readonly type: 'objectsChanged'; readonly at: number; readonly changes: readonly ObjectChange[] }
@@ -44,6 +47,15 @@ export type LoadBalancerEvent =
       readonly why: 'lost' | 'replaced';
       readonly reason: string;
     }
+  /** One of a pair has its port. */
+  | {
+      readonly type: 'amphoraPlugged';
+      readonly at: number;
+      readonly amphoraId: AmphoraId;
+      readonly port: VrrpPort;
+    }
+  /** It shall be replaced when its turn comes. */
+  | { readonly type: 'replacementDue'; readonly at: number; readonly amphoraId: AmphoraId; readonly reason: string }
   | { readonly type: 'amphoraRetired'; readonly at: number; readonly amphoraId: AmphoraId }
   | {
       readonly type: 'pushStarted';
@@ -52,7 +64,13 @@ export type LoadBalancerEvent =
       readonly carries: readonly ObjectId[];
       readonly awaits: readonly AmphoraId[];
     }
-  | { readonly type: 'pushAccepted'; readonly at: number; readonly amphoraId: AmphoraId }
+  | {
+      readonly type: 'pushAccepted';
+      readonly at: number;
+      readonly amphoraId: AmphoraId;
+      /** Of a pair: address of the peer it was told. */
+      readonly peerAddress?: string;
+    }
   | { readonly type: 'pushRefused'; readonly at: number; readonly amphoraId: AmphoraId; readonly reason: string }
   | { readonly type: 'changeRefused'; readonly at: number; readonly objectId: ObjectId; readonly reason: string }
   /** What amphorae serve may not be what they accepted last. */

@@ -3,7 +3,8 @@ import type { ObjectId } from '../ids.ts';
 import { endStep, evolveSteps, forgetFailures, noSteps } from '../step.ts';
 import { isDatagram } from './datagram-rules.ts';
 import type { LoadBalancerEvent, ObjectChange } from './events.ts';
-import { acceptPush, forgetPushed, refuseChange, refusePush, servingSlots } from './push.ts';
+import { hasBeenServed, servingSlots } from './pair.ts';
+import { acceptPush, forgetPushed, refuseChange, refusePush } from './push.ts';
 import type { LbObject, LoadBalancerState, MaybeLoadBalancer, Slot, VipState } from './state.ts';
 import { stepKeys } from './steps.ts';
 
@@ -16,6 +17,7 @@ function created(event: Extract<LoadBalancerEvent, { type: 'loadBalancerCreated'
   return {
     id: event.id,
     projectId: event.projectId,
+    ...(event.topology !== undefined && { topology: event.topology }),
     vip: { ...event.vip, taken: [], port: null },
     objects: {},
     generation: 0,
@@ -49,8 +51,20 @@ function evolveExisting(state: LoadBalancerState, event: LoadBalancerEvent): Loa
     }
     case 'amphoraClaimed': {
       const { amphoraId, role, computeId, agent } = event;
-      const slot: Slot = { amphoraId, role, computeId, agent, serves: false, leaving: null };
+      const joins = role !== 'STANDALONE' && hasBeenServed(state);
+      const base: Slot = { amphoraId, role, computeId, agent, serves: false, leaving: null };
+      const slot: Slot = joins ? { ...base, hasJoined: true } : base;
       return { ...state, slots: [...state.slots, slot], steps: endStep(state.steps, stepKeys.claim(role)) };
+    }
+    case 'amphoraPlugged': {
+      const { amphoraId, port } = event;
+      const slots = state.slots.map((slot) => (slot.amphoraId === amphoraId ? { ...slot, port } : slot));
+      return { ...state, slots, steps: endStep(state.steps, stepKeys.plug(amphoraId)) };
+    }
+    case 'replacementDue': {
+      const { amphoraId, reason: replaceFor } = event;
+      const slots = state.slots.map((slot) => (slot.amphoraId === amphoraId ? { ...slot, replaceFor } : slot));
+      return { ...state, slots };
     }
     case 'amphoraLeaving': {
       const leaving = { why: event.why, reason: event.reason };
@@ -60,12 +74,13 @@ function evolveExisting(state: LoadBalancerState, event: LoadBalancerEvent): Loa
     case 'amphoraRetired': {
       const slots = state.slots.filter((slot) => slot.amphoraId !== event.amphoraId);
       const steps = endStep(state.steps, stepKeys.deploy(event.amphoraId));
-      return { ...state, slots, steps: endStep(steps, stepKeys.retire(event.amphoraId)) };
+      const plugged = endStep(steps, stepKeys.plug(event.amphoraId));
+      return { ...state, slots, steps: endStep(plugged, stepKeys.retire(event.amphoraId)) };
     }
     case 'pushStarted':
       return { ...state, push: { generation: event.generation, carries: event.carries, awaits: event.awaits } };
     case 'pushAccepted':
-      return acceptPush(state, event.amphoraId);
+      return acceptPush(state, event.amphoraId, event.peerAddress);
     case 'pushRefused':
       return refusePush(state, event.amphoraId, event.reason);
     case 'changeRefused':

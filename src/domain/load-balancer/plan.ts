@@ -1,9 +1,9 @@
 // From state to work: which steps bring the world to what is desired. Nothing here knows create from update or
 // failover from deletion; all are the difference between what is wanted and what is there.
 import { type DueSteps, dueSteps } from '../step.ts';
-import { servingSlots } from './push.ts';
+import { hasItsRole, isAheadOfPeer, isPair, pairingOf, rolesOf, servingSlots } from './pair.ts';
 import type { LoadBalancerState, Slot } from './state.ts';
-import { type LoadBalancerStep, type PlacedVip, roles, type SlotAddress, stepKeys } from './steps.ts';
+import { type LoadBalancerStep, type PlacedVip, type SlotAddress, stepKeys } from './steps.ts';
 import { servedTree } from './tree.ts';
 
 export function planLoadBalancer(state: LoadBalancerState, now: number): DueSteps<LoadBalancerStep> {
@@ -25,7 +25,7 @@ function wantedSteps(state: LoadBalancerState, now: number): readonly LoadBalanc
     case 'requested':
       return stepsToDelete(state, now);
     case 'no':
-      return [...stepsToPlace(state), ...stepsToRetire(state), ...stepsToDeploy(state)];
+      return [...stepsToPlace(state), ...stepsToRetire(state), ...stepsToPlug(state), ...stepsToDeploy(state)];
   }
 }
 
@@ -36,7 +36,7 @@ function stepsToPlace(state: LoadBalancerState): readonly LoadBalancerStep[] {
   const loadBalancerId = state.id;
   if (port === null) steps.push({ type: 'allocateVip', key: stepKeys.vip, loadBalancerId, subnetId, address, taken });
   const serving = servingSlots(state);
-  for (const role of roles) {
+  for (const role of rolesOf(state)) {
     if (serving.some((slot) => slot.role === role)) continue;
     const key = stepKeys.claim(role);
     // Any earlier run may have been granted an amphora whose name never reached the journal.
@@ -55,11 +55,28 @@ function stepsToRetire(state: LoadBalancerState): readonly LoadBalancerStep[] {
     .map((slot) => retire(state, slot));
 }
 
+/** The port of one of a pair, as soon as nobody else has its role. */
+function stepsToPlug(state: LoadBalancerState): readonly LoadBalancerStep[] {
+  const vip = placedVip(state);
+  if (vip === undefined || !isPair(state)) return [];
+  return state.slots
+    .filter((slot) => slot.port === undefined && hasItsRole(state, slot))
+    .map((slot) => ({
+      type: 'plugAmphora',
+      key: stepKeys.plug(slot.amphoraId),
+      loadBalancerId: state.id,
+      slot: addressOf(slot),
+      vip,
+    }));
+}
+
+/** Of a pair, who serves is told of a newcomer before that starts. */
 function stepsToDeploy(state: LoadBalancerState): readonly LoadBalancerStep[] {
   const { push } = state;
   const vip = placedVip(state);
   if (push === null || vip === undefined) return [];
-  const due = servingSlots(state).filter((slot) => push.awaits.includes(slot.amphoraId));
+  const awaited = servingSlots(state).filter((slot) => push.awaits.includes(slot.amphoraId));
+  const due = awaited.filter((slot) => !isAheadOfPeer(state, slot));
   const tree = servedTree(state, push.carries);
   return due.map((slot) => ({
     type: 'deploy',
@@ -69,6 +86,7 @@ function stepsToDeploy(state: LoadBalancerState): readonly LoadBalancerStep[] {
     vip,
     tree,
     hasLvs: state.hasLvs === true,
+    pairing: pairingOf(state, slot),
   }));
 }
 
@@ -83,7 +101,8 @@ function stepsToDelete(state: LoadBalancerState, now: number): readonly LoadBala
 function retire(state: LoadBalancerState, slot: Slot): LoadBalancerStep {
   const reason = slot.leaving?.reason ?? 'its load balancer is being deleted';
   const key = stepKeys.retire(slot.amphoraId);
-  return { type: 'retireAmphora', key, loadBalancerId: state.id, slot: addressOf(slot), reason };
+  const handsOver = isPair(state) && state.deletion === 'no' && slot.leaving?.why === 'replaced' && slot.serves;
+  return { type: 'retireAmphora', key, loadBalancerId: state.id, slot: addressOf(slot), reason, handsOver };
 }
 
 function addressOf({ amphoraId, computeId, agent }: Slot): SlotAddress {

@@ -4,13 +4,9 @@
 import type { AmphoraId, ObjectId } from '../ids.ts';
 import { endStep } from '../step.ts';
 import type { LoadBalancerEvent } from './events.ts';
-import type { LbObject, LoadBalancerState, Narrowing, Slot } from './state.ts';
-import { roles, stepKeys } from './steps.ts';
-
-/** Amphorae that serve, or shall. */
-export function servingSlots(state: LoadBalancerState): readonly Slot[] {
-  return state.slots.filter((slot) => slot.leaving === null);
-}
+import { nextReplacement, pushableSlots } from './pair.ts';
+import type { LbObject, LoadBalancerState, Narrowing } from './state.ts';
+import { stepKeys } from './steps.ts';
 
 /** Whether the object has a change that amphorae have neither accepted nor refused. */
 export function isPending(object: LbObject): boolean {
@@ -27,7 +23,9 @@ export function pushedForm<O extends LbObject>(object: O, isCarried: boolean): O
 export function followingEvent(state: LoadBalancerState, at: number): LoadBalancerEvent | undefined {
   const objectId = culprit(state.narrowing);
   if (objectId === undefined)
-    return isConfirmationDue(state, at) ? { type: 'confirmationDue', at } : nextPush(state, at);
+    return isConfirmationDue(state, at)
+      ? { type: 'confirmationDue', at }
+      : (nextReplacement(state, at) ?? nextPush(state, at));
   return { type: 'changeRefused', at, objectId, reason: state.narrowing?.reason ?? '' };
 }
 
@@ -35,20 +33,22 @@ function isConfirmationDue({ confirmAt, push, narrowing, deletion }: LoadBalance
   return confirmAt !== null && confirmAt <= at && push === null && narrowing === null && deletion === 'no';
 }
 
-/** Undefined when there is nothing to push, or nobody to push it to. */
+/**
+ * Undefined when there is nothing to push, or nobody to push it to. A push that was given up may still be on its way to one of
+ * a pair: its end must not be taken for an answer to the next.
+ */
 function nextPush(state: LoadBalancerState, at: number): LoadBalancerEvent | undefined {
   if (state.deletion !== 'no' || state.push !== null || state.vip.port === null) return undefined;
-  const serving = servingSlots(state);
-  const isComplete = roles.every((role) => serving.some((slot) => slot.role === role));
-  if (!isComplete || serving.length < state.slots.length) return undefined;
-  const awaits = serving.map((slot) => slot.amphoraId);
+  const slots = pushableSlots(state);
+  if (slots.length === 0 || Object.keys(state.steps.running).some(stepKeys.isDeploy)) return undefined;
+  const awaits = slots.map((slot) => slot.amphoraId);
   if (state.narrowing !== null) {
     const { generation, suspects, good, bad } = state.narrowing;
     const carries = suspects.slice(0, Math.floor((good + bad) / 2));
     return { type: 'pushStarted', at, generation, carries, awaits };
   }
   const carries = pendingInOrder(state);
-  if (carries.length === 0 && serving.every((slot) => slot.serves)) return undefined;
+  if (carries.length === 0 && slots.every((slot) => slot.serves)) return undefined;
   return { type: 'pushStarted', at, generation: state.generation, carries, awaits };
 }
 
@@ -59,11 +59,16 @@ function pendingInOrder(state: LoadBalancerState): readonly ObjectId[] {
     .map((object) => object.id);
 }
 
-export function acceptPush(state: LoadBalancerState, amphoraId: AmphoraId): LoadBalancerState {
+export function acceptPush(
+  state: LoadBalancerState,
+  amphoraId: AmphoraId,
+  peerAddress: string | undefined,
+): LoadBalancerState {
   const push = state.push;
   const steps = endStep(state.steps, stepKeys.deploy(amphoraId));
   if (push === null) return { ...state, steps };
-  const slots = state.slots.map((slot) => (slot.amphoraId === amphoraId ? { ...slot, serves: true } : slot));
+  const accepted = { serves: true, ...(peerAddress !== undefined && { knownPeer: peerAddress }) };
+  const slots = state.slots.map((slot) => (slot.amphoraId === amphoraId ? { ...slot, ...accepted } : slot));
   const awaits = push.awaits.filter((awaited) => awaited !== amphoraId);
   if (awaits.length > 0) return { ...state, slots, steps, push: { ...push, awaits } };
   const objects = acceptCarried(state.objects, push.carries, push.generation);

@@ -11,7 +11,7 @@ import type {
   ObjectId,
   PoolId,
 } from '../ids.ts';
-import type { AmphoraRole } from '../statuses.ts';
+import type { AmphoraRole, Topology } from '../statuses.ts';
 import type { StepsState } from '../step.ts';
 import type {
   HealthMonitorAttributes,
@@ -75,6 +75,14 @@ export interface Slot {
   readonly serves: boolean;
   /** Set when it shall go: `lost` is replaced after it has gone, `replaced` goes once its replacement is there. */
   readonly leaving: { readonly why: 'lost' | 'replaced'; readonly reason: string } | null;
+  /** Its port on the VIP's subnet; of a pair only, and absent until it has one. */
+  readonly port?: { readonly portId: string | null; readonly address: string };
+  /** Address of the other one of the pair, as the configuration says that it took last; absent when that names none. */
+  readonly knownPeer?: string;
+  /** It came to a load balancer that was being served. */
+  readonly hasJoined?: true;
+  /** Why it shall be replaced when its turn comes: a pair is replaced one after the other. */
+  readonly replaceFor?: string;
 }
 
 /** A configuration on its way to the amphorae. */
@@ -113,6 +121,8 @@ export interface VipState {
 export interface LoadBalancerState {
   readonly id: LoadBalancerId;
   readonly projectId: string;
+  /** SINGLE when absent. */
+  readonly topology?: Topology;
   readonly vip: VipState;
   readonly objects: Readonly<Record<ObjectId, LbObject>>;
   /** Counts accepted changes. */

@@ -2,9 +2,9 @@
 import type { ObjectId } from '../ids.ts';
 import type { ProvisioningStatus } from '../statuses.ts';
 import { spentRetry } from '../step.ts';
-import { isPending, servingSlots } from './push.ts';
+import { isFullyServed } from './pair.ts';
+import { isPending } from './push.ts';
 import type { LbObject, LoadBalancerState } from './state.ts';
-import { roles } from './steps.ts';
 
 /** The provisioning status of every object that is there. */
 export function provisioningStatuses(state: LoadBalancerState): ReadonlyMap<ObjectId, ProvisioningStatus> {
@@ -44,9 +44,8 @@ function loadBalancerStatus(state: LoadBalancerState, self: LbObject): Provision
   if (errorReason(state) !== undefined) return 'ERROR';
   if (state.deletion === 'requested') return 'PENDING_DELETE';
   if (self.acceptedIn === 0) return self.refusal === null ? 'PENDING_CREATE' : 'ERROR';
-  const serving = servingSlots(state).filter((slot) => slot.serves);
-  const isServed = roles.every((role) => serving.some((slot) => slot.role === role));
-  const isSettled = isServed && serving.length === state.slots.length && state.narrowing === null;
+  const isReplacing = state.slots.some((slot) => slot.replaceFor !== undefined);
+  const isSettled = isFullyServed(state) && !isReplacing && state.narrowing === null;
   return isSettled && !Object.values(state.objects).some(isPending) ? 'ACTIVE' : 'PENDING_UPDATE';
 }
 

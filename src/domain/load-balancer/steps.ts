@@ -4,10 +4,8 @@ import type { AmphoraRole } from '../statuses.ts';
 import type { StepFailure } from '../step.ts';
 import type { ServedTree } from './attributes.ts';
 
-/** Roles that a load balancer fills. One today: a pair needs VRRP. */
-export const roles: readonly AmphoraRole[] = ['STANDALONE'];
-
 const claimPrefix = 'claim:';
+const plugPrefix = 'plug:';
 const deployPrefix = 'deploy:';
 
 /** At most one step of a key runs at a time. Keys are in journals and must not change. */
@@ -15,9 +13,11 @@ export const stepKeys = {
   vip: 'vip',
   releaseVip: 'release-vip',
   claim: (role: AmphoraRole): string => `${claimPrefix}${role}`,
+  plug: (amphoraId: AmphoraId): string => `${plugPrefix}${amphoraId}`,
   deploy: (amphoraId: AmphoraId): string => `${deployPrefix}${amphoraId}`,
   retire: (amphoraId: AmphoraId): string => `retire:${amphoraId}`,
   isClaim: (key: string): boolean => key.startsWith(claimPrefix),
+  isPlug: (key: string): boolean => key.startsWith(plugPrefix),
   isDeploy: (key: string): boolean => key.startsWith(deployPrefix),
 };
 
@@ -25,6 +25,26 @@ export interface SlotAddress {
   readonly amphoraId: AmphoraId;
   readonly computeId: string;
   readonly agent: { readonly host: string; readonly port: number };
+}
+
+/** An amphora's own port on the VIP's subnet. */
+export interface VrrpPort {
+  /** Null where the network has no ports. */
+  readonly portId: string | null;
+  readonly address: string;
+}
+
+/** What an amphora of a pair is told about the pair. */
+export interface Pairing {
+  readonly role: AmphoraRole;
+  /** Its own. */
+  readonly address: string;
+  /** What its keepalived begins as. Who joins a pair that serves begins as BACKUP, so that the VIP stays where it is. */
+  readonly beginsAs: 'MASTER' | 'BACKUP';
+  /** Null while there is no other one. */
+  readonly peer: { readonly amphoraId: AmphoraId; readonly address: string } | null;
+  /** It knows a peer that is gone, and goes on with that until there is another one. */
+  readonly keepsPeer: boolean;
 }
 
 export interface PlacedVip {
@@ -42,6 +62,8 @@ export type LoadBalancerStep = { readonly key: string; readonly loadBalancerId: 
       readonly taken: readonly string[];
     }
   | { readonly type: 'claimAmphora'; readonly role: AmphoraRole; readonly isRepeat: boolean }
+  /** Gives one of a pair its port: the other one must know its address. */
+  | { readonly type: 'plugAmphora'; readonly slot: SlotAddress; readonly vip: PlacedVip }
   | {
       readonly type: 'deploy';
       readonly slot: SlotAddress;
@@ -49,15 +71,25 @@ export type LoadBalancerStep = { readonly key: string; readonly loadBalancerId: 
       readonly tree: ServedTree;
       /** Whether the amphora may have listeners of LVS. */
       readonly hasLvs: boolean;
+      /** Null for an amphora that stands alone. */
+      readonly pairing: Pairing | null;
     }
-  | { readonly type: 'retireAmphora'; readonly slot: SlotAddress; readonly reason: string }
+  | {
+      readonly type: 'retireAmphora';
+      readonly slot: SlotAddress;
+      readonly reason: string;
+      /** It is well and may have the VIP: the other one is to take that over first. */
+      readonly handsOver: boolean;
+    }
   | { readonly type: 'releaseVip' }
 );
 
 export type LoadBalancerStepResult =
   | { readonly type: 'vipOffered'; readonly portId: string; readonly address: string }
   | ({ readonly type: 'amphoraGranted'; readonly role: AmphoraRole } & SlotAddress)
-  | { readonly type: 'served'; readonly amphoraId: AmphoraId }
+  | { readonly type: 'amphoraPlugged'; readonly amphoraId: AmphoraId; readonly port: VrrpPort }
+  /** `peerAddress` is that of the peer it was told; absent when it was told none. */
+  | { readonly type: 'served'; readonly amphoraId: AmphoraId; readonly peerAddress?: string }
   | { readonly type: 'servingRefused'; readonly amphoraId: AmphoraId; readonly reason: string }
   /** There is nobody to push to: nobody knows the amphora any more. */
   | { readonly type: 'amphoraGone'; readonly amphoraId: AmphoraId }

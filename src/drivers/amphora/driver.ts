@@ -1,6 +1,7 @@
 // The amphora port: what the controller says to the agent inside an amphora.
 import type { AmphoraId, LoadBalancerId } from '../../domain/ids.ts';
 import type { LvsListener } from '../../domain/lvs/render.ts';
+import type { VrrpInstance } from '../../domain/vrrp/keepalived.ts';
 import type { AgentEndpoint } from '../compute/driver.ts';
 import type { PluggedPort } from '../network/driver.ts';
 
@@ -27,6 +28,8 @@ export interface ServeRequest {
   readonly configuration: string | null;
   /** What LVS shall balance, all of it; null when this load balancer never had any, so that nobody need look. */
   readonly lvs: readonly LvsListener[] | null;
+  /** Of one of a pair: what decides which of the two has the VIP. Absent: left as it is. Holds a secret. */
+  readonly vrrp?: VrrpInstance;
 }
 
 export type ServeResult =
@@ -43,9 +46,12 @@ export interface AmphoraDriver {
   info(amphora: AmphoraAddress, signal: AbortSignal): Promise<AmphoraInfo>;
   /**
    * Makes the amphora serve exactly `configuration` and `lvs` on the VIP: plug, upload, start or reload, in this order, each
-   * left out where the amphora has it already. A refusal is a result, not a failure.
+   * left out where the amphora has it already. One of a pair takes the VIP when the two have agreed on that. A refusal is a
+   * result, not a failure.
    */
   serve(amphora: AmphoraAddress, request: ServeRequest, signal: AbortSignal): Promise<ServeResult>;
+  /** Has one of a pair leave the VIP to the other one at once. It tells nothing of itself any more, and is to be deleted. */
+  handOver(amphora: AmphoraAddress, signal: AbortSignal): Promise<void>;
   /** Gives the agent another amphora-agent.conf: it sends its heartbeats where that says from now on. */
   configure(amphora: AmphoraAddress, agentConfiguration: string, signal: AbortSignal): Promise<void>;
   /** MD5 (hex) of the configuration the amphora holds for this load balancer; undefined when it holds none. */

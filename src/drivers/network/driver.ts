@@ -49,6 +49,8 @@ export interface PluggedPort {
   readonly macAddress: string;
   /** The amphora's own address on the VIP's subnet. */
   readonly vrrpAddress: string;
+  /** The port of that address; null where the network has no ports. */
+  readonly portId: string | null;
   readonly mtu: number | null;
 }
 
@@ -56,6 +58,8 @@ export interface PlugVip {
   readonly loadBalancerId: LoadBalancerId;
   readonly amphoraId: AmphoraId;
   readonly computeId: string;
+  /** Where the amphora's agent listens. */
+  readonly agentHost: string;
   readonly vip: Vip;
 }
 

@@ -19,6 +19,7 @@ export interface WorldCalls {
   'network.releaseVip': { params: { readonly loadBalancerId: LoadBalancerId }; result: null };
   'amphora.info': { params: { readonly amphoraId: AmphoraId }; result: WireAmphoraInfo };
   'amphora.serve': { params: ServeRequest & { readonly amphoraId: AmphoraId }; result: ServeResult };
+  'amphora.handOver': { params: { readonly amphoraId: AmphoraId }; result: null };
   'amphora.configure': {
     params: { readonly amphoraId: AmphoraId; readonly agentConfiguration: string };
     result: null;
@@ -91,6 +92,8 @@ export interface WorldState {
     readonly configurations: Readonly<Record<string, string>>;
     /** Load balancer → configurations of its UDP and SCTP listeners. */
     readonly lvs: Readonly<Record<string, readonly string[]>>;
+    /** Of one of a pair: its own address, and that of the other one as it was told last. Null for one that stands alone. */
+    readonly vrrp: { readonly address: string; readonly peerAddress: string | null; readonly priority: number } | null;
   }[];
   /** Load balancer → VIP address. */
   readonly ports: Readonly<Record<string, string>>;

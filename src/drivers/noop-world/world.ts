@@ -32,6 +32,7 @@ export interface WorldInstance {
   readonly lvs: Map<string, readonly string[]>;
   /** Load balancer → address. */
   readonly vips: Map<string, string>;
+  vrrp: WorldState['instances'][number]['vrrp'];
 }
 
 export interface WorldEvents {
@@ -94,6 +95,7 @@ export class World {
         vips: [...instance.vips.values()],
         configurations: Object.fromEntries(instance.configurations),
         lvs: Object.fromEntries(instance.lvs),
+        vrrp: instance.vrrp,
       })),
       ports: Object.fromEntries([...this.#ports].map(([loadBalancerId, { address }]) => [loadBalancerId, address])),
     };
@@ -113,6 +115,7 @@ export class World {
         configurations: new Map(),
         lvs: new Map(),
         vips: new Map(),
+        vrrp: null,
       };
       this.#instances.set(request.amphoraId, instance);
       this.#events.created(instance);
@@ -151,7 +154,7 @@ export class World {
         throw new PermanentFailure(`there is no instance amphora-${amphoraId}`, { call: plugging });
       instance.vips.set(loadBalancerId, vip.address);
       this.#plugged.set(vip.address, (this.#plugged.get(vip.address) ?? new Set()).add(amphoraId));
-      return portOf(amphoraId, instance.host);
+      return portOf(amphoraId, loadBalancerId, instance.host);
     },
     'network.unplugVip': ({ amphoraId, loadBalancerId }) => {
       const instance = this.#instances.get(amphoraId);
@@ -165,7 +168,7 @@ export class World {
       return null;
     },
     'amphora.info': ({ amphoraId }) => infoOf(this.#agent(amphoraId, 'amphora.noop info')),
-    'amphora.serve': ({ amphoraId, loadBalancerId, configuration, lvs }) => {
+    'amphora.serve': ({ amphoraId, loadBalancerId, configuration, lvs, vrrp }) => {
       const instance = this.#agent(amphoraId, 'amphora.noop serve');
       const ofLvs = (lvs ?? []).map((listener) => listener.configuration);
       const reason = [configuration ?? '', ...ofLvs]
@@ -175,8 +178,16 @@ export class World {
       instance.lvs.set(loadBalancerId, ofLvs);
       if (configuration === null) instance.configurations.delete(loadBalancerId);
       else instance.configurations.set(loadBalancerId, configuration);
+      if (vrrp !== undefined) {
+        const { address, peerAddress, priority } = vrrp;
+        instance.vrrp = { address, peerAddress, priority };
+      }
       this.#events.served(instance);
       return { accepted: true };
+    },
+    'amphora.handOver': ({ amphoraId }) => {
+      this.#agent(amphoraId, 'amphora.noop handOver').vrrp = null;
+      return null;
     },
     'amphora.configure': ({ amphoraId, agentConfiguration }) => {
       const instance = this.#agent(amphoraId, 'amphora.noop configure');
@@ -246,10 +257,12 @@ const managementCidr = '172.16.0.0/12';
 const allocating = 'network.noop allocateVip';
 const plugging = 'network.noop plugVip';
 
-function portOf(amphoraId: string, host: string): PluggedPort {
+function portOf(amphoraId: string, loadBalancerId: string, host: string): PluggedPort {
   const hash = createHash('sha1').update(amphoraId).digest('hex');
   const macAddress = `fa:16:3e:${hash.slice(0, 2)}:${hash.slice(2, 4)}:${hash.slice(4, 6)}`;
-  return { subnetCidr: noopSubnet.cidr, gateway: noopSubnet.gateway, macAddress, vrrpAddress: host, mtu: null };
+  const portId = deriveId<string>(`lb-${loadBalancerId}-vrrp-${amphoraId}`);
+  const { cidr: subnetCidr, gateway } = noopSubnet;
+  return { subnetCidr, gateway, macAddress, vrrpAddress: host, portId, mtu: null };
 }
 
 /** A world that was given no certificate answers with an empty fingerprint. */

@@ -110,7 +110,14 @@ function serve({ agent, vip }: Amphora, parts: TreeParts | null): Promise<ServeR
   const request = {
     loadBalancerId,
     vipAddress: vip,
-    port: { subnetCidr: '127.90.0.0/16', gateway: null, macAddress: 'fa:16:3e:00:00:01', vrrpAddress: vip, mtu: null },
+    port: {
+      subnetCidr: '127.90.0.0/16',
+      gateway: null,
+      macAddress: 'fa:16:3e:00:00:01',
+      vrrpAddress: vip,
+      portId: null,
+      mtu: null,
+    },
     configuration: null,
     lvs: parts === null ? [] : renderLvs(tree),
   };

@@ -46,7 +46,11 @@ test('an amphora boots, serves the VIP, is adopted by the next controller, and g
   const member = createServer((_, response) => response.end('from the member'));
   await new Promise<void>((resolve) => member.listen(0, '127.0.0.1', resolve));
   const memberPort = (member.address() as { port: number }).port;
-  const network = localNetwork('127.204.0.0/16');
+  const network = localNetwork({
+    cidr: '127.204.0.0/16',
+    vrrpSubnet: '127.205.0.0/16',
+    managementSubnet: '127.206.0.0/16',
+  });
   const certificates = await createLocalCertificateDriver({
     folder: join(folder, '..', 'ca'),
     keyType: 'p256',
@@ -78,7 +82,10 @@ test('an amphora boots, serves the VIP, is adopted by the next controller, and g
     { loadBalancerId, subnetId: subnet?.id ?? '', address: null, taken: [] },
     signal,
   );
-  const port = await network.plugVip({ loadBalancerId, amphoraId, computeId: instance.computeId, vip }, signal);
+  const port = await network.plugVip(
+    { loadBalancerId, amphoraId, computeId: instance.computeId, agentHost: '127.206.0.1', vip },
+    signal,
+  );
   const configuration = `global
   stats socket /var/lib/octavia/${loadBalancerId}.sock mode 0666 level user
   maxconn 100

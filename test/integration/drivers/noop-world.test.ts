@@ -54,7 +54,7 @@ async function amphora(files: Record<string, string> = {}): Promise<AmphoraId> {
 
 function serve(amphoraId: AmphoraId, configuration: string | null) {
   const address = { amphoraId, endpoint: { host: 'x', port: 1 } };
-  const port = { subnetCidr: '10.0.0.0/8', gateway: null, macAddress: 'x', vrrpAddress: 'x', mtu: null };
+  const port = { subnetCidr: '10.0.0.0/8', gateway: null, macAddress: 'x', vrrpAddress: 'x', portId: null, mtu: null };
   const loadBalancerId = 'a2f3c0de-0000-4000-8000-000000000001' as LoadBalancerId;
   return noopAmphora(world).serve(
     address,
@@ -77,7 +77,7 @@ describe('the log of calls', () => {
     const loadBalancerId = randomUUID() as LoadBalancerId;
     const vip = { portId: 'p', address: '10.1.1.1', subnetId: 's', networkId: 'n' };
     for (const amphoraId of [one, other]) {
-      await world.call('network.plugVip', { loadBalancerId, amphoraId, computeId: 'c', vip }, signal);
+      await world.call('network.plugVip', { loadBalancerId, amphoraId, computeId: 'c', agentHost: 'h', vip }, signal);
     }
     const shared = await waitFor(() => recordsOf(other).find(({ call }) => call === 'network.plugVip'), {
       describe: 'plug',

@@ -12,6 +12,7 @@ export function noopAmphora(world: WorldClient): AmphoraDriver {
       return { ...info, certificateExpiresAt, apiVersion: '1.0', haproxyVersion: 'noop' };
     },
     serve: ({ amphoraId }, request, signal) => world.call('amphora.serve', { ...request, amphoraId }, signal),
+    handOver: async ({ amphoraId }, signal) => void (await world.call('amphora.handOver', { amphoraId }, signal)),
     configure: async ({ amphoraId }, agentConfiguration, signal) => {
       await world.call('amphora.configure', { amphoraId, agentConfiguration }, signal);
     },

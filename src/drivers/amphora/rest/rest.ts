@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import type { LoadBalancerId } from '../../../domain/ids.ts';
+import { renderKeepalived, type VrrpInstance } from '../../../domain/vrrp/keepalived.ts';
 import type { ControllerCredentials } from '../../certificate/driver.ts';
 import type { AmphoraAddress, AmphoraDriver, AmphoraInfo, ServeRequest, ServeResult } from '../driver.ts';
 import { Caller, type RetryOptions } from './caller.ts';
@@ -23,6 +24,7 @@ const mostRemembered = 10_000;
 
 const rootBody = z.object({ api_version: z.string() });
 const infoBody = z.object({ api_version: z.string(), hostname: z.string(), haproxy_version: z.string() });
+const interfaceBody = z.object({ interface: z.string() });
 const listenersBody = z.array(z.object({ uuid: z.string(), status: z.string() }));
 
 export function createRestAmphoraDriver(options: RestAmphoraOptions): AmphoraDriver {
@@ -38,6 +40,8 @@ class RestAmphora implements AmphoraDriver {
    * loaded, and whoever uploaded it may have died before the reload.
    */
   readonly #loaded = new Map<string, string>();
+  /** Amphora → digest of the keepalived configuration that it was started with. An agent does not tell. */
+  readonly #paired = new Map<string, string>();
 
   constructor(options: RestAmphoraOptions) {
     this.#transport = new Transport(options);
@@ -61,8 +65,14 @@ class RestAmphora implements AmphoraDriver {
   async serve(amphora: AmphoraAddress, request: ServeRequest, signal: AbortSignal): Promise<ServeResult> {
     const { configuration, lvs } = request;
     if (configuration !== null || (lvs ?? []).length > 0) await this.#plugVip(amphora, request, signal);
-    const result = await this.#serveByHaproxy(amphora, request, signal);
-    return result.accepted && lvs !== null ? serveLvs(this.#caller, amphora, lvs, signal) : result;
+    // Before anything is started: whoever is one of a pair must not take the VIP by itself.
+    const startVrrp = await this.#uploadVrrp(amphora, request, signal);
+    const ofHaproxy = await this.#serveByHaproxy(amphora, request, signal);
+    const isDone = !ofHaproxy.accepted || lvs === null;
+    const result = isDone ? ofHaproxy : await serveLvs(this.#caller, amphora, lvs, signal);
+    // After a refusal too: between upload and start the amphora sends no heartbeats.
+    await startVrrp();
+    return result;
   }
 
   async #serveByHaproxy(
@@ -83,6 +93,11 @@ class RestAmphora implements AmphoraDriver {
       if (refused !== undefined) return refused;
     }
     return this.#reload(amphora, loadBalancerId, configuration, same ? undefined : held, signal);
+  }
+
+  async handOver(amphora: AmphoraAddress, signal: AbortSignal): Promise<void> {
+    this.#paired.delete(amphora.amphoraId);
+    await this.#expect(amphora, { method: 'PUT', path: '/1.0/vrrp/stop' }, 202, signal);
   }
 
   async configure(amphora: AmphoraAddress, agentConfiguration: string, signal: AbortSignal): Promise<void> {
@@ -126,6 +141,29 @@ class RestAmphora implements AmphoraDriver {
     const answer = await this.#caller.call(amphora, exchange, signal);
     // 409: an earlier call has done it.
     if (answer.status !== 202 && answer.status !== 409) throw failureOf(answer, exchange, amphora);
+  }
+
+  /** Gives how to start it, which for one that runs means to read the configuration again. */
+  async #uploadVrrp(
+    amphora: AmphoraAddress,
+    { vrrp }: ServeRequest,
+    signal: AbortSignal,
+  ): Promise<() => Promise<void>> {
+    if (vrrp === undefined) return () => Promise.resolve();
+    const text = renderKeepalived(vrrp, await this.#deviceOf(amphora, vrrp, signal));
+    if (this.#paired.get(amphora.amphoraId) === md5(text)) return () => Promise.resolve();
+    this.#paired.delete(amphora.amphoraId);
+    const exchange: Exchange = { method: 'PUT', path: '/1.0/vrrp/upload', contentType: 'text/plain', body: text };
+    await this.#expect(amphora, exchange, 200, signal);
+    return async () => {
+      await this.#expect(amphora, { method: 'PUT', path: '/1.0/vrrp/start' }, 202, signal);
+      remember(this.#paired, amphora, text);
+    };
+  }
+
+  async #deviceOf(amphora: AmphoraAddress, { address }: VrrpInstance, signal: AbortSignal): Promise<string> {
+    const exchange: Exchange = { method: 'GET', path: `/1.0/interface/${encodeURIComponent(address)}` };
+    return parsed(interfaceBody, await this.#expect(amphora, exchange, 200, signal), exchange, amphora).interface;
   }
 
   async #configuration(amphora: AmphoraAddress, id: LoadBalancerId, signal: AbortSignal): Promise<Buffer | undefined> {
@@ -174,7 +212,7 @@ class RestAmphora implements AmphoraDriver {
     this.#loaded.delete(amphora.amphoraId);
     const answer = await this.#caller.call(amphora, exchange, signal);
     if (answer.status === 202) {
-      this.#remember(amphora, configuration);
+      remember(this.#loaded, amphora, configuration);
       return { accepted: true };
     }
     const details = agentError(answer)?.details ?? '';
@@ -197,17 +235,17 @@ class RestAmphora implements AmphoraDriver {
     await this.#expect(amphora, { method: 'PUT', path: `/1.0/loadbalancer/${id}/reload` }, 202, signal);
   }
 
-  #remember({ amphoraId }: AmphoraAddress, configuration: string): void {
-    const [oldest] = this.#loaded.keys();
-    if (oldest !== undefined && this.#loaded.size >= mostRemembered) this.#loaded.delete(oldest);
-    this.#loaded.set(amphoraId, md5(configuration));
-  }
-
   async #expect(amphora: AmphoraAddress, exchange: Exchange, status: number, signal: AbortSignal): Promise<Answer> {
     const answer = await this.#caller.call(amphora, exchange, signal);
     if (answer.status !== status) throw failureOf(answer, exchange, amphora);
     return answer;
   }
+}
+
+function remember(digests: Map<string, string>, { amphoraId }: AmphoraAddress, text: string): void {
+  const [oldest] = digests.keys();
+  if (oldest !== undefined && digests.size >= mostRemembered) digests.delete(oldest);
+  digests.set(amphoraId, md5(text));
 }
 
 function parsed<T>(schema: z.ZodType<T>, answer: Answer, exchange: Exchange, amphora: AmphoraAddress): T {

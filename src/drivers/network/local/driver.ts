@@ -7,10 +7,18 @@ import { createHash } from 'node:crypto';
 import { deriveId, type LoadBalancerId } from '../../../domain/ids.ts';
 import { PermanentFailure, TransientFailure } from '../../failure.ts';
 import type { AllocateVip, NetworkDriver, PluggedPort, PlugVip, Subnet, Vip } from '../driver.ts';
-import { objectionTo, rangeOf, resolveIn, toAddress } from '../subnet.ts';
+import { objectionTo, rangeOf, resolveIn, toAddress, toNumber } from '../subnet.ts';
 
-/** @throws Error when `cidr` is not an IPv4 subnet. */
-export function localNetwork(cidr: string): NetworkDriver {
+export interface LocalNetworkOptions {
+  /** Of VIPs. */
+  readonly cidr: string;
+  /** Amphorae's own addresses: each has there the place that its agent has in `managementSubnet`, so no two share one. */
+  readonly vrrpSubnet: string;
+  readonly managementSubnet: string;
+}
+
+/** @throws Error when one of the subnets is not an IPv4 subnet. */
+export function localNetwork({ cidr, vrrpSubnet, managementSubnet }: LocalNetworkOptions): NetworkDriver {
   const subnet: Subnet = {
     id: deriveId('local', 'subnet', cidr),
     name: 'local',
@@ -18,17 +26,30 @@ export function localNetwork(cidr: string): NetworkDriver {
     cidr,
     gateway: null,
   };
-  rangeOf(cidr);
+  for (const each of [cidr, vrrpSubnet, managementSubnet]) rangeOf(each);
   return {
     name: 'local',
     subnets: answer('subnets', () => [subnet]),
     resolveVip: (request, signal) => answer('resolveVip', () => resolveIn(subnet, request))(signal),
     allocateVip: (request, signal) => answer('allocateVip', () => allocate(subnet, request))(signal),
-    plugVip: (request, signal) => answer('plugVip', () => portOf(subnet, request))(signal),
+    plugVip: (request, signal) => answer('plugVip', () => portOf(request))(signal),
     unplugVip: (_, signal) => answer('unplugVip', () => undefined)(signal),
     releaseVip: (_, signal) => answer('releaseVip', () => undefined)(signal),
     close: () => Promise.resolve(),
   };
+
+  function portOf({ amphoraId, agentHost }: PlugVip): PluggedPort {
+    const hash = createHash('sha1').update(amphoraId).digest('hex');
+    const macAddress = `02:00:${hash.slice(0, 2)}:${hash.slice(2, 4)}:${hash.slice(4, 6)}:${hash.slice(6, 8)}`;
+    return { subnetCidr: cidr, gateway: null, macAddress, vrrpAddress: ownAddress(agentHost), portId: null, mtu: null };
+  }
+
+  /** An agent made when other subnets were set is alone at its own address. */
+  function ownAddress(agentHost: string): string {
+    const place = (toNumber(agentHost) ?? -1) - rangeOf(managementSubnet).first;
+    const { first, last } = rangeOf(vrrpSubnet);
+    return place > 0 && first + place < last ? toAddress(first + place) : agentHost;
+  }
 }
 
 /** An answer that costs no waiting, in the manners of a driver. */
@@ -64,11 +85,4 @@ function candidate(subnet: Subnet, loadBalancerId: LoadBalancerId, taken: readon
     if (!taken.includes(address)) return address;
   }
   return undefined;
-}
-
-/** Amphorae share the machine's addresses: the VIP itself is all an amphora has on the subnet. */
-function portOf(subnet: Subnet, { amphoraId, vip }: PlugVip): PluggedPort {
-  const hash = createHash('sha1').update(amphoraId).digest('hex');
-  const macAddress = `02:00:${hash.slice(0, 2)}:${hash.slice(2, 4)}:${hash.slice(4, 6)}:${hash.slice(6, 8)}`;
-  return { subnetCidr: subnet.cidr, gateway: null, macAddress, vrrpAddress: vip.address, mtu: null };
 }

@@ -7,6 +7,7 @@ import { loadBalancerRows } from '../../../../src/domain/load-balancer/rows.ts';
 import { provisioningStatuses } from '../../../../src/domain/load-balancer/statuses.ts';
 import { isPending } from '../../../../src/domain/load-balancer/push.ts';
 import { type LoadBalancerStep, stepKeys } from '../../../../src/domain/load-balancer/steps.ts';
+import type { Topology } from '../../../../src/domain/statuses.ts';
 import {
   createLoadBalancer,
   l7Policy,
@@ -63,7 +64,7 @@ type Action =
   | { readonly type: 'step'; readonly fate: FateOf }
   | { readonly type: 'crash'; readonly fate: FateOf }
   | { readonly type: 'lateEnd'; readonly fate: FateOf }
-  | { readonly type: 'loseAmphora'; readonly fate: FateOf }
+  | { readonly type: 'loseAmphora'; readonly fate: FateOf; readonly which: number }
   | { readonly type: 'relent' };
 
 const oneFate = fc.constantFrom<Fate>('succeeds', 'succeeds', 'fails', 'hangs', 'succeedsUnheard');
@@ -83,7 +84,7 @@ const actions: fc.Arbitrary<Action> = fc.oneof(
   },
   { weight: 1, arbitrary: fc.record({ type: fc.constant('crash' as const), fate: fates }) },
   { weight: 1, arbitrary: fc.record({ type: fc.constant('lateEnd' as const), fate: fates }) },
-  { weight: 1, arbitrary: fc.record({ type: fc.constant('loseAmphora' as const), fate: fates }) },
+  { weight: 1, arbitrary: fc.record({ type: fc.constant('loseAmphora' as const), fate: fates, which: fc.nat(1) }) },
   { weight: 1, arbitrary: fc.constant({ type: 'relent' as const }) },
 );
 
@@ -98,7 +99,7 @@ function perform(simulated: SimulatedLoadBalancer, action: Action): void {
     case 'crash':
       return simulated.crash(action.fate);
     case 'loseAmphora':
-      return simulated.loseAmphora(action.fate);
+      return simulated.loseAmphora(action.fate, action.which);
     case 'lateEnd':
       return simulated.lateEnd(action.fate);
     case 'relent':
@@ -109,11 +110,13 @@ function perform(simulated: SimulatedLoadBalancer, action: Action): void {
 /** What amphorae refuse from the beginning. */
 const refusals = fc.constantFrom(':81', 'maxconn 20', '/third', undefined);
 
+const topologies = fc.constantFrom<Topology>('SINGLE', 'ACTIVE_STANDBY');
+
 /** Just created, or serving already. */
-function start(isServing = false, refuses?: string): SimulatedLoadBalancer {
+function start(isServing = false, refuses?: string, topology: Topology = 'SINGLE'): SimulatedLoadBalancer {
   const simulated = new SimulatedLoadBalancer();
   simulated.refuses = refuses;
-  simulated.command(createLoadBalancer(simulated.id, { listeners: [listener(79)] }));
+  simulated.command(createLoadBalancer(simulated.id, { topology, listeners: [listener(79)] }));
   if (isServing) untilQuiet(simulated);
   return simulated;
 }
@@ -128,61 +131,80 @@ function untilQuiet(simulated: SimulatedLoadBalancer): void {
 const runs = { numRuns: 2_000 };
 
 describe('a load balancer, whatever is asked of it and whatever fails or crashes on the way,', () => {
-  test('is never served by two amphorae at once, nor served on a VIP that is gone', () => {
+  test('is never served by two amphorae that both take its VIP, nor served on a VIP that is gone', () => {
     fc.assert(
-      fc.property(fc.boolean(), refusals, fc.array(actions, { maxLength: 60 }), (isServing, refuses, schedule) => {
-        const simulated = start(isServing, refuses);
-        for (const action of schedule) {
-          perform(simulated, action);
-          expect(simulated.violations).toEqual([]);
-        }
-      }),
+      fc.property(
+        fc.boolean(),
+        refusals,
+        topologies,
+        fc.array(actions, { maxLength: 60 }),
+        (isServing, refuses, topology, schedule) => {
+          const simulated = start(isServing, refuses, topology);
+          for (const action of schedule) {
+            perform(simulated, action);
+            expect(simulated.violations).toEqual([]);
+          }
+        },
+      ),
       runs,
     );
   });
 
   test('reaches what is desired once failures end, but for what amphorae refuse', () => {
     fc.assert(
-      fc.property(fc.boolean(), refusals, fc.array(actions, { maxLength: 60 }), (isServing, refuses, schedule) => {
-        const simulated = start(isServing, refuses);
-        for (const action of schedule) perform(simulated, action);
-        simulated.crash(fortunate);
-        untilQuiet(simulated);
-        const { state } = simulated;
-        if (state === undefined) throw new Error('it is gone');
-        const objects = Object.values(state.objects);
-        const refused = objects.filter((object) => object.refusal !== null);
-        expect(objects.filter(isPending)).toEqual([]);
-        expect(provisioningStatuses(state).get(state.id)).toBe('ACTIVE');
-        // What serves is what is desired, with refused objects as they were accepted last.
-        const carries = objects.filter((object) => object.refusal === null).map((object) => object.id);
-        const [configuration] = [...simulated.serving.values()];
-        expect(configuration ?? null).toBe(renderHaproxy(servedTree(state, carries)));
-        if (simulated.refuses === undefined && refused.length === 0) {
-          for (const { form } of desired(state, 'listener')) {
-            const isServed = configuration?.includes(`:${form.protocolPort}\n`) ?? false;
-            expect(isServed).toBe(desired(state, 'loadBalancer')[0]?.form.adminStateUp === true);
+      fc.property(
+        fc.boolean(),
+        refusals,
+        topologies,
+        fc.array(actions, { maxLength: 60 }),
+        (isServing, refuses, topology, schedule) => {
+          const simulated = start(isServing, refuses, topology);
+          for (const action of schedule) perform(simulated, action);
+          simulated.crash(fortunate);
+          untilQuiet(simulated);
+          const { state } = simulated;
+          if (state === undefined) throw new Error('it is gone');
+          const objects = Object.values(state.objects);
+          const refused = objects.filter((object) => object.refusal !== null);
+          expect(objects.filter(isPending)).toEqual([]);
+          expect(provisioningStatuses(state).get(state.id)).toBe('ACTIVE');
+          // What serves is what is desired, with refused objects as they were accepted last.
+          const carries = objects.filter((object) => object.refusal === null).map((object) => object.id);
+          const configurations = [...simulated.serving.values()];
+          expect(configurations.length).toBe(topology === 'SINGLE' ? 1 : 2);
+          for (const each of configurations) expect(each).toBe(renderHaproxy(servedTree(state, carries)));
+          const [configuration] = configurations;
+          if (simulated.refuses === undefined && refused.length === 0) {
+            for (const { form } of desired(state, 'listener')) {
+              const isServed = configuration?.includes(`:${form.protocolPort}\n`) ?? false;
+              expect(isServed).toBe(desired(state, 'loadBalancer')[0]?.form.adminStateUp === true);
+            }
           }
-        }
-      }),
+        },
+      ),
       runs,
     );
   });
 
   test('leaves no amphora and no VIP behind when it is deleted in the middle of anything', () => {
     fc.assert(
-      fc.property(fc.array(actions, { maxLength: 40 }), fc.array(actions, { maxLength: 10 }), (before, after) => {
-        const simulated = start();
-        for (const action of before) perform(simulated, action);
-        simulated.command({ type: 'deleteLoadBalancer', cascade: true });
-        for (const action of after) perform(simulated, action);
-        simulated.crash(fortunate);
-        untilQuiet(simulated);
-        expect(simulated.state?.deletion).toBe('done');
-        expect(simulated.state?.slots).toEqual([]);
-        expect(simulated.serving.size).toBe(0);
-        expect(simulated.vip).toBeUndefined();
-      }),
+      fc.property(
+        topologies,
+        fc.array(actions, { maxLength: 40 }),
+        fc.array(actions, { maxLength: 10 }),
+        (topology, before, after) => {
+          const simulated = start(false, undefined, topology);
+          for (const action of before) perform(simulated, action);
+          simulated.command({ type: 'deleteLoadBalancer', cascade: true });
+          for (const action of after) perform(simulated, action);
+          simulated.crash(fortunate);
+          untilQuiet(simulated);
+          expect(simulated.state?.deletion).toBe('done');
+          expect(simulated.state?.slots).toEqual([]);
+          expect(simulated.serving.size).toBe(0);
+          expect(simulated.vip).toBeUndefined();
+        },
+      ),
       runs,
     );
   });
@@ -229,8 +251,8 @@ describe('a load balancer, whatever is asked of it and whatever fails or crashes
 
   test('is the same after a replay of its journal', () => {
     fc.assert(
-      fc.property(fc.array(actions, { maxLength: 40 }), (schedule) => {
-        const simulated = start();
+      fc.property(topologies, fc.array(actions, { maxLength: 40 }), (topology, schedule) => {
+        const simulated = start(false, undefined, topology);
         for (const action of schedule) perform(simulated, action);
         expect(replay(simulated.journal)).toEqual(JSON.parse(JSON.stringify(simulated.state)));
       }),

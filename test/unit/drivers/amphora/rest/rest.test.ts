@@ -70,6 +70,7 @@ const port = {
   gateway: null,
   macAddress: 'fa:16:3e:00:00:01',
   vrrpAddress: '10.0.0.3',
+  portId: null,
   mtu: 1450,
 };
 const serve = (fake: FakeAgent, configuration: string | null = 'new'): ReturnType<AmphoraDriver['serve']> =>

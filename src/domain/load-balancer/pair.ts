@@ -1,0 +1,96 @@
+// Topologies: which roles a load balancer fills, and how the two amphorae of a pair come to know each other. Each names the
+// other in its keepalived and haproxy configurations, so a newcomer and the one that serves must learn of each other in an
+// order: keepalived hears only who sends to it, and one that hears nobody takes the VIP. So the one that serves is told first,
+// and a newcomer starts once it is spoken to. All of this is a difference between what slots know and what they should.
+import type { AmphoraRole, Topology } from '../statuses.ts';
+import type { LoadBalancerEvent } from './events.ts';
+import type { LoadBalancerState, Slot } from './state.ts';
+import { type Pairing, stepKeys } from './steps.ts';
+
+const rolesByTopology: Readonly<Record<Topology, readonly AmphoraRole[]>> = {
+  SINGLE: ['STANDALONE'],
+  ACTIVE_STANDBY: ['MASTER', 'BACKUP'],
+};
+
+export function topologyOf(state: LoadBalancerState): Topology {
+  return state.topology ?? 'SINGLE';
+}
+
+/** Roles that the load balancer fills. */
+export function rolesOf(state: LoadBalancerState): readonly AmphoraRole[] {
+  return rolesByTopology[topologyOf(state)];
+}
+
+export function isPair(state: LoadBalancerState): boolean {
+  return topologyOf(state) === 'ACTIVE_STANDBY';
+}
+
+/** Amphorae that serve, or shall. */
+export function servingSlots(state: LoadBalancerState): readonly Slot[] {
+  return state.slots.filter((slot) => slot.leaving === null);
+}
+
+/** Whether any configuration was ever accepted. */
+export function hasBeenServed(state: LoadBalancerState): boolean {
+  return Object.values(state.objects).some((object) => object.acceptedIn > 0);
+}
+
+/** Whether the one whose role it takes is gone: never do two have the same one, because the earlier may still have the VIP. */
+export function hasItsRole(state: LoadBalancerState, slot: Slot): boolean {
+  return slot.leaving === null && !state.slots.some((other) => other !== slot && other.role === slot.role);
+}
+
+/**
+ * Amphorae that a push goes to. A pair is served by both from the beginning, and later by whichever is there: changes do
+ * not wait for a replacement.
+ */
+export function pushableSlots(state: LoadBalancerState): readonly Slot[] {
+  const ready = state.slots.filter((slot) => hasItsRole(state, slot) && (!isPair(state) || slot.port !== undefined));
+  const isComplete = ready.length === rolesOf(state).length;
+  return isComplete || (isPair(state) && hasBeenServed(state)) ? ready : [];
+}
+
+/** Whether every role is filled by an amphora that serves, and nobody is on the way out. */
+export function isFullyServed(state: LoadBalancerState): boolean {
+  const serving = servingSlots(state);
+  const isServed = rolesOf(state).every((role) => serving.some((slot) => slot.role === role && slot.serves));
+  return isServed && serving.length === state.slots.length;
+}
+
+function peerOf(state: LoadBalancerState, slot: Slot): Slot | undefined {
+  return state.slots.find((other) => other !== slot && hasItsRole(state, other) && other.port !== undefined);
+}
+
+/** What one of a pair is told; null for one that stands alone. */
+export function pairingOf(state: LoadBalancerState, slot: Slot): Pairing | null {
+  if (slot.port === undefined) return null;
+  const peer = peerOf(state, slot);
+  return {
+    role: slot.role,
+    address: slot.port.address,
+    beginsAs: slot.role === 'MASTER' && slot.hasJoined !== true ? 'MASTER' : 'BACKUP',
+    peer: peer?.port === undefined ? null : { amphoraId: peer.amphoraId, address: peer.port.address },
+    keepsPeer: peer === undefined && slot.knownPeer !== undefined,
+  };
+}
+
+/** Whether the other one, which serves, has yet to be told of this one. */
+export function isAheadOfPeer(state: LoadBalancerState, slot: Slot): boolean {
+  const knownPeer = peerOf(state, slot)?.knownPeer;
+  return knownPeer !== undefined && knownPeer !== slot.port?.address;
+}
+
+/**
+ * The replacement whose turn it is: of a pair that is whole, the one with the lesser role first, so that the VIP moves as
+ * late as it can. One that takes no configuration serves nobody and does not wait.
+ */
+export function nextReplacement(state: LoadBalancerState, at: number): LoadBalancerEvent | undefined {
+  if (state.deletion !== 'no' || state.slots.some((slot) => slot.leaving !== null)) return undefined;
+  const due = state.slots.filter((slot) => slot.replaceFor !== undefined);
+  const isFailing = ({ amphoraId }: Slot) => state.steps.retries[stepKeys.deploy(amphoraId)] !== undefined;
+  const isSettled = state.push === null && state.narrowing === null && isFullyServed(state);
+  const next = due.find(isFailing) ?? (isSettled ? (due.find(({ role }) => role === 'BACKUP') ?? due[0]) : undefined);
+  if (next === undefined) return undefined;
+  const { amphoraId, replaceFor: reason = '' } = next;
+  return { type: 'amphoraLeaving', at, amphoraId, why: 'replaced', reason };
+}
