@@ -21,7 +21,8 @@ export interface LoadBalancerEntity {
 
 export const loadBalancer: EntityDefinition<LoadBalancerEntity> = {
   kind: 'loadBalancer',
-  schemaVersion: 2,
+  // 3: amphorae of a pair have ports, and take turns in being replaced. What version 2 wrote means the same.
+  schemaVersion: 3,
   decide: decideLoadBalancer,
   decideStepEnded,
   decideResumed,
