@@ -68,7 +68,10 @@ describe('a flavor', () => {
     ['{', 'expected a JSON object, given something else'],
     ['[]', 'expected a JSON object'],
     ['{"compute_flavor":"x"}', 'the provider does not know "compute_flavor"'],
-    ['{"loadbalancer_topology":"ACTIVE_STANDBY"}', 'loadbalancer_topology: expected SINGLE, given "ACTIVE_STANDBY"'],
+    [
+      '{"loadbalancer_topology":"ACTIVE_ACTIVE"}',
+      'loadbalancer_topology: expected SINGLE or ACTIVE_STANDBY, given "ACTIVE_ACTIVE"',
+    ],
   ])(
     'whose profile says what the provider cannot carry out, such as %s, is refused with the reason',
     async (data, why) => {
