@@ -11,6 +11,7 @@ import type { HeartbeatReceiver } from './channels/heartbeat/receiver.ts';
 import { PeerLinks } from './channels/peer/links.ts';
 import { Activity } from './composition/activity.ts';
 import { serveApi } from './composition/api.ts';
+import { tlsPortOf } from './composition/certificates.ts';
 import { controlTls, serveControl } from './composition/control.ts';
 import { openDatabase, readDeploymentId, refuseOtherDriver } from './composition/database.ts';
 import { openDrivers } from './composition/drivers.ts';
@@ -222,6 +223,7 @@ async function startParts(config: Config, log: Logger, started: Started): Promis
   });
   const info = { name: 'amphitheatre', version, nodeId: id, driver: config.driver } as const;
   const actors = new ClusterActors({ registry: tree.registry, ownership, peers, durable: tree });
+  const tlsPort = tlsPortOf(config, drivers.certificateManager);
   const control = await serveControl({
     quotas: config.quota,
     host: config.control.host,
@@ -235,6 +237,7 @@ async function startParts(config: Config, log: Logger, started: Started): Promis
     ownership,
     network: drivers.network,
     defaultTopology: config.loadBalancers.topology,
+    tlsPort,
     info,
     actors,
     feed,
@@ -260,6 +263,7 @@ async function startParts(config: Config, log: Logger, started: Started): Promis
         pool,
         network: drivers.network,
         defaultTopology: config.loadBalancers.topology,
+        tls: tlsPort,
         feed,
         info,
         log,

@@ -80,8 +80,7 @@ export interface TreeOptions {
   readonly snapshotEvery: number;
   readonly mailboxLimit: number;
   readonly idleMs: number;
-  readonly drivers: Pick<AmphoraPorts, 'deploymentId' | 'compute' | 'certificate' | 'heartbeats'> &
-    Pick<LoadBalancerPorts, 'network' | 'amphora' | 'clusterSecret'>;
+  readonly drivers: Pick<AmphoraPorts, 'deploymentId' | 'compute' | 'certificate' | 'heartbeats'> & LoadBalancerDrivers;
   readonly health: {
     readonly limits: WatchdogLimits;
     readonly intervalMs: number;
@@ -382,10 +381,13 @@ export class Tree {
   }
 }
 
+type LoadBalancerDrivers = Pick<LoadBalancerPorts, 'network' | 'amphora' | 'certificateManager' | 'clusterSecret'>;
+
 function pick({
   network,
   amphora: agent,
+  certificateManager,
   clusterSecret,
-}: TreeOptions['drivers']): Pick<LoadBalancerPorts, 'network' | 'amphora' | 'clusterSecret'> {
-  return { network, amphora: agent, clusterSecret };
+}: LoadBalancerDrivers): LoadBalancerDrivers {
+  return { network, amphora: agent, certificateManager, clusterSecret };
 }

@@ -13,30 +13,6 @@ interface NotYet {
   readonly shown?: Readonly<Record<string, unknown>>;
 }
 
-const tlsOfListener = {
-  default_tls_container_ref: null,
-  sni_container_refs: [],
-  client_authentication: 'NONE',
-  client_ca_tls_container_ref: null,
-  client_crl_container_ref: null,
-  tls_ciphers: null,
-  tls_versions: null,
-  alpn_protocols: null,
-  hsts_max_age: null,
-  hsts_include_subdomains: false,
-  hsts_preload: false,
-};
-
-const tlsOfPool = {
-  tls_enabled: false,
-  tls_container_ref: null,
-  ca_tls_container_ref: null,
-  crl_container_ref: null,
-  tls_ciphers: null,
-  tls_versions: null,
-  alpn_protocols: null,
-};
-
 export const providerName = 'amphora';
 /** Other names for the same provider. */
 export const providerAliases = ['octavia'];
@@ -52,14 +28,7 @@ export const notYet: Readonly<Partial<Record<ObjectKind, NotYet>>> = {
     also: { provider: providerAliases },
     shown: { vip_vnic_type: 'normal' },
   },
-  listener: {
-    attributes: { ...tlsOfListener, default_pool: null, l7policies: [] },
-    also: { tls_versions: [[]], alpn_protocols: [[]] },
-  },
-  pool: {
-    attributes: tlsOfPool,
-    also: { tls_versions: [[]], alpn_protocols: [[]] },
-  },
+  listener: { attributes: { default_pool: null, l7policies: [] } },
   member: { attributes: { request_sriov: false }, shown: { vnic_type: 'normal' } },
   l7Policy: { attributes: { redirect_pool: null } },
 };

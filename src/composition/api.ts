@@ -12,6 +12,7 @@ import { type ApiServer, startApiServer } from '../api/server.ts';
 import { byStaticToken, parseStaticToken } from '../api/tokens.ts';
 import { commandHandlers } from '../channels/command/handlers.ts';
 import { type CommandHandlers, commandMethods, type ServerInfo } from '../channels/command/methods.ts';
+import type { TlsPort } from '../channels/command/tls.ts';
 import { RpcError } from '../channels/rpc/errors.ts';
 import type { CallContext, Peer } from '../channels/rpc/method.ts';
 import { CallReader } from '../channels/rpc/request.ts';
@@ -30,6 +31,7 @@ export interface ServeApi {
   readonly pool: Pool;
   readonly network: NetworkDriver;
   readonly defaultTopology: Config['loadBalancers']['topology'];
+  readonly tls: TlsPort;
   readonly feed: StatusFeed;
   readonly info: ServerInfo;
   readonly log: Logger;
@@ -37,7 +39,7 @@ export interface ServeApi {
 
 /** @throws ApiServerError when the address cannot be listened on, or must not without protection; TlsFileError */
 export function serveApi(options: ServeApi): Promise<ApiServer> {
-  const { settings, quotas, tree, pool, network, defaultTopology, feed, info, log } = options;
+  const { settings, quotas, tree, pool, network, defaultTopology, tls, feed, info, log } = options;
   const reads = readsOf(pool);
   const catalogue = catalogueOf(pool);
   const handlers = commandHandlers({
@@ -46,6 +48,7 @@ export function serveApi(options: ServeApi): Promise<ApiServer> {
     },
     sparesView: (signal) => tree.cluster.singletons.sparesView(signal),
     network,
+    tls,
     reads,
     catalogue,
     defaultTopology,

@@ -8,6 +8,7 @@ import type { Ownership } from '../actors/runtime/ownership.ts';
 import type { Tree } from '../actors/tree.ts';
 import { commandHandlers } from '../channels/command/handlers.ts';
 import type { ServerInfo } from '../channels/command/methods.ts';
+import type { TlsPort } from '../channels/command/tls.ts';
 import { type ControlServer, type ControlServerOptions, startControlServer } from '../channels/control-server.ts';
 import { inspectHandlers, type RestoreView, type SweepView } from '../channels/inspect/methods.ts';
 import { metricsOf } from '../channels/metrics.ts';
@@ -39,6 +40,7 @@ export interface ServeControl {
   readonly quotas: Quotas;
   readonly network: NetworkDriver;
   readonly defaultTopology: Topology;
+  readonly tlsPort: TlsPort;
   readonly info: ServerInfo;
   readonly actors: ClusterActors;
   readonly feed: StatusFeed;
@@ -75,6 +77,7 @@ export function serveControl(options: ServeControl): Promise<ControlServer> {
     command: commandHandlers({
       ...ports,
       network,
+      tls: options.tlsPort,
       reads,
       quotas,
       catalogue: catalogueOf(pool),

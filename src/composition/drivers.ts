@@ -6,6 +6,7 @@ import type { DeploymentId } from '../domain/ids.ts';
 import type { AmphoraDriver } from '../drivers/amphora/driver.ts';
 import { noopAmphora } from '../drivers/amphora/noop/driver.ts';
 import { createRestAmphoraDriver } from '../drivers/amphora/rest/rest.ts';
+import type { CertificateManager } from '../drivers/certificate-manager/driver.ts';
 import type { CertificateDriver } from '../drivers/certificate/driver.ts';
 import { createLocalCertificateDriver } from '../drivers/certificate/local/local.ts';
 import type { ComputeDriver } from '../drivers/compute/driver.ts';
@@ -16,6 +17,7 @@ import { localNetwork } from '../drivers/network/local/driver.ts';
 import { noopNetwork } from '../drivers/network/noop/driver.ts';
 import { WorldClient } from '../drivers/noop-world/client.ts';
 import { startNoopWorld } from '../drivers/noop-world/start.ts';
+import { openCertificateManager } from './certificates.ts';
 import { findExecutable } from './executable.ts';
 import { certificatesFolder } from './peers.ts';
 import type { Started } from './started.ts';
@@ -27,6 +29,7 @@ export interface Drivers {
   readonly network: NetworkDriver;
   readonly amphora: AmphoraDriver;
   readonly certificate: CertificateDriver;
+  readonly certificateManager: CertificateManager;
 }
 
 export async function openDrivers(
@@ -40,9 +43,11 @@ export async function openDrivers(
     keyType: config.certificate.keyType,
     serverCertificateDays: config.certificate.serverDays,
   });
+  const certificateManager = openCertificateManager(config);
+  started.add(() => certificateManager.close());
   const drivers = config.driver === 'noop' ? await openNoop() : openLocal();
   started.add(() => Promise.all([drivers.compute.close(), drivers.network.close(), drivers.amphora.close()]));
-  return { ...drivers, certificate };
+  return { ...drivers, certificate, certificateManager };
 
   async function openNoop() {
     let address = config.noop.world;

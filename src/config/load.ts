@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { parse, YAMLParseError } from 'yaml';
+import { tlsVersions } from '../domain/load-balancer/attributes.ts';
 import { isLoopback } from '../domain/loopback.ts';
 import { nearest, type SettingKey, settingKeys } from './keys.ts';
 import { type Config, driverDefaults, drivers } from './schema.ts';
@@ -176,8 +177,8 @@ function shown(key: SettingKey, value: unknown): string {
 }
 
 /** What is right by itself but not together. */
-function conflictsIn({ driver, api, control, heartbeat, steps, lease, retry, local }: Config): string[] {
-  const problems = [...controlConflicts(control), ...apiConflicts(api)];
+function conflictsIn({ driver, api, control, heartbeat, steps, lease, retry, local, tls }: Config): string[] {
+  const problems = [...controlConflicts(control), ...apiConflicts(api), ...tlsConflicts(tls)];
   if (driver === 'container') problems.push('driver: container is not available yet; expected local or noop');
   if (heartbeat.timeout <= heartbeat.interval) {
     problems.push(
@@ -233,6 +234,25 @@ function apiConflicts({ host, auth, tls: { certificate, key }, tokens, keystone 
     problems.push('api.tokens: api.auth is token: expected tokens, got none');
   if (auth === 'keystone' && (keystone.url === undefined || keystone.password === undefined)) {
     problems.push('api.keystone: api.auth is keystone: expected url and password, got less');
+  }
+  return problems;
+}
+
+function tlsConflicts(tls: Config['tls']): string[] {
+  const { minimumVersion, prohibitedCiphers = [] } = tls;
+  const problems: string[] = [];
+  for (const side of ['listener', 'pool'] as const) {
+    const prohibited = tls[`${side}Ciphers`].split(':').filter((name) => prohibitedCiphers.includes(name));
+    if (prohibited.length > 0) {
+      problems.push(`tls.${side}Ciphers: expected none of tls.prohibitedCiphers, got ${prohibited.join(', ')}`);
+    }
+    if (minimumVersion === undefined) continue;
+    const least = tlsVersions.indexOf(minimumVersion);
+    const old = tls[`${side}Versions`].filter((version) => tlsVersions.indexOf(version) < least);
+    if (old.length === 0) continue;
+    problems.push(
+      `tls.${side}Versions: expected none below tls.minimumVersion ${minimumVersion}, got ${old.join(', ')}`,
+    );
   }
   return problems;
 }

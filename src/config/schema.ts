@@ -1,6 +1,7 @@
 // Every setting there is: its name, kind, default and meaning. The single source for loading, `amphi config show` and
 // the documentation.
 import { z } from 'zod';
+import { alpnProtocols, tlsVersions } from '../domain/load-balancer/attributes.ts';
 import {
   addresses,
   choice,
@@ -26,6 +27,28 @@ function quota(what: string) {
     `Most ${what} of a project that has no quota of its own; -1 for no limit.`,
   );
 }
+
+const cipherName = /^[A-Za-z0-9_-]{1,64}$/;
+
+function cipherString() {
+  return text('an OpenSSL cipher string of at most 2048 characters', /^[A-Za-z0-9+!:@=_.-]{1,2048}$/);
+}
+
+/** OWASP's list B, as Octavia has it. */
+const goodCiphers = [
+  'TLS_AES_128_GCM_SHA256',
+  'TLS_AES_256_GCM_SHA384',
+  'TLS_CHACHA20_POLY1305_SHA256',
+  'ECDHE-ECDSA-AES128-GCM-SHA256',
+  'ECDHE-RSA-AES128-GCM-SHA256',
+  'ECDHE-ECDSA-AES256-GCM-SHA384',
+  'ECDHE-RSA-AES256-GCM-SHA384',
+  'ECDHE-ECDSA-CHACHA20-POLY1305',
+  'ECDHE-RSA-CHACHA20-POLY1305',
+  'DHE-RSA-AES128-GCM-SHA256',
+  'DHE-RSA-AES256-GCM-SHA384',
+  'DHE-RSA-CHACHA20-POLY1305',
+].join(':');
 
 export const schema = z.strictObject({
   dataDir: withDefault(text('the path of a folder'), './data').describe(
@@ -228,6 +251,29 @@ export const schema = z.strictObject({
     ),
     maxConnections: withDefault(count('connections', { min: 1, max: 100_000 }), 256).describe(
       'Connections to the command channel.',
+    ),
+  }),
+  tls: z.strictObject({
+    folder: maybe(text('the path of a folder')).describe(
+      'Folder with the certificates that `file:<name>` refers to, as <project>/<name>.pem. `tls` in secretsDir unless given.',
+    ),
+    minimumVersion: maybe(choice(tlsVersions)).describe('Oldest version of TLS that listeners and pools may be given.'),
+    prohibitedCiphers: maybe(texts('a list of names of ciphers', cipherName)).describe(
+      'Ciphers that listeners and pools may not be given.',
+    ),
+    listenerCiphers: withDefault(cipherString(), goodCiphers).describe('Ciphers of listeners that name none.'),
+    listenerVersions: withDefault(listOf(tlsVersions), ['TLSv1.2', 'TLSv1.3']).describe(
+      'Versions of TLS of listeners that name none.',
+    ),
+    listenerAlpn: withDefault(listOf(alpnProtocols), [...alpnProtocols]).describe(
+      'Protocols that listeners offer by ALPN when they name none.',
+    ),
+    poolCiphers: withDefault(cipherString(), goodCiphers).describe('Ciphers of pools that speak TLS and name none.'),
+    poolVersions: withDefault(listOf(tlsVersions), ['TLSv1.2', 'TLSv1.3']).describe(
+      'Versions of TLS of pools that speak TLS and name none.',
+    ),
+    poolAlpn: withDefault(listOf(alpnProtocols), [...alpnProtocols]).describe(
+      'Protocols that pools offer by ALPN when they name none.',
     ),
   }),
   certificate: z.strictObject({

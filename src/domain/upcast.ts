@@ -1,6 +1,7 @@
 // Events and snapshots of earlier versions, brought to the version of today when they are read. The journal itself is
 // never rewritten.
 import type { EntityKind } from './entity.ts';
+import { noListenerTls, noPoolTls } from './load-balancer/tls.ts';
 
 /** One step from a version to the next. */
 export interface Upcaster {
@@ -26,23 +27,66 @@ export const upcasters: readonly Upcaster[] = [
     },
     snapshot: (state) => ({ ...(state as object), controllers: [], wantedControllers: null }),
   },
-  {
-    // Listeners let everybody in, pools have no session persistence, and there are no L7 policies.
+  // Listeners let everybody in, pools have no session persistence, and there are no L7 policies.
+  completion(1, { listener: { allowedCidrs: [] }, pool: { sessionPersistence: null } }),
+  // Nothing speaks TLS.
+  completion(3, { listener: noListenerTls, pool: noPoolTls }),
+];
+
+type Form = object | null;
+
+interface EarlierObject {
+  readonly kind: string;
+  readonly form: Form;
+}
+
+interface EarlierTracked {
+  readonly kind: string;
+  readonly desired: Form;
+  readonly accepted: Form;
+  readonly pushed: { readonly form: Form } | null;
+}
+
+interface EarlierNew {
+  readonly attributes: object;
+}
+
+interface EarlierCommand {
+  readonly listener?: EarlierNew;
+  readonly listeners?: readonly EarlierNew[];
+  readonly pool?: EarlierNew;
+  readonly pools?: readonly EarlierNew[];
+}
+
+/** A load balancer's version that lacks attributes of some kinds of object: `added` are the values they have meant since. */
+function completion(from: number, added: Readonly<Record<string, object>>): Upcaster {
+  const completed = (kind: string, form: Form): Form => form && { ...added[kind], ...form };
+  const completedNew = (kind: string, given: EarlierNew) => ({
+    ...given,
+    attributes: completed(kind, given.attributes),
+  });
+  const completedObject = (object: EarlierTracked) => ({
+    ...object,
+    desired: completed(object.kind, object.desired),
+    accepted: completed(object.kind, object.accepted),
+    pushed: object.pushed && { form: completed(object.kind, object.pushed.form) },
+  });
+  return {
     kind: 'loadBalancer',
-    from: 1,
+    from,
     events: (event) => {
-      const { changes } = event as { readonly changes?: readonly ObjectOfVersion1[] };
+      const { changes } = event as { readonly changes?: readonly EarlierObject[] };
       if (changes === undefined) return [event];
-      const completed = changes.map((change) => ({ ...change, form: completedForm(change.kind, change.form) }));
-      return [{ ...(event as object), changes: completed }];
+      const complete = changes.map((change) => ({ ...change, form: completed(change.kind, change.form) }));
+      return [{ ...(event as object), changes: complete }];
     },
     snapshot: (state) => {
-      const { objects } = state as { readonly objects: Readonly<Record<string, TrackedOfVersion1>> };
+      const { objects } = state as { readonly objects: Readonly<Record<string, EarlierTracked>> };
       const entries = Object.entries(objects).map(([id, object]) => [id, completedObject(object)] as const);
       return { ...(state as object), objects: Object.fromEntries(entries) };
     },
     command: (command) => {
-      const { listener, listeners, pool, pools } = command as CommandOfVersion1;
+      const { listener, listeners, pool, pools } = command as EarlierCommand;
       return {
         ...(command as object),
         ...(listener && { listener: completedNew('listener', listener) }),
@@ -51,56 +95,11 @@ export const upcasters: readonly Upcaster[] = [
         ...(pools && { pools: pools.map((each) => completedNew('pool', each)) }),
       };
     },
-  },
-];
-
-type Form = object | null;
-
-interface ObjectOfVersion1 {
-  readonly kind: string;
-  readonly form: Form;
-}
-
-interface TrackedOfVersion1 {
-  readonly kind: string;
-  readonly desired: Form;
-  readonly accepted: Form;
-  readonly pushed: { readonly form: Form } | null;
-}
-
-interface NewOfVersion1 {
-  readonly attributes: object;
-}
-
-interface CommandOfVersion1 {
-  readonly listener?: NewOfVersion1;
-  readonly listeners?: readonly NewOfVersion1[];
-  readonly pool?: NewOfVersion1;
-  readonly pools?: readonly NewOfVersion1[];
-}
-
-function completedForm(kind: string, form: Form): Form {
-  if (form === null) return null;
-  if (kind === 'listener') return { allowedCidrs: [], ...form };
-  return kind === 'pool' ? { sessionPersistence: null, ...form } : form;
-}
-
-function completedObject(object: TrackedOfVersion1): object {
-  const { kind, desired, accepted, pushed } = object;
-  return {
-    ...object,
-    desired: completedForm(kind, desired),
-    accepted: completedForm(kind, accepted),
-    pushed: pushed && { form: completedForm(kind, pushed.form) },
   };
 }
 
-function completedNew(kind: string, given: NewOfVersion1): object {
-  return { ...given, attributes: completedForm(kind, given.attributes) };
-}
-
 /** Of all that is kept: rises with every kind's schema version. A node takes no work from one that knows a later one. */
-export const dataVersion = 4;
+export const dataVersion = 5;
 
 /** This process is older than what it reads. */
 export class NewerVersionError extends Error {

@@ -52,6 +52,7 @@ export function amphoraDriverContract(name: string, make: () => Promise<AmphoraU
       port,
       configuration,
       lvs: null,
+      files: [],
     });
     type Member = Awaited<ReturnType<AmphoraUnderTest['member']>>;
     const configured = (vip: string, protocolPort: number, { address, port: memberPort }: Member): string => {

@@ -2,6 +2,7 @@
 import { pino } from 'pino';
 import { StatusFeed } from '../../src/actors/channels/status-feed.ts';
 import { serveApi } from '../../src/composition/api.ts';
+import { tlsPortOf } from '../../src/composition/certificates.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import type { Config } from '../../src/config/schema.ts';
 import { noPeers } from '../../src/domain/cluster/peers.ts';
@@ -27,11 +28,12 @@ export interface TestApi {
   close(): Promise<void>;
 }
 
-const { api: defaults, quota: defaultQuotas } = loadConfig({ env: {} }).config;
+const defaultSettings = loadConfig({ env: {} }).config;
+const { api: defaults, quota: defaultQuotas } = defaultSettings;
 
 export async function startTestApi(
   node: TestNode,
-  world: Pick<FakeWorld, 'network'>,
+  world: Pick<FakeWorld, 'network' | 'certificateManager'>,
   settings: Partial<Config['api']> = {},
 ): Promise<TestApi> {
   const server = await serveApi({
@@ -41,6 +43,7 @@ export async function startTestApi(
     pool: node.pool,
     network: world.network,
     defaultTopology: 'SINGLE',
+    tls: tlsPortOf(defaultSettings, world.certificateManager),
     feed: new StatusFeed(node.tree, { nodeId: 'node', ids: () => [], peers: noPeers }),
     info: { name: 'amphitheatre', version: 'test', nodeId: 'node', driver: 'fake' },
     log: pino({ level: process.env['AMPHI_TEST_LOG'] ?? 'silent' }),

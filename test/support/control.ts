@@ -11,6 +11,8 @@ import { startControlServer } from '../../src/channels/control-server.ts';
 import { inspectHandlers } from '../../src/channels/inspect/methods.ts';
 import type { EndpointLimits } from '../../src/channels/rpc/endpoint.ts';
 import { noPeers } from '../../src/domain/cluster/peers.ts';
+import { tlsPortOf } from '../../src/composition/certificates.ts';
+import { loadConfig } from '../../src/config/load.ts';
 import { restoreCheck } from '../../src/composition/restore.ts';
 import { catalogueOf } from '../../src/db/repositories/catalogue.ts';
 import { QuotaRepository } from '../../src/db/repositories/quotas.ts';
@@ -56,6 +58,7 @@ export async function startTestControl(
       ...commandHandlers({
         ...ports,
         network: world.network,
+        tls: tlsPortOf(loadConfig({ env: {} }).config, world.certificateManager),
         reads,
         quotas,
         catalogue: catalogueOf(node.pool),

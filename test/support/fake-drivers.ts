@@ -2,8 +2,9 @@
 // without saying so.
 import type { AmphoraDriver, ServeRequest, ServeResult } from '../../src/drivers/amphora/driver.ts';
 import type { CertificateDriver } from '../../src/drivers/certificate/driver.ts';
+import type { CertificateManager } from '../../src/drivers/certificate-manager/driver.ts';
 import type { ComputeDriver, Instance } from '../../src/drivers/compute/driver.ts';
-import { TransientFailure } from '../../src/drivers/failure.ts';
+import { PermanentFailure, TransientFailure } from '../../src/drivers/failure.ts';
 import type { NetworkDriver, Vip } from '../../src/drivers/network/driver.ts';
 
 export type Misbehaviour = 'fail' | 'hang' | 'succeed-silently';
@@ -108,6 +109,18 @@ export class FakeWorld {
     configure: ({ amphoraId }, agentConfiguration, signal) =>
       this.#call('amphora.configure', amphoraId, signal, () => void this.configured.set(amphoraId, agentConfiguration)),
     configurationDigest: async () => undefined,
+    close: async () => undefined,
+  };
+
+  /** What stands behind references; those of `missing` are not there. */
+  readonly missing = new Set<string>();
+  readonly certificateManager: CertificateManager = {
+    name: 'fake',
+    fetch: ({ ref, kind }, signal) =>
+      this.#call('certificateManager.fetch', ref, signal, () => {
+        if (this.missing.has(ref)) throw new PermanentFailure(`${ref} is not there`, { call: 'fake fetch' });
+        return `${kind} of ${ref}\n`;
+      }),
     close: async () => undefined,
   };
 

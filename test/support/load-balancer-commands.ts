@@ -14,6 +14,7 @@ import type {
   NewListener,
   NewPool,
 } from '../../src/domain/load-balancer/commands.ts';
+import { noListenerTls, noPoolTls } from '../../src/domain/load-balancer/tls.ts';
 import { deriveId, type ListenerId, type LoadBalancerId, type MemberId, type PoolId } from '../../src/domain/ids.ts';
 
 const named = { name: '', description: '', adminStateUp: true, tags: [] };
@@ -37,6 +38,7 @@ export const listenerAttributes: ListenerAttributes = {
   timeoutTcpInspect: 0,
   insertHeaders: {},
   allowedCidrs: [],
+  ...noListenerTls,
 };
 
 export const poolAttributes: PoolAttributes = {
@@ -44,6 +46,7 @@ export const poolAttributes: PoolAttributes = {
   protocol: 'HTTP',
   lbAlgorithm: 'ROUND_ROBIN',
   sessionPersistence: null,
+  ...noPoolTls,
 };
 
 export const memberAttributes: MemberAttributes = {

@@ -10,6 +10,7 @@ import type {
   ServedTree,
 } from '../../src/domain/load-balancer/attributes.ts';
 import { deriveId } from '../../src/domain/ids.ts';
+import { noListenerTls, noPoolTls } from '../../src/domain/load-balancer/tls.ts';
 
 export function listener(values: Partial<ListenerAttributes> = {}): ListenerAttributes {
   return {
@@ -27,6 +28,7 @@ export function listener(values: Partial<ListenerAttributes> = {}): ListenerAttr
     timeoutTcpInspect: 0,
     insertHeaders: {},
     allowedCidrs: [],
+    ...noListenerTls,
     ...values,
   };
 }
@@ -40,6 +42,7 @@ export function pool(values: Partial<PoolAttributes> = {}): PoolAttributes {
     protocol: 'HTTP',
     lbAlgorithm: 'ROUND_ROBIN',
     sessionPersistence: null,
+    ...noPoolTls,
     ...values,
   };
 }

@@ -87,6 +87,7 @@ export async function startTestNode(options: TestNodeOptions): Promise<TestNode>
       amphora: world.amphora,
       certificate: world.certificate,
       clusterSecret: 'secret',
+      certificateManager: world.certificateManager,
       heartbeats: () => ({ controllers: ['127.0.0.1:5555'], key: 'secret', interval: 1 }),
     },
     spares: {

@@ -1,20 +1,25 @@
 // Carries out a load balancer's steps through drivers and other entities. Every step may run twice.
-import { type Peer, renderHaproxy } from '../../domain/haproxy/render.ts';
+import { type Peer, renderAll } from '../../domain/haproxy/render.ts';
+import type { Secrets } from '../../domain/haproxy/tls.ts';
 import { renderLvs } from '../../domain/lvs/render.ts';
 import type { AmphoraId, LoadBalancerId } from '../../domain/ids.ts';
 import type { AmphoraEntity } from '../../domain/amphora/amphora.ts';
 import type { AmphoraCommand } from '../../domain/amphora/state.ts';
 import type { SuggestionMessage } from '../../domain/cluster/messages.ts';
 import type { AmphoraQuestion, Answers, LoadBalancerQuestion } from '../../domain/cluster/questions.ts';
+import type { ServedTree } from '../../domain/load-balancer/attributes.ts';
+import { secretKey, secretsOf } from '../../domain/load-balancer/tls.ts';
 import type { LoadBalancerStep, LoadBalancerStepResult, Pairing } from '../../domain/load-balancer/steps.ts';
 import { type VrrpInstance, vrrpPassword, vrrpPriority } from '../../domain/vrrp/keepalived.ts';
 import type { AmphoraDriver } from '../../drivers/amphora/driver.ts';
+import type { CertificateManager } from '../../drivers/certificate-manager/driver.ts';
 import type { NetworkDriver, PluggedPort } from '../../drivers/network/driver.ts';
 import type { Answered } from '../cluster/entities.ts';
 
 export interface LoadBalancerPorts {
   readonly network: NetworkDriver;
   readonly amphora: AmphoraDriver;
+  readonly certificateManager: Pick<CertificateManager, 'fetch'>;
   /** Passwords of pairs follow from it. */
   readonly clusterSecret: string;
   /** The pool of the cluster, wherever it runs. */
@@ -112,7 +117,9 @@ async function deploy(
   return unlessGone(amphoraId, ports, signal, async () => {
     const plug = { loadBalancerId, amphoraId, computeId, agentHost: agent.host, vip };
     const port = await ports.network.plugVip(plug, signal);
-    const configuration = renderHaproxy(tree, { peers: pairing === null ? [] : peersOf(amphoraId, pairing) });
+    const peers = pairing === null ? [] : peersOf(amphoraId, pairing);
+    const secrets = await secretsFor(tree, ports.certificateManager, signal);
+    const { configuration, files } = renderAll(tree, { peers, secrets });
     const lvs = hasLvs ? renderLvs(tree) : null;
     const isServing = configuration !== null || (lvs ?? []).length > 0;
     const isPaired = pairing !== null && !pairing.keepsPeer && isServing;
@@ -121,6 +128,7 @@ async function deploy(
       vipAddress: vip.address,
       port,
       configuration,
+      files,
       lvs,
       ...(isPaired && { vrrp: vrrpInstance(pairing) }),
     };
@@ -166,6 +174,26 @@ async function unlessGone(
     if (isGone) return { type: 'amphoraGone', amphoraId };
     throw error;
   }
+}
+
+/** References that are looked behind at the same time. */
+const mostFetches = 8;
+
+/** Everything that the tree refers to, as it is now. It lives as long as the step. */
+async function secretsFor(
+  tree: ServedTree,
+  manager: LoadBalancerPorts['certificateManager'],
+  signal: AbortSignal,
+): Promise<Secrets> {
+  const secrets = new Map<string, string>();
+  const uses = secretsOf(tree);
+  for (let begin = 0; begin < uses.length; begin += mostFetches) {
+    const some = uses.slice(begin, begin + mostFetches);
+    const { projectId } = tree;
+    const contents = await Promise.all(some.map(({ ref, kind }) => manager.fetch({ ref, kind, projectId }, signal)));
+    for (const [index, use] of some.entries()) secrets.set(secretKey(use), contents[index] ?? '');
+  }
+  return secrets;
 }
 
 /** Done when the amphora is known to run no more. One that nobody knows is gone already. */

@@ -36,7 +36,8 @@ export function localise(configuration: string, host: Host): string {
       const words = line.trim().split(/\s+/);
       if (sections.has(words[0] ?? '')) section = words[0] ?? '';
       if (section === 'global') return globalLine(line, words, host);
-      return words[0] === 'bind' ? bindLine(line, host.moves ?? new Map()) : line;
+      const local = withLocalFiles(line, words);
+      return words[0] === 'bind' ? bindLine(local, host.moves ?? new Map()) : local;
     })
     .join('\n');
 }
@@ -66,11 +67,29 @@ function globalLine(line: string, words: readonly string[], host: Host): string 
       return words[1] === 'socket' ? `    stats socket unix@${host.statsSocket} mode 600 level user` : line;
     case 'server-state-file':
       return `    server-state-file ${host.serverStateFile}`;
+    case 'crt-base':
+      return `    crt-base ${localPath(words[1] ?? '')}`;
     case 'maxconn':
       return `    maxconn ${Math.min(Number(words[1]), host.mostConnections)}`;
     default:
       return line;
   }
+}
+
+/** Where an amphora that is a machine of its own keeps its files. */
+const machineFolder = '/var/lib/octavia/';
+
+/** The agent's working directory stands for that folder. */
+function localPath(path: string): string {
+  return path.startsWith(machineFolder) ? path.slice(machineFolder.length) : path;
+}
+
+/** Certificates, keys and lists that a listener or a member is served with. */
+function withLocalFiles(line: string, words: readonly string[]): string {
+  if (words[0] !== 'bind' && words[0] !== 'server') return line;
+  return line.replace(/ (crt-list|crt|ca-file|crl-file) (\S+)/g, (_, option: string, path: string) => {
+    return ` ${option} ${localPath(path)}`;
+  });
 }
 
 function leftOut(line: string): string {

@@ -60,14 +60,20 @@ export interface ListenerEntry {
   readonly type: string;
 }
 
-/** GET /1.0/listeners: read from haproxy's configurations, as `frontend <id>` and the `mode` that follows; then those of UDP. */
+/**
+ * GET /1.0/listeners: read from haproxy's configurations, as `frontend <id>`, its `bind` and the `mode` that follows; then
+ * those of UDP.
+ */
 export async function listeners(amphora: Amphora): Promise<readonly ListenerEntry[]> {
   const lists = await Promise.all(
     amphora.loadBalancers().map(async (loadBalancer) => {
       const configuration = (await loadBalancer.configuration())?.toString('utf8') ?? '';
       const status = loadBalancer.isRunning() ? 'ACTIVE' : 'OFFLINE';
-      const frontends = configuration.matchAll(/^frontend (\S+)$[^]*?^\s+mode (\S+)/gm);
-      return Array.from(frontends, ([, uuid = '', mode = '']) => ({ status, uuid, type: mode.toUpperCase() }) as const);
+      const frontends = configuration.matchAll(/^frontend (\S+)$([^]*?)^\s+mode (\S+)/gm);
+      return Array.from(frontends, ([, uuid = '', head = '', mode = '']) => {
+        const isTls = /^\s+bind \S+ ssl crt-list /m.test(head);
+        return { status, uuid, type: isTls ? 'TERMINATED_HTTPS' : mode.toUpperCase() } as const;
+      });
     }),
   );
   const ofLvs = amphora

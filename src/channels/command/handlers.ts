@@ -28,16 +28,18 @@ import {
   memberShape,
   poolShape,
 } from './shapes.ts';
+import { type TlsAdmission, tlsAdmission } from './tls.ts';
 import { newL7Policy, newPool, newTree } from './tree-of.ts';
 
 type Part<Prefix extends string> = Pick<CommandHandlers, Extract<keyof CommandHandlers, `${Prefix}.${string}`>>;
 
 export function commandHandlers(ports: CommandPorts): CommandHandlers {
   const dispatch = dispatchTo(ports);
+  const tls = tlsAdmission(ports);
   return {
-    ...loadBalancerHandlers(ports, dispatch),
-    ...listenerHandlers(ports, dispatch),
-    ...poolHandlers(ports, dispatch),
+    ...loadBalancerHandlers(ports, dispatch, tls),
+    ...listenerHandlers(ports, dispatch, tls),
+    ...poolHandlers(ports, dispatch, tls),
     ...memberHandlers(ports, dispatch),
     ...healthMonitorHandlers(ports, dispatch),
     ...l7PolicyHandlers(ports, dispatch),
@@ -50,15 +52,16 @@ export function commandHandlers(ports: CommandPorts): CommandHandlers {
   };
 }
 
-function loadBalancerHandlers(ports: CommandPorts, dispatch: Dispatch): Part<'loadBalancer'> {
+function loadBalancerHandlers(ports: CommandPorts, dispatch: Dispatch, tls: TlsAdmission): Part<'loadBalancer'> {
   const { reads } = ports;
   const view = async (id: string) => ({ loadBalancer: (await reads.findObject('loadBalancer', id)) ?? null });
   return {
     'loadBalancer.create': async (params, context) => {
-      const creation = await creationOf(ports, params, context);
+      const { listeners, pools, ...creation } = await creationOf(ports, params, context);
       const topology = await topologyFor(ports, params);
-      const command = topology === 'SINGLE' ? creation : { ...creation, topology };
       await refuseUnofferedZone(ports, params);
+      const tree = await tls.newTree({ listeners, pools }, params.projectId, context);
+      const command = { ...creation, ...tree, ...(topology === 'SINGLE' ? {} : { topology }) };
       const { id } = await dispatch.toLoadBalancer(command.loadBalancerId, command, context);
       return { loadBalancer: (await reads.loadBalancerTree(id)) ?? null };
     },
@@ -131,17 +134,17 @@ async function creationOf(
   };
 }
 
-function listenerHandlers({ reads }: CommandPorts, dispatch: Dispatch): Part<'listener'> {
+function listenerHandlers({ reads }: CommandPorts, dispatch: Dispatch, tls: TlsAdmission): Part<'listener'> {
   const view = async (id: string) => ({ listener: (await reads.findObject('listener', id)) ?? null });
   return {
     'listener.create': async ({ loadBalancerId, ...params }, context) => {
-      const attributes = attributesIn(listenerShape, params);
+      const attributes = await tls.newListener(attributesIn(listenerShape, params), loadBalancerId, context);
       const listener: NewListener = { id: newId(context, 'listener'), attributes };
       const { id } = await dispatch.toLoadBalancer(loadBalancerId, { type: 'createListener', listener }, context);
       return view(id);
     },
     'listener.update': async ({ id, ...params }, context) => {
-      const patch = patchIn(listenerShape, params);
+      const patch = await tls.changedListener(id, patchIn(listenerShape, params), context);
       await dispatch.toOwnerOf('listener', id, () => ({ type: 'updateListener', id, patch }), context);
       return view(id);
     },
@@ -152,11 +155,13 @@ function listenerHandlers({ reads }: CommandPorts, dispatch: Dispatch): Part<'li
   };
 }
 
-function poolHandlers({ reads }: CommandPorts, dispatch: Dispatch): Part<'pool'> {
+function poolHandlers({ reads }: CommandPorts, dispatch: Dispatch, tls: TlsAdmission): Part<'pool'> {
   const view = async (id: string) => ({ pool: (await reads.findObject('pool', id)) ?? null });
   return {
     'pool.create': async ({ loadBalancerId, listenerId, ...params }, context) => {
-      const command = { type: 'createPool', pool: newPool(params, context.command.id), listenerId } as const;
+      const given = newPool(params, context.command.id);
+      const attributes = await tls.newPool(given.attributes, { loadBalancerId, listenerId }, context);
+      const command = { type: 'createPool', pool: { ...given, attributes }, listenerId } as const;
       const { id } =
         loadBalancerId !== null
           ? await dispatch.toLoadBalancer(loadBalancerId, command, context)
@@ -164,7 +169,7 @@ function poolHandlers({ reads }: CommandPorts, dispatch: Dispatch): Part<'pool'>
       return view(id);
     },
     'pool.update': async ({ id, ...params }, context) => {
-      const patch = patchIn(poolShape, params);
+      const patch = await tls.changedPool(id, patchIn(poolShape, params), context);
       await dispatch.toOwnerOf('pool', id, () => ({ type: 'updatePool', id, patch }), context);
       return view(id);
     },

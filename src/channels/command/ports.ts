@@ -18,6 +18,7 @@ import type { CommandKey } from '../rpc/method.ts';
 import type { CataloguePort } from './catalogue-handlers.ts';
 import type { ServerInfo } from './methods.ts';
 import type { QuotaPort } from './quota.ts';
+import type { TlsPort } from './tls.ts';
 
 /** What became of a command. */
 export type Reply =
@@ -79,6 +80,7 @@ export interface CommandPorts {
     subnets(signal: AbortSignal): Promise<readonly SubnetView[]>;
     resolveVip(wish: VipWish, signal: AbortSignal): Promise<VipPlace>;
   };
+  readonly tls: TlsPort;
   readonly reads: Reads;
   readonly catalogue: CataloguePort;
   /** Of load balancers whose flavor does not say. */

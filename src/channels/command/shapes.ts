@@ -16,6 +16,7 @@ import { requestDefaults } from '../../domain/load-balancer/rules.ts';
 import { flag, objectId, oneOf, orNull, port, text, textLike, value, wholeNumber } from '../rpc/values.ts';
 import { fixed, optional, required, resetsTo, shape } from './attributes.ts';
 import { except } from '../rpc/unsupported.ts';
+import { listenerTls, poolTls } from './tls-shapes.ts';
 import { cidrs, ipAddress, isNetmask, memberAddress, tags } from './values.ts';
 
 /** 24 days, the most that Octavia takes. */
@@ -43,13 +44,23 @@ const headerSwitch = z
   .union([z.boolean(), z.enum(['true', 'false'])])
   .transform((given) => given === true || given === 'true');
 
+const headerNames = [
+  'X-Forwarded-For',
+  'X-Forwarded-Port',
+  'X-Forwarded-Proto',
+  'X-SSL-Client-Verify',
+  'X-SSL-Client-Has-Cert',
+  'X-SSL-Client-DN',
+  'X-SSL-Client-CN',
+  'X-SSL-Issuer',
+  'X-SSL-Client-SHA1',
+  'X-SSL-Client-Not-Before',
+  'X-SSL-Client-Not-After',
+] as const satisfies (keyof InsertHeaders)[];
+
 const insertHeaders = value<InsertHeaders>(
-  'An object with any of X-Forwarded-For, X-Forwarded-Port, X-Forwarded-Proto, each true or false.',
-  z.strictObject({
-    'X-Forwarded-For': headerSwitch.optional(),
-    'X-Forwarded-Port': headerSwitch.optional(),
-    'X-Forwarded-Proto': headerSwitch.optional(),
-  }),
+  `An object with any of ${headerNames.join(', ')}, each true or false.`,
+  z.partialRecord(z.enum(headerNames), headerSwitch),
 );
 
 export const loadBalancerShape = shape<LoadBalancerAttributes>({
@@ -62,10 +73,8 @@ export const listenerShape = shape<ListenerAttributes>({
   ...described,
   protocol: fixed(
     required(
-      except(oneOf(['TCP', 'HTTP', 'HTTPS', 'PROMETHEUS', 'UDP', 'SCTP']), {
-        TERMINATED_HTTPS: 'Listeners of protocol TERMINATED_HTTPS are not supported yet.',
-      }),
-      'What it speaks to clients. HTTPS is passed through; PROMETHEUS answers /metrics itself and has no pools.',
+      oneOf(['TCP', 'HTTP', 'HTTPS', 'TERMINATED_HTTPS', 'PROMETHEUS', 'UDP', 'SCTP']),
+      'What it speaks to clients. HTTPS is passed through, TERMINATED_HTTPS is HTTP after that; PROMETHEUS answers /metrics itself and has no pools.',
     ),
   ),
   protocolPort: fixed(required(port(), 'Port of the VIP. Unique within the load balancer.')),
@@ -79,8 +88,13 @@ export const listenerShape = shape<ListenerAttributes>({
   timeoutMemberConnect: milliseconds(5_000, 'Longest wait for a connection to a member.'),
   timeoutMemberData: milliseconds(50_000, 'Longest silence of a member.'),
   timeoutTcpInspect: milliseconds(0, 'Wait for more data to inspect.'),
-  insertHeaders: optional(insertHeaders, {}, 'Headers added to requests on the way to members (HTTP).'),
+  insertHeaders: optional(
+    insertHeaders,
+    {},
+    'Headers added to requests on the way to members (HTTP). Those that begin with X-SSL are for TERMINATED_HTTPS.',
+  ),
   allowedCidrs: optional(cidrs(), [], 'Clients that may connect; everybody when empty.'),
+  ...listenerTls,
 });
 
 /** What a header or a cookie can be called (RFC 9110, "token"). */
@@ -121,6 +135,7 @@ export const poolShape = shape<PoolAttributes>({
     null,
     'How a client comes back to the member that it had: by its address, by a cookie of haproxy, or by one of the members.',
   ),
+  ...poolTls,
 });
 
 export const memberShape = shape<MemberAttributes>({
@@ -225,7 +240,14 @@ export const l7RuleShape = shape<L7RuleAttributes>({
     oneOf(['REGEX', 'STARTS_WITH', 'ENDS_WITH', 'CONTAINS', 'EQUAL_TO']),
     'How it is compared. A FILE_TYPE by EQUAL_TO or REGEX only.',
   ),
-  key: optional(orNull(token), null, 'Name of the header or cookie (HEADER, COOKIE; needed there).'),
-  value: required(comparedValue, 'What it is compared with.'),
+  key: optional(
+    orNull(token),
+    null,
+    'Name of the header, the cookie or the field of a distinguished name such as CN (HEADER, COOKIE, SSL_DN_FIELD; needed there).',
+  ),
+  value: required(
+    comparedValue,
+    'What it is compared with. SSL_CONN_HAS_CERT: true. SSL_VERIFY_RESULT: a number of OpenSSL.',
+  ),
   invert: optional(flag(), false, 'Matches where it would not.'),
 });

@@ -46,6 +46,12 @@ const child = () => ({
   position: integer().notNull(),
 });
 
+const tlsTerms = () => ({
+  tlsCiphers: text('tls_ciphers'),
+  tlsVersions: jsonb('tls_versions').$type<readonly string[]>().notNull().default([]),
+  alpnProtocols: jsonb('alpn_protocols').$type<readonly string[]>().notNull().default([]),
+});
+
 export const listeners = pgTable(
   'listeners',
   {
@@ -61,6 +67,15 @@ export const listeners = pgTable(
     timeoutTcpInspect: integer('timeout_tcp_inspect').notNull(),
     insertHeaders: jsonb('insert_headers').notNull(),
     allowedCidrs: jsonb('allowed_cidrs').$type<readonly string[]>().notNull().default([]),
+    ...tlsTerms(),
+    defaultTlsContainerRef: text('default_tls_container_ref'),
+    sniContainerRefs: jsonb('sni_container_refs').$type<readonly string[]>().notNull().default([]),
+    clientAuthentication: text('client_authentication').notNull().default('NONE'),
+    clientCaTlsContainerRef: text('client_ca_tls_container_ref'),
+    clientCrlContainerRef: text('client_crl_container_ref'),
+    hstsMaxAge: integer('hsts_max_age'),
+    hstsIncludeSubdomains: boolean('hsts_include_subdomains').notNull().default(false),
+    hstsPreload: boolean('hsts_preload').notNull().default(false),
   },
   (table) => [index('listeners_load_balancer').on(table.loadBalancerId)],
 );
@@ -73,6 +88,11 @@ export const pools = pgTable(
     protocol: text().notNull(),
     lbAlgorithm: text('lb_algorithm').notNull(),
     sessionPersistence: jsonb('session_persistence'),
+    ...tlsTerms(),
+    tlsEnabled: boolean('tls_enabled').notNull().default(false),
+    tlsContainerRef: text('tls_container_ref'),
+    caTlsContainerRef: text('ca_tls_container_ref'),
+    crlContainerRef: text('crl_container_ref'),
   },
   (table) => [index('pools_load_balancer').on(table.loadBalancerId)],
 );

@@ -1,7 +1,6 @@
 // One pool as one listener uses it: a haproxy backend with its health check and its servers.
 import type {
   HealthMonitorAttributes,
-  InsertHeaders,
   LbAlgorithm,
   ListenerAttributes,
   ListenerProtocol,
@@ -10,7 +9,9 @@ import type {
   ServedPool,
 } from '../load-balancer/attributes.ts';
 import { unreachable } from '../unreachable.ts';
+import { terminatesTls } from '../load-balancer/tls.ts';
 import { argument, formatWord, word } from './escape.ts';
+import type { TlsWords } from './tls.ts';
 
 /** A line of the configuration and the id of the object whose attributes made it. */
 export interface Line {
@@ -28,11 +29,12 @@ export interface Surroundings {
   readonly peers: string | undefined;
   /** Whether clients may come by IPv6. */
   readonly hasIpv6: boolean;
+  readonly tls: TlsWords;
 }
 
 /** The lines of the backend `<pool>:<listener>`, a blank line first. */
 export function backendLines(pool: ServedPool, listener: ServedListener, surroundings: Surroundings): readonly Line[] {
-  const { connectionLimit } = surroundings;
+  const { connectionLimit, tls } = surroundings;
   const mode = backendMode(pool.protocol, listener);
   const monitor = pool.healthMonitor?.adminStateUp === true ? pool.healthMonitor : undefined;
   const of = (owner: string, texts: readonly string[]): readonly Line[] => texts.map((text) => ({ text, owner }));
@@ -42,21 +44,26 @@ export function backendLines(pool: ServedPool, listener: ServedListener, surroun
     ...of(pool.id, [`    balance ${balanceOf(pool.lbAlgorithm)}`]),
     ...of(pool.id, persistenceTexts(pool, mode, surroundings)),
     ...(monitor === undefined ? [] : of(monitor.id, monitorTexts(monitor))),
-    ...of(listener.id, mode === 'http' ? headerTexts(listener.insertHeaders) : []),
+    ...of(listener.id, mode === 'http' ? headerTexts(listener) : []),
     ...of(listener.id, [`    fullconn ${connectionLimit}`]),
     ...of(pool.id, ['    option allbackups']),
     ...of(listener.id, [
       `    timeout connect ${listener.timeoutMemberConnect}`,
       `    timeout server ${listener.timeoutMemberData}`,
     ]),
-    ...pool.members.map((member) => ({ text: serverText(member, pool, mode, monitor), owner: member.id })),
+    ...pool.members.map((member) => ({
+      text: [serverText(member, pool, listener, mode, monitor), ...tls.server(pool, listener, mode === 'http')].join(
+        ' ',
+      ),
+      owner: member.id,
+    })),
   ];
 }
 
 type Mode = 'tcp' | 'http';
 
 export function modeOf(protocol: ListenerProtocol): Mode {
-  return protocol === 'HTTP' || protocol === 'PROMETHEUS' ? 'http' : 'tcp';
+  return protocol === 'HTTP' || protocol === 'TERMINATED_HTTPS' || protocol === 'PROMETHEUS' ? 'http' : 'tcp';
 }
 
 /** PROXY only says how a connection to a member begins; what follows is the listener's protocol. */
@@ -107,11 +114,30 @@ function isPossible({ sessionPersistence }: ServedPool, mode: Mode): boolean {
   return sessionPersistence?.type === 'SOURCE_IP' || mode === 'http';
 }
 
-function headerTexts(headers: InsertHeaders): string[] {
+/** Header → what haproxy knows of the client's certificate. */
+const certificateHeaders = {
+  'X-SSL-Client-Verify': '%[ssl_c_verify]',
+  'X-SSL-Client-Has-Cert': '%[ssl_c_used]',
+  'X-SSL-Client-DN': '%{+Q}[ssl_c_s_dn]',
+  'X-SSL-Client-CN': '%{+Q}[ssl_c_s_dn(cn)]',
+  'X-SSL-Issuer': '%{+Q}[ssl_c_i_dn]',
+  'X-SSL-Client-SHA1': '%{+Q}[ssl_c_sha1,hex]',
+  'X-SSL-Client-Not-Before': '%{+Q}[ssl_c_notbefore]',
+  'X-SSL-Client-Not-After': '%{+Q}[ssl_c_notafter]',
+} as const;
+
+function headerTexts(listener: ListenerAttributes): string[] {
+  const { insertHeaders: headers } = listener;
+  const set = (name: string, value: string) => `    http-request set-header ${name} ${value}`;
+  const isTls = terminatesTls(listener);
+  const ofCertificate = isTls ? Object.entries(certificateHeaders) : [];
   return [
     ...(headers['X-Forwarded-For'] === true ? ['    option forwardfor'] : []),
-    ...(headers['X-Forwarded-Port'] === true ? ['    http-request set-header X-Forwarded-Port %[dst_port]'] : []),
-    ...(headers['X-Forwarded-Proto'] === true ? ['    http-request set-header X-Forwarded-Proto http'] : []),
+    ...(headers['X-Forwarded-Port'] === true ? [set('X-Forwarded-Port', '%[dst_port]')] : []),
+    ...(headers['X-Forwarded-Proto'] === true ? [set('X-Forwarded-Proto', isTls ? 'https' : 'http')] : []),
+    ...ofCertificate
+      .filter(([name]) => headers[name as keyof typeof certificateHeaders] === true)
+      .map(([name, value]) => set(name, value)),
   ];
 }
 
@@ -142,25 +168,32 @@ function statusPattern(codes: string): string {
   return Array.from({ length: Math.max(last - first + 1, 1) }, (_, offset) => first + offset).join('|');
 }
 
-function serverText(member: ServedMember, pool: ServedPool, mode: Mode, monitor: Monitor | undefined): string {
+function serverText(
+  member: ServedMember,
+  pool: ServedPool,
+  listener: ServedListener,
+  mode: Mode,
+  monitor: Monitor | undefined,
+): string {
   const { protocol, sessionPersistence } = pool;
   const hasCookie = sessionPersistence?.type === 'HTTP_COOKIE' && isPossible(pool, mode);
   return [
     `    server ${word(member.id)} ${word(bracketed(member.address))}:${member.protocolPort} weight ${member.weight}`,
-    ...(monitor === undefined ? [] : checkWords(member, monitor)),
+    ...(monitor === undefined ? [] : checkWords(member, monitor, pool)),
     ...(protocol === 'PROXY' ? ['send-proxy'] : []),
-    ...(protocol === 'PROXYV2' ? ['send-proxy-v2'] : []),
+    ...(protocol === 'PROXYV2' ? [terminatesTls(listener) ? 'send-proxy-v2-ssl-cn' : 'send-proxy-v2'] : []),
     ...(hasCookie ? [`cookie ${word(member.id)}`] : []),
     ...(member.backup ? ['backup'] : []),
     ...(member.adminStateUp ? [] : ['disabled']),
   ].join(' ');
 }
 
-function checkWords(member: ServedMember, monitor: HealthMonitorAttributes): string[] {
+function checkWords(member: ServedMember, monitor: HealthMonitorAttributes, pool: ServedPool): string[] {
+  const isEncrypted = monitor.type === 'HTTPS' || monitor.type === 'TLS-HELLO';
   return [
     `check inter ${monitor.delay}s fall ${monitor.maxRetriesDown} rise ${monitor.maxRetries}`,
-    // A handshake, whoever signed the certificate: members are known by their addresses.
-    ...(monitor.type === 'HTTPS' || monitor.type === 'TLS-HELLO' ? ['check-ssl verify none'] : []),
+    // A handshake, whoever signed the certificate: members are known by their addresses. A pool that speaks TLS says itself.
+    ...(isEncrypted ? [pool.tlsEnabled ? 'check-ssl' : 'check-ssl verify none'] : []),
     ...(member.monitorAddress === null ? [] : [`addr ${word(bracketed(member.monitorAddress))}`]),
     ...(member.monitorPort === null ? [] : [`port ${member.monitorPort}`]),
   ];

@@ -25,7 +25,7 @@ const turnOf: Readonly<Record<L7PolicyAction, number>> = {
  * that is up, or lead to a pool that is not served.
  */
 export function effectivePolicies(tree: ServedTree, listener: ServedListener): readonly ServedL7Policy[] {
-  if (listener.protocol !== 'HTTP') return [];
+  if (listener.protocol !== 'HTTP' && listener.protocol !== 'TERMINATED_HTTPS') return [];
   return listener.l7Policies
     .filter((policy) => policy.adminStateUp && upRules(policy).length > 0)
     .filter((policy) => policy.action !== 'REDIRECT_TO_POOL' || servedPool(tree, policy.redirectPoolId) !== undefined)
@@ -69,6 +69,8 @@ function actionText(policy: ServedL7Policy, listener: ServedListener): string {
 
 /** `--` ends the flags: a value may begin with a dash. */
 function comparison({ type, compareType, key, value }: L7RuleAttributes): string {
+  if (type === 'SSL_CONN_HAS_CERT') return 'ssl_c_used';
+  if (type === 'SSL_VERIFY_RESULT') return `ssl_c_verify eq ${Number(value)}`;
   // Headers are lists by default; a value with a comma can only be that of a whole one.
   const isWhole = compareType !== 'REGEX' && value.includes(',');
   return `${sample(type, key ?? '', isWhole)} -m ${matchOf(compareType)} -- ${exactWord(value)}`;
@@ -77,7 +79,9 @@ function comparison({ type, compareType, key, value }: L7RuleAttributes): string
 /** What follows the last dot of the last part of the path; nothing when there is no dot, and nothing matches then. */
 const fileType = 'path,field(-1,/),regsub(^[^.]*$,),field(-1,.)';
 
-function sample(type: L7RuleAttributes['type'], key: string, isWhole: boolean): string {
+type ComparedText = Exclude<L7RuleAttributes['type'], 'SSL_CONN_HAS_CERT' | 'SSL_VERIFY_RESULT'>;
+
+function sample(type: ComparedText, key: string, isWhole: boolean): string {
   switch (type) {
     case 'HOST_NAME':
       return 'req.hdr(host) -i';
@@ -89,10 +93,8 @@ function sample(type: L7RuleAttributes['type'], key: string, isWhole: boolean): 
       return `req.${isWhole ? 'fhdr' : 'hdr'}(${argument(key)})`;
     case 'COOKIE':
       return `req.cook(${argument(key)})`;
-    case 'SSL_CONN_HAS_CERT':
-    case 'SSL_VERIFY_RESULT':
     case 'SSL_DN_FIELD':
-      throw new Error(`rules of type ${type} are not rendered: no listener terminates TLS`);
+      return `ssl_c_s_dn(${argument(key)})`;
     default:
       return unreachable(type);
   }

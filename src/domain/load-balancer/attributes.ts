@@ -3,8 +3,8 @@
 // milliseconds, health monitor times in seconds.
 import type { HealthMonitorId, L7PolicyId, L7RuleId, ListenerId, MemberId, PoolId } from '../ids.ts';
 
-/** HTTPS is passed through as it comes; a PROMETHEUS listener answers `/metrics` itself. */
-export type ListenerProtocol = 'TCP' | 'HTTP' | 'HTTPS' | 'PROMETHEUS' | DatagramProtocol;
+/** HTTPS is passed through as it comes, TERMINATED_HTTPS ends here; a PROMETHEUS listener answers `/metrics` itself. */
+export type ListenerProtocol = 'TCP' | 'HTTP' | 'HTTPS' | 'TERMINATED_HTTPS' | 'PROMETHEUS' | DatagramProtocol;
 export type PoolProtocol = 'TCP' | 'HTTP' | 'HTTPS' | 'PROXY' | 'PROXYV2' | DatagramProtocol;
 /** What haproxy does not speak: amphorae balance it in the kernel, by keepalived and LVS. */
 export type DatagramProtocol = 'UDP' | 'SCTP';
@@ -22,7 +22,44 @@ export interface LoadBalancerAttributes {
   readonly availabilityZone: string | null;
 }
 
-export interface ListenerAttributes {
+/** From the oldest to the newest. */
+export const tlsVersions = ['SSLv3', 'TLSv1', 'TLSv1.1', 'TLSv1.2', 'TLSv1.3'] as const;
+export type TlsVersion = (typeof tlsVersions)[number];
+export const alpnProtocols = ['h2', 'http/1.1', 'http/1.0'] as const;
+export type AlpnProtocol = (typeof alpnProtocols)[number];
+export type ClientAuthentication = 'NONE' | 'OPTIONAL' | 'MANDATORY';
+
+/** How either side of a load balancer speaks TLS. Where it speaks none, there are no ciphers and the lists are empty. */
+export interface TlsTerms {
+  /** An OpenSSL cipher string, names of TLS 1.3 among them. */
+  readonly tlsCiphers: string | null;
+  readonly tlsVersions: readonly TlsVersion[];
+  readonly alpnProtocols: readonly AlpnProtocol[];
+}
+
+/** References name what a certificate manager keeps; the content is fetched when it is served, and never kept here. */
+export interface ListenerTls extends TlsTerms {
+  readonly defaultTlsContainerRef: string | null;
+  readonly sniContainerRefs: readonly string[];
+  readonly clientAuthentication: ClientAuthentication;
+  readonly clientCaTlsContainerRef: string | null;
+  readonly clientCrlContainerRef: string | null;
+  /** Seconds for which browsers come by HTTPS only; null sends no such header. */
+  readonly hstsMaxAge: number | null;
+  readonly hstsIncludeSubdomains: boolean;
+  readonly hstsPreload: boolean;
+}
+
+export interface PoolTls extends TlsTerms {
+  readonly tlsEnabled: boolean;
+  /** What haproxy shows to members. */
+  readonly tlsContainerRef: string | null;
+  /** Members must show a certificate signed by one of these; any will do without. */
+  readonly caTlsContainerRef: string | null;
+  readonly crlContainerRef: string | null;
+}
+
+export interface ListenerAttributes extends ListenerTls {
   readonly name: string;
   readonly description: string;
   readonly adminStateUp: boolean;
@@ -46,9 +83,18 @@ export interface InsertHeaders {
   readonly 'X-Forwarded-For'?: boolean | undefined;
   readonly 'X-Forwarded-Port'?: boolean | undefined;
   readonly 'X-Forwarded-Proto'?: boolean | undefined;
+  /** From here on, of the client's certificate. */
+  readonly 'X-SSL-Client-Verify'?: boolean | undefined;
+  readonly 'X-SSL-Client-Has-Cert'?: boolean | undefined;
+  readonly 'X-SSL-Client-DN'?: boolean | undefined;
+  readonly 'X-SSL-Client-CN'?: boolean | undefined;
+  readonly 'X-SSL-Issuer'?: boolean | undefined;
+  readonly 'X-SSL-Client-SHA1'?: boolean | undefined;
+  readonly 'X-SSL-Client-Not-Before'?: boolean | undefined;
+  readonly 'X-SSL-Client-Not-After'?: boolean | undefined;
 }
 
-export interface PoolAttributes {
+export interface PoolAttributes extends PoolTls {
   readonly name: string;
   readonly description: string;
   readonly adminStateUp: boolean;
@@ -135,7 +181,7 @@ export interface L7RuleAttributes {
   readonly tags: readonly string[];
   readonly type: L7RuleType;
   readonly compareType: L7RuleCompareType;
-  /** Name of the header or cookie; null for other types. */
+  /** Name of the header, cookie or field of a distinguished name; null for other types. */
   readonly key: string | null;
   readonly value: string;
   readonly invert: boolean;

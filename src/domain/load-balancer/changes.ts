@@ -14,6 +14,7 @@ import {
 } from './policies.ts';
 import { kindNames } from './rules.ts';
 import type { LoadBalancerState, ObjectKind } from './state.ts';
+import { namesSecrets } from './tls.ts';
 import { desired, findDesired, type Formed } from './tree.ts';
 
 /** The object a command is about and the changes it means; none when everything is already as asked. */
@@ -203,8 +204,10 @@ function patched<K extends ObjectKind>(
   if (object === undefined) return notFound(kind, id);
   const given = Object.fromEntries(Object.entries(patch).filter(([, value]) => value !== undefined));
   const form: object = { ...object.form, ...given };
-  // The same form again is how a user asks for another try of what amphorae refused.
-  if (isSame(object.form, form) && object.refusal === null) return { about: id, changes: [] };
+  // The same form again is how a user asks for another try of what amphorae refused, and the same reference again for
+  // what stands behind it now.
+  const isAskedAgain = object.refusal !== null || namesSecrets(given);
+  if (isSame(object.form, form) && !isAskedAgain) return { about: id, changes: [] };
   return { about: id, changes: [{ kind, id: object.id, parentId: object.parentId, form } as ObjectChange] };
 }
 

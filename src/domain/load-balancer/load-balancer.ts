@@ -22,7 +22,8 @@ export interface LoadBalancerEntity {
 export const loadBalancer: EntityDefinition<LoadBalancerEntity> = {
   kind: 'loadBalancer',
   // 3: amphorae of a pair have ports, and take turns in being replaced. What version 2 wrote means the same.
-  schemaVersion: 3,
+  // 4: listeners and pools have attributes of TLS.
+  schemaVersion: 4,
   decide: decideLoadBalancer,
   decideStepEnded,
   decideResumed,

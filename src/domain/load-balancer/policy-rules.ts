@@ -12,7 +12,7 @@ type Broken = Decision<never, never> | undefined;
 /** haproxy takes 64 words on a line, and all rules of a policy stand on one. */
 export const mostRules = 50;
 
-const protocolsWithPolicies: readonly ListenerProtocol[] = ['HTTP'];
+const protocolsWithPolicies: readonly ListenerProtocol[] = ['HTTP', 'TERMINATED_HTTPS'];
 
 export function brokenPolicyRule(
   state: LoadBalancerState,
@@ -24,7 +24,7 @@ export function brokenPolicyRule(
   if (listener === undefined) return refuse('notFound', `Listener ${parentId} not found.`, 'listenerId');
   const { protocol } = listener.form;
   if (!protocolsWithPolicies.includes(protocol)) {
-    const message = `Validation failure: L7 policies are for listeners of protocol HTTP only, given ${protocol}`;
+    const message = `Validation failure: L7 policies are for listeners of protocol ${protocolsWithPolicies.join(' or ')} only, given ${protocol}`;
     return refuse('invalid', message, 'listenerId');
   }
   const broken = brokenRedirectionRule(form);
@@ -51,20 +51,41 @@ const keyed: readonly L7RuleAttributes['type'][] = ['HEADER', 'COOKIE', 'SSL_DN_
 
 export function brokenL7RuleRule(state: LoadBalancerState, { parentId, form }: Change<'l7Rule'>): Broken {
   if (form === null) return undefined;
-  if (findDesired(state, 'l7Policy', parentId) === undefined) {
-    return refuse('notFound', `L7Policy ${parentId} not found.`, 'l7PolicyId');
-  }
+  const policy = findDesired(state, 'l7Policy', parentId);
+  if (policy === undefined) return refuse('notFound', `L7Policy ${parentId} not found.`, 'l7PolicyId');
   if (desired(state, 'l7Rule').filter((rule) => rule.parentId === parentId).length > mostRules) {
     return refuse('conflict', `Too many rules on L7 policy ${parentId}`);
   }
-  return brokenComparisonRule(form);
+  const protocol = findDesired(state, 'listener', policy.parentId)?.form.protocol;
+  if (form.type.startsWith('SSL_') && protocol !== 'TERMINATED_HTTPS') {
+    const message = `Validation failure: rules of type ${form.type} are for listeners of protocol TERMINATED_HTTPS only`;
+    return refuse('invalid', message, 'type');
+  }
+  return brokenComparisonRule(form) ?? brokenCertificateRule(form);
+}
+
+/** What is asked of a client's certificate has few answers (Octavia's API reference, "L7 Rules"). */
+function brokenCertificateRule({ type, compareType, key, value }: L7RuleAttributes): Broken {
+  const invalid = (what: string, field: string) => refuse('invalid', `Validation failure: ${what}`, field);
+  if (type === 'SSL_DN_FIELD') {
+    if (/^[A-Za-z][A-Za-z0-9-]*$/.test(key ?? '')) return undefined;
+    return invalid(`key of a rule of type ${type} is a field of a name such as CN, given ${key}`, 'key');
+  }
+  if (type !== 'SSL_CONN_HAS_CERT' && type !== 'SSL_VERIFY_RESULT') return undefined;
+  if (compareType !== 'EQUAL_TO') {
+    return invalid(`compareType of a rule of type ${type} is EQUAL_TO, given ${compareType}`, 'compareType');
+  }
+  if (type === 'SSL_CONN_HAS_CERT') {
+    return /^true$/i.test(value)
+      ? undefined
+      : invalid(`value of a rule of type ${type} is true, given ${value}`, 'value');
+  }
+  return /^\d{1,9}$/.test(value)
+    ? undefined
+    : invalid(`value of a rule of type ${type} is a whole number, 0 or more, given ${value}`, 'value');
 }
 
 function brokenComparisonRule({ type, compareType, key }: L7RuleAttributes): Broken {
-  if (type.startsWith('SSL_')) {
-    const message = `Validation failure: rules of type ${type} are for listeners of protocol TERMINATED_HTTPS only`;
-    return refuse('invalid', message, 'type');
-  }
   if (type === 'FILE_TYPE' && compareType !== 'EQUAL_TO' && compareType !== 'REGEX') {
     const message = `Validation failure: compareType of a rule of type FILE_TYPE is EQUAL_TO or REGEX, given ${compareType}`;
     return refuse('invalid', message, 'compareType');

@@ -19,6 +19,7 @@ import {
 import type { ObjectChange } from './events.ts';
 import { brokenL7RuleRule, brokenPolicyRule } from './policy-rules.ts';
 import type { LoadBalancerState } from './state.ts';
+import { brokenListenerTlsRule, brokenPoolTlsRule } from './tls-rules.ts';
 import { desired, findDesired } from './tree.ts';
 
 /** Pool protocols that a listener of a protocol can hand connections to (API reference, "Protocol Combinations"). */
@@ -26,6 +27,7 @@ const compatiblePools: Readonly<Record<ListenerProtocol, readonly PoolProtocol[]
   TCP: ['TCP', 'HTTP', 'HTTPS', 'PROXY', 'PROXYV2'],
   HTTP: ['HTTP', 'PROXY', 'PROXYV2'],
   HTTPS: ['HTTPS', 'TCP', 'PROXY', 'PROXYV2'],
+  TERMINATED_HTTPS: ['HTTP', 'PROXY', 'PROXYV2'],
   PROMETHEUS: [],
   UDP: ['UDP'],
   SCTP: ['SCTP'],
@@ -86,15 +88,10 @@ type Change<K extends ObjectChange['kind']> = Extract<ObjectChange, { kind: K }>
 
 function brokenListenerRule(state: LoadBalancerState, { id, form }: Change<'listener'>) {
   if (form === null) return undefined;
-  const { protocol, protocolPort, defaultPoolId, insertHeaders, allowedCidrs } = form;
-  if (protocol !== 'HTTP' && Object.keys(insertHeaders).length > 0) {
-    return refuse(
-      'invalid',
-      `insert-headers is not a valid option for a ${protocol} protocol listener.`,
-      'insertHeaders',
-    );
-  }
-  const outsider = brokenDatagramListenerRule(form) ?? brokenCidrRule(state, allowedCidrs);
+  const { protocol, protocolPort, defaultPoolId, allowedCidrs } = form;
+  const ownRule = brokenHeaderRule(form) ?? brokenListenerTlsRule(form) ?? brokenDatagramListenerRule(form);
+  if (ownRule !== undefined) return ownRule;
+  const outsider = brokenCidrRule(state, allowedCidrs);
   if (outsider !== undefined) return outsider;
   const transport = transportOf(protocol);
   const isTwin = ({ form: other }: { readonly form: ListenerAttributes }) =>
@@ -107,6 +104,16 @@ function brokenListenerRule(state: LoadBalancerState, { id, form }: Change<'list
     );
   }
   return defaultPoolId === null ? undefined : brokenUseRule(state, protocol, defaultPoolId, 'defaultPoolId');
+}
+
+function brokenHeaderRule({ protocol, insertHeaders }: ListenerAttributes) {
+  const names = Object.keys(insertHeaders);
+  const refused = (what: string) =>
+    refuse('invalid', `${what} is not a valid option for a ${protocol} protocol listener.`, 'insertHeaders');
+  if (protocol === 'TERMINATED_HTTPS' || names.length === 0) return undefined;
+  if (protocol !== 'HTTP') return refused('insert-headers');
+  const ofTls = names.filter((name) => name.startsWith('X-SSL-'));
+  return ofTls.length === 0 ? undefined : refused(ofTls.join(', '));
 }
 
 function brokenCidrRule({ vip }: LoadBalancerState, allowedCidrs: readonly string[]) {
@@ -138,8 +145,8 @@ function brokenProtocolRule(listener: ListenerProtocol, pool: PoolProtocol) {
 
 function brokenPoolRule(state: LoadBalancerState, { id, form }: Change<'pool'>) {
   if (form === null) return undefined;
-  const lost = brokenDatagramPersistenceRule(form) ?? brokenPersistenceRule(form);
-  if (lost !== undefined) return lost;
+  const ownRule = brokenDatagramPersistenceRule(form) ?? brokenPersistenceRule(form) ?? brokenPoolTlsRule(form);
+  if (ownRule !== undefined) return ownRule;
   const policies = desired(state, 'l7Policy').filter((policy) => policy.form.redirectPoolId === id);
   const redirecting = new Set(policies.map((policy) => policy.parentId));
   for (const listener of desired(state, 'listener')) {

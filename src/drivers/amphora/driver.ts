@@ -1,4 +1,5 @@
 // The amphora port: what the controller says to the agent inside an amphora.
+import type { TlsFile } from '../../domain/haproxy/tls.ts';
 import type { AmphoraId, LoadBalancerId } from '../../domain/ids.ts';
 import type { LvsListener } from '../../domain/lvs/render.ts';
 import type { VrrpInstance } from '../../domain/vrrp/keepalived.ts';
@@ -26,6 +27,8 @@ export interface ServeRequest {
   readonly port: PluggedPort;
   /** haproxy.cfg, or null when nothing shall be served: haproxy is then stopped and removed. */
   readonly configuration: string | null;
+  /** What the configuration names of certificates, keys and lists. */
+  readonly files: readonly TlsFile[];
   /** What LVS shall balance, all of it; null when this load balancer never had any, so that nobody need look. */
   readonly lvs: readonly LvsListener[] | null;
   /** Of one of a pair: what decides which of the two has the VIP. Absent: left as it is. Holds a secret. */
@@ -45,9 +48,9 @@ export interface AmphoraDriver {
   /** Answers when the agent is up. TransientFailure while it is not. */
   info(amphora: AmphoraAddress, signal: AbortSignal): Promise<AmphoraInfo>;
   /**
-   * Makes the amphora serve exactly `configuration` and `lvs` on the VIP: plug, upload, start or reload, in this order, each
-   * left out where the amphora has it already. One of a pair takes the VIP when the two have agreed on that. A refusal is a
-   * result, not a failure.
+   * Makes the amphora serve exactly `configuration` and `lvs` on the VIP: plug, upload files and configurations, start or
+   * reload, in this order, each left out where the amphora has it already. Files that are not needed any more are removed. One
+   * of a pair takes the VIP when the two have agreed on that. A refusal is a result, not a failure.
    */
   serve(amphora: AmphoraAddress, request: ServeRequest, signal: AbortSignal): Promise<ServeResult>;
   /** Has one of a pair leave the VIP to the other one at once. It tells nothing of itself any more, and is to be deleted. */

@@ -18,7 +18,7 @@ export interface WorldCalls {
   'network.unplugVip': { params: PlugVip; result: null };
   'network.releaseVip': { params: { readonly loadBalancerId: LoadBalancerId }; result: null };
   'amphora.info': { params: { readonly amphoraId: AmphoraId }; result: WireAmphoraInfo };
-  'amphora.serve': { params: ServeRequest & { readonly amphoraId: AmphoraId }; result: ServeResult };
+  'amphora.serve': { params: Omit<ServeRequest, 'files'> & { readonly amphoraId: AmphoraId }; result: ServeResult };
   'amphora.handOver': { params: { readonly amphoraId: AmphoraId }; result: null };
   'amphora.configure': {
     params: { readonly amphoraId: AmphoraId; readonly agentConfiguration: string };

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { describe, expect, test } from '@jest/globals';
+import { noListenerTls, noPoolTls } from '../../../src/domain/load-balancer/tls.ts';
 import { deriveId, type ListenerId, type MemberId, type PoolId } from '../../../src/domain/ids.ts';
 import type { NewListener, NewPool } from '../../../src/domain/load-balancer/commands.ts';
 import { FakeWorld } from '../../support/fake-drivers.ts';
@@ -45,6 +46,7 @@ function listener(port: number, defaultPoolId: PoolId | null = null): NewListene
       timeoutTcpInspect: 0,
       insertHeaders: {},
       allowedCidrs: [],
+      ...noListenerTls,
     },
   };
 }
@@ -61,6 +63,7 @@ function pool(addresses: readonly string[]): NewPool {
       protocol: 'HTTP',
       lbAlgorithm: 'ROUND_ROBIN',
       sessionPersistence: null,
+      ...noPoolTls,
     },
     members: addresses.map((address) => ({
       id: deriveId<MemberId>(id, address),

@@ -119,6 +119,7 @@ function serve({ agent, vip }: Amphora, parts: TreeParts | null): Promise<ServeR
       mtu: null,
     },
     configuration: null,
+    files: [],
     lvs: parts === null ? [] : renderLvs(tree),
   };
   return driver.serve(agent.address, request, new AbortController().signal);

@@ -5,6 +5,7 @@ import { commandMethods } from '../../../src/channels/command/methods.ts';
 import { apiName } from '../../../src/api/names.ts';
 import { notYet } from '../../../src/api/not-yet.ts';
 import { resources } from '../../../src/api/resources.ts';
+import { loadConfig } from '../../../src/config/load.ts';
 import { startTestApi, type TestApi } from '../../support/api.ts';
 import { FakeWorld } from '../../support/fake-drivers.ts';
 import { useTestDatabase } from '../../support/postgres.ts';
@@ -30,6 +31,8 @@ interface Row {
   readonly isFixed?: true;
   /** What goes with the valid value. */
   readonly along?: Readonly<Record<string, unknown>>;
+  /** What its object is created with. */
+  readonly on?: Readonly<Record<string, unknown>>;
   /** What is read instead of the valid value. */
   readonly reads?: unknown;
 }
@@ -40,6 +43,38 @@ const adminStateUp: Row = { valid: false, invalid: ['maybe', 2], initial: true, 
 const named = { name: text(255), admin_state_up: adminStateUp, tags };
 const described = { ...named, description: text(255) };
 const ms = (initial: number): Row => ({ valid: 1234, invalid: [-1, 2_073_600_001, 1.5, 'x'], initial });
+
+const { tls: tlsSettings } = loadConfig({ env: {} }).config;
+const terminated = { protocol: 'TERMINATED_HTTPS', default_tls_container_ref: 'file:some' };
+const withAuthority = { ...terminated, client_ca_tls_container_ref: 'file:authority' };
+const aRef = ['', 'a b', 'x'.repeat(256), 5];
+const ref = (on: object = terminated): Row => ({ valid: 'file:other', invalid: aRef, initial: null, on: { ...on } });
+const off = (along?: Record<string, unknown>): Row => ({
+  valid: true,
+  invalid: ['x'],
+  initial: false,
+  ...(along && { along }),
+});
+const terms = (side: 'listener' | 'pool', on: Record<string, unknown>): Readonly<Record<string, Row>> => ({
+  tls_ciphers: {
+    valid: 'ECDHE-RSA-AES256-GCM-SHA384',
+    invalid: ['a b', '', 'x'.repeat(2049)],
+    initial: tlsSettings[`${side}Ciphers`],
+    on,
+  },
+  tls_versions: {
+    valid: ['TLSv1.1', 'TLSv1.3'],
+    invalid: ['TLSv1.2', ['TLSv1.4']],
+    initial: tlsSettings[`${side}Versions`],
+    on,
+  },
+  alpn_protocols: {
+    valid: ['http/1.1'],
+    invalid: ['h2', ['http/2']],
+    initial: tlsSettings[`${side}Alpn`],
+    on,
+  },
+});
 
 const table: Readonly<Record<string, Readonly<Record<string, Row>>>> = {
   listener: {
@@ -59,6 +94,20 @@ const table: Readonly<Record<string, Readonly<Record<string, Row>>>> = {
       initial: {},
       reads: { 'X-Forwarded-For': 'true' },
     },
+    ...terms('listener', terminated),
+    default_tls_container_ref: { ...ref({ ...terminated, sni_container_refs: ['file:sni'] }), initial: null },
+    sni_container_refs: {
+      valid: ['file:a', 'file:b'],
+      invalid: ['file:a', ['a b']],
+      initial: [],
+      on: terminated,
+    },
+    client_authentication: { valid: 'MANDATORY', invalid: ['mandatory', 5], initial: 'NONE', on: withAuthority },
+    client_ca_tls_container_ref: ref(),
+    client_crl_container_ref: ref(withAuthority),
+    hsts_max_age: { valid: 300, invalid: [-1, 1.5, 'x'], initial: null, on: terminated },
+    hsts_include_subdomains: { ...off({ hsts_max_age: 5 }), on: terminated },
+    hsts_preload: { ...off({ hsts_max_age: 5 }), on: terminated },
   },
   pool: {
     ...described,
@@ -70,6 +119,11 @@ const table: Readonly<Record<string, Readonly<Record<string, Row>>>> = {
       reads: { type: 'APP_COOKIE', cookie_name: 'who', persistence_timeout: null, persistence_granularity: null },
     },
     lb_algorithm: { valid: 'LEAST_CONNECTIONS', invalid: ['x'], reset: 'refused' },
+    ...terms('pool', { tls_enabled: true }),
+    tls_enabled: off(),
+    tls_container_ref: ref({}),
+    ca_tls_container_ref: ref({}),
+    crl_container_ref: ref({ ca_tls_container_ref: 'file:authority' }),
   },
   member: {
     ...named,
@@ -223,19 +277,20 @@ function real(value: unknown): unknown {
 describe('attributes', () => {
   test.each(rows)('%s %s', async (kind, attribute, row) => {
     const singular = envelope(kind);
-    const { valid, invalid, initial, reads = valid, along = {} } = row;
+    const { valid, invalid, initial, reads = valid, along = {}, on = {} } = row;
     for (const wrong of invalid) {
-      const refused = await post(kind, { [attribute]: wrong });
+      const refused = await post(kind, { ...on, [attribute]: wrong });
       const named = String(refused.body.faultstring).includes(`attribute ${attribute}`);
       expect([refused.status, named || refused.body.faultstring]).toEqual([400, true]);
     }
-    const made = await post(kind, { ...along, [attribute]: real(valid) });
+    const made = await post(kind, { ...on, ...along, [attribute]: real(valid) });
     expect([made.body.faultstring, made.body[singular]?.[attribute]]).toEqual([undefined, real(reads)]);
-    const plain = await post(kind, {});
+    const { [attribute]: _, ...others } = on;
+    const plain = await post(kind, others);
     const object = `${paths[kind]?.() ?? ''}/${plain.body[singular].id}`;
     if (initial !== undefined) {
       expect(plain.body[singular][attribute]).toEqual(initial);
-      const nulled = await post(kind, { [attribute]: null });
+      const nulled = await post(kind, { ...on, [attribute]: null });
       expect(nulled.body[singular][attribute]).toEqual(initial);
     } else {
       const missing = await post(kind, { [attribute]: undefined });

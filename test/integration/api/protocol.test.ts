@@ -188,7 +188,7 @@ function slowWorld() {
       return world.network.resolveVip(request, signal);
     },
   };
-  return { network, answer, wasAsked };
+  return { certificateManager: world.certificateManager, network, answer, wasAsked };
 }
 
 describe('requests', () => {

@@ -102,7 +102,7 @@ backend 22222222-2222-4222-8222-222222222222:11111111-1111-4111-8111-11111111111
   mode http
   server 33333333-3333-4333-8333-333333333333 127.0.0.1:${memberPort}
 `;
-  const request = { loadBalancerId, vipAddress: vip.address, port, configuration, lvs: null };
+  const request = { loadBalancerId, vipAddress: vip.address, port, configuration, files: [], lvs: null };
   expect(await rest.serve(address, request, signal)).toEqual({ accepted: true });
   const served = await waitFor(() => fetchText(vip.address, 8080), { describe: 'the VIP to answer' });
   expect(served).toBe('from the member');

@@ -58,7 +58,7 @@ function serve(amphoraId: AmphoraId, configuration: string | null) {
   const loadBalancerId = 'a2f3c0de-0000-4000-8000-000000000001' as LoadBalancerId;
   return noopAmphora(world).serve(
     address,
-    { loadBalancerId, vipAddress: '10.0.0.9', port, configuration, lvs: null },
+    { loadBalancerId, vipAddress: '10.0.0.9', port, configuration, files: [], lvs: null },
     signal,
   );
 }

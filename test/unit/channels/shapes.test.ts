@@ -66,6 +66,30 @@ const url: Row = {
   initial: null,
 };
 
+const ref: Row = {
+  valid: ['file:web', 'https://barbican.example/v1/containers/x', 'x'.repeat(255)],
+  invalid: ['', 'file:a b', 'x'.repeat(256), 'fïle:a', 5],
+  initial: null,
+};
+const off: Row = { valid: [true, false], invalid: ['true', 0], initial: false };
+const terms: Readonly<Record<string, Row>> = {
+  tlsCiphers: {
+    valid: ['ECDHE-RSA-AES256-GCM-SHA384:TLS_AES_128_GCM_SHA256', 'HIGH:!aNULL@SECLEVEL=1'],
+    invalid: ['', 'a b', 'a;b', 'x'.repeat(2049), 5],
+    initial: null,
+  },
+  tlsVersions: {
+    valid: [[], ['SSLv3', 'TLSv1', 'TLSv1.1', 'TLSv1.2', 'TLSv1.3']],
+    invalid: ['TLSv1.2', ['TLSv1.4'], ['TLSv1.2', 'TLSv1.2']],
+    initial: [],
+  },
+  alpnProtocols: {
+    valid: [[], ['h2', 'http/1.1', 'http/1.0']],
+    invalid: ['h2', ['http/2'], ['h2', 'h2']],
+    initial: [],
+  },
+};
+
 const table: Readonly<Record<string, Readonly<Record<string, Row>>>> = {
   loadBalancer: { name: text, description: text, adminStateUp: flag, tags },
   listener: {
@@ -74,9 +98,8 @@ const table: Readonly<Record<string, Readonly<Record<string, Row>>>> = {
     adminStateUp: flag,
     tags,
     protocol: {
-      valid: ['TCP', 'HTTP', 'HTTPS', 'PROMETHEUS', 'UDP', 'SCTP'],
+      valid: ['TCP', 'HTTP', 'HTTPS', 'TERMINATED_HTTPS', 'PROMETHEUS', 'UDP', 'SCTP'],
       invalid: ['http', null],
-      unsupported: ['TERMINATED_HTTPS'],
       isImmutable: true,
     },
     protocolPort: port,
@@ -87,7 +110,12 @@ const table: Readonly<Record<string, Readonly<Record<string, Row>>>> = {
     timeoutMemberData: timeout(50_000),
     timeoutTcpInspect: timeout(0),
     insertHeaders: {
-      valid: [{}, { 'X-Forwarded-For': true }, { 'X-Forwarded-Port': false, 'X-Forwarded-Proto': true }],
+      valid: [
+        {},
+        { 'X-Forwarded-For': true },
+        { 'X-SSL-Client-CN': true },
+        { 'X-Forwarded-Port': false, 'X-Forwarded-Proto': true },
+      ],
       invalid: [{ 'X-Other': true }, { 'X-Forwarded-For': 1 }, [], 'yes'],
       initial: {},
     },
@@ -96,6 +124,23 @@ const table: Readonly<Record<string, Readonly<Record<string, Row>>>> = {
       invalid: ['10.0.0.0/8', ['10.0.0.0/33'], ['10.0.0/8'], ['::/129'], ['10.0.0.1/8/8'], ['fe80::1%eth0'], ['a']],
       initial: [],
     },
+    ...terms,
+    defaultTlsContainerRef: ref,
+    sniContainerRefs: {
+      valid: [[], ['file:a', 'https://barbican.example/v1/secrets/x']],
+      invalid: ['file:a', [''], ['a b'], [1], Array.from({ length: 251 }, () => 'file:a')],
+      initial: [],
+    },
+    clientAuthentication: {
+      valid: ['NONE', 'OPTIONAL', 'MANDATORY'],
+      invalid: ['none', true],
+      initial: 'NONE',
+    },
+    clientCaTlsContainerRef: ref,
+    clientCrlContainerRef: ref,
+    hstsMaxAge: { valid: [0, 31_536_000], invalid: [-1, 1.5, '5'], initial: null },
+    hstsIncludeSubdomains: off,
+    hstsPreload: off,
   },
   pool: {
     name: text,
@@ -131,6 +176,11 @@ const table: Readonly<Record<string, Readonly<Record<string, Row>>>> = {
       ],
       initial: null,
     },
+    ...terms,
+    tlsEnabled: off,
+    tlsContainerRef: ref,
+    caTlsContainerRef: ref,
+    crlContainerRef: ref,
   },
   member: {
     name: text,

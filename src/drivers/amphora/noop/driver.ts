@@ -11,7 +11,9 @@ export function noopAmphora(world: WorldClient): AmphoraDriver {
       const certificateExpiresAt = new Date(info.certificateExpiresAt);
       return { ...info, certificateExpiresAt, apiVersion: '1.0', haproxyVersion: 'noop' };
     },
-    serve: ({ amphoraId }, request, signal) => world.call('amphora.serve', { ...request, amphoraId }, signal),
+    // Private keys don't leave the process for a world that has no use for them.
+    serve: ({ amphoraId }, { files: _, ...request }, signal) =>
+      world.call('amphora.serve', { ...request, amphoraId }, signal),
     handOver: async ({ amphoraId }, signal) => void (await world.call('amphora.handOver', { amphoraId }, signal)),
     configure: async ({ amphoraId }, agentConfiguration, signal) => {
       await world.call('amphora.configure', { amphoraId, agentConfiguration }, signal);

@@ -1,6 +1,7 @@
 // The amphora driver over the agent's REST API, version 1.0, as OpenStack's amphora agent and src/agent speak it.
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
+import { tlsFileNames } from '../../../domain/haproxy/tls.ts';
 import type { LoadBalancerId } from '../../../domain/ids.ts';
 import { renderKeepalived, type VrrpInstance } from '../../../domain/vrrp/keepalived.ts';
 import type { ControllerCredentials } from '../../certificate/driver.ts';
@@ -8,6 +9,7 @@ import type { AmphoraAddress, AmphoraDriver, AmphoraInfo, ServeRequest, ServeRes
 import { Caller, type RetryOptions } from './caller.ts';
 import { agentError, failureOf, garbage, jsonOf } from './failures.ts';
 import { serveLvs } from './lvs.ts';
+import { TlsFiles } from './tls-files.ts';
 import { type Answer, type Exchange, Transport } from './transport.ts';
 
 export interface RestAmphoraOptions {
@@ -35,6 +37,7 @@ class RestAmphora implements AmphoraDriver {
   readonly name = 'rest';
   readonly #transport: Transport;
   readonly #caller: Caller;
+  readonly #tlsFiles: TlsFiles;
   /**
    * Amphora → digest of the configuration that haproxy was seen to load. An agent tells what it holds, not what was
    * loaded, and whoever uploaded it may have died before the reload.
@@ -46,6 +49,7 @@ class RestAmphora implements AmphoraDriver {
   constructor(options: RestAmphoraOptions) {
     this.#transport = new Transport(options);
     this.#caller = new Caller(this.#transport, options.retry ?? defaultRetry);
+    this.#tlsFiles = new TlsFiles(this.#caller);
   }
 
   async info(amphora: AmphoraAddress, signal: AbortSignal): Promise<AmphoraInfo> {
@@ -77,7 +81,7 @@ class RestAmphora implements AmphoraDriver {
 
   async #serveByHaproxy(
     amphora: AmphoraAddress,
-    { loadBalancerId, configuration }: ServeRequest,
+    { loadBalancerId, configuration, files }: ServeRequest,
     signal: AbortSignal,
   ): Promise<ServeResult> {
     if (configuration === null) {
@@ -88,11 +92,16 @@ class RestAmphora implements AmphoraDriver {
     const held = await this.#configuration(amphora, loadBalancerId, signal);
     const same = held?.equals(Buffer.from(configuration, 'utf8')) === true;
     if (same && (await this.#isServing(amphora, configuration, signal))) return { accepted: true };
-    if (!same) {
-      const refused = await this.#upload(amphora, loadBalancerId, configuration, signal);
-      if (refused !== undefined) return refused;
-    }
-    return this.#reload(amphora, loadBalancerId, configuration, same ? undefined : held, signal);
+    for (const file of files) await this.#tlsFiles.put(amphora, loadBalancerId, file, signal);
+    const result =
+      (same ? undefined : await this.#upload(amphora, loadBalancerId, configuration, signal)) ??
+      (await this.#reload(amphora, loadBalancerId, configuration, same ? undefined : held, signal));
+    const before = tlsFileNames(held?.toString('utf8') ?? '');
+    const after = files.map(({ name }) => name);
+    const [kept, offered] = result.accepted ? [after, before] : [before, after];
+    const unneeded = offered.filter((name) => !kept.includes(name));
+    await this.#tlsFiles.remove(amphora, loadBalancerId, unneeded, signal);
+    return result;
   }
 
   async handOver(amphora: AmphoraAddress, signal: AbortSignal): Promise<void> {

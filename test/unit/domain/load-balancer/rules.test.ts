@@ -62,11 +62,12 @@ describe('a listener and its pool', () => {
     TCP: ['TCP', 'HTTP', 'HTTPS', 'PROXY', 'PROXYV2'],
     HTTP: ['HTTP', 'PROXY', 'PROXYV2'],
     HTTPS: ['HTTPS', 'TCP', 'PROXY', 'PROXYV2'],
+    TERMINATED_HTTPS: ['HTTP', 'PROXY', 'PROXYV2'],
     PROMETHEUS: [],
     UDP: ['UDP'],
     SCTP: ['SCTP'],
   };
-  const cases = (['TCP', 'HTTP', 'HTTPS', 'PROMETHEUS', 'UDP', 'SCTP'] as const).flatMap((one) =>
+  const cases = (['TCP', 'HTTP', 'HTTPS', 'TERMINATED_HTTPS', 'PROMETHEUS', 'UDP', 'SCTP'] as const).flatMap((one) =>
     (['TCP', 'HTTP', 'HTTPS', 'PROXY', 'PROXYV2', 'UDP', 'SCTP'] as const).map(
       (other) => [one, other, allowed[one].includes(other)] as const,
     ),
@@ -74,7 +75,8 @@ describe('a listener and its pool', () => {
 
   test.each(cases)('of protocols %s and %s fit together: %s', (protocol, poolProtocol, fits) => {
     const back = { ...pool('back', []), attributes: { ...poolAttributes, protocol: poolProtocol } };
-    const attributes = { ...listenerAttributes, protocol, defaultPoolId: back.id };
+    const tls = protocol === 'TERMINATED_HTTPS' ? { defaultTlsContainerRef: 'file:web' } : {};
+    const attributes = { ...listenerAttributes, ...tls, protocol, defaultPoolId: back.id };
     const one = { id: deriveId<ListenerId>('l'), attributes };
     const { refusal } = decided(undefined, createLoadBalancer(id, { listeners: [one], pools: [back] }));
     if (fits) expect(refusal).toBeUndefined();

@@ -74,7 +74,11 @@ const port = {
   mtu: 1450,
 };
 const serve = (fake: FakeAgent, configuration: string | null = 'new'): ReturnType<AmphoraDriver['serve']> =>
-  driver.serve(fake.address, { loadBalancerId, vipAddress: '10.0.0.2', port, configuration, lvs: null }, signal());
+  driver.serve(
+    fake.address,
+    { loadBalancerId, vipAddress: '10.0.0.2', port, configuration, files: [], lvs: null },
+    signal(),
+  );
 
 describe('an agent that misbehaves', () => {
   test.each<[string, Behaviour]>([

@@ -1,0 +1,211 @@
+// TLS of commands, before a load balancer hears of them: what users leave out is filled in, what the operator does not want is
+// refused, and references are looked behind, so that a mistake is answered at once.
+import type {
+  ListenerAttributes,
+  PoolAttributes,
+  TlsTerms,
+  TlsVersion,
+} from '../../domain/load-balancer/attributes.ts';
+import { tlsVersions } from '../../domain/load-balancer/attributes.ts';
+import type { Patch } from '../../domain/load-balancer/commands.ts';
+import { type SecretUse, secretsIn, terminatesTls } from '../../domain/load-balancer/tls.ts';
+import type { Views } from '../../domain/views.ts';
+import { RpcError } from '../rpc/errors.ts';
+import type { ChangeContext } from './dispatch.ts';
+import type { Reads } from './ports.ts';
+import type { NewTree } from './tree-of.ts';
+
+/** What operators say of TLS. */
+export interface TlsPolicy {
+  /** For listeners and pools that don't say. */
+  readonly listener: TlsTerms;
+  readonly pool: TlsTerms;
+  readonly minimumVersion: TlsVersion | undefined;
+  readonly prohibitedCiphers: readonly string[];
+}
+
+export interface TlsPort {
+  readonly policy: TlsPolicy;
+  /** Why the content behind a reference cannot be served; undefined when it can. Throws when nobody can say now. */
+  problemOf(use: SecretUse, projectId: string, signal: AbortSignal): Promise<string | undefined>;
+}
+
+interface TlsPorts {
+  readonly tls: TlsPort;
+  readonly reads: Reads;
+}
+
+export interface TlsAdmission {
+  /** The listener as it shall be, checked. @throws RpcError */
+  newListener(
+    attributes: ListenerAttributes,
+    loadBalancerId: string,
+    context: ChangeContext,
+  ): Promise<ListenerAttributes>;
+  changedListener(
+    id: string,
+    patch: Patch<ListenerAttributes>,
+    context: ChangeContext,
+  ): Promise<Patch<ListenerAttributes>>;
+  newPool(attributes: PoolAttributes, owner: PoolOwner, context: ChangeContext): Promise<PoolAttributes>;
+  changedPool(id: string, patch: Patch<PoolAttributes>, context: ChangeContext): Promise<Patch<PoolAttributes>>;
+  newTree(tree: NewTree, projectId: string, context: ChangeContext): Promise<NewTree>;
+}
+
+export interface PoolOwner {
+  readonly loadBalancerId: string | null;
+  readonly listenerId: string | null;
+}
+
+/** References that are looked behind at the same time. */
+const mostAtOnce = 8;
+
+export function tlsAdmission({ tls, reads }: TlsPorts): TlsAdmission {
+  const { policy } = tls;
+  const admit = async (uses: readonly SecretUse[], projectId: string | undefined, context: ChangeContext) => {
+    // Nobody's load balancer: the command is about to be told so.
+    if (projectId === undefined || uses.length === 0) return;
+    const refusal = await refusalOf(tls, uses, projectId, context.signal);
+    // What was taken before is answered as it was then, whatever has become of the reference.
+    if (refusal !== undefined && (await reads.findAnswer(context.command.id)) === undefined) throw refusal;
+  };
+  const projectOf = async (loadBalancerId: string | null | undefined) =>
+    loadBalancerId === null || loadBalancerId === undefined
+      ? undefined
+      : (await reads.findObject('loadBalancer', loadBalancerId))?.projectId;
+  const projectOfListener = async (id: string | null) =>
+    id === null ? undefined : projectOf((await reads.findObject('listener', id))?.loadBalancerId);
+  const changed = async <K extends 'listener' | 'pool'>(
+    kind: K,
+    id: string,
+    patch: Patch<Views[K]>,
+    complete: (merged: Views[K]) => Views[K],
+    context: ChangeContext,
+  ): Promise<Patch<Views[K]>> => {
+    if (!Object.keys(patch).some(concernsTls)) return patch;
+    const before = await reads.findObject(kind, id);
+    if (before === undefined) return patch;
+    const after = complete({ ...before, ...patch });
+    const terms = termNames.filter((name) => after[name] !== before[name]).map((name) => [name, after[name]]);
+    await admit(secretsIn(patch), await projectOf(before.loadBalancerId), context);
+    return { ...patch, ...(Object.fromEntries(terms) as Patch<Views[K]>) };
+  };
+  return {
+    async newListener(attributes, loadBalancerId, context) {
+      const complete = completedListener(attributes, policy);
+      const uses = secretsIn(complete);
+      if (uses.length > 0) await admit(uses, await projectOf(loadBalancerId), context);
+      return complete;
+    },
+    changedListener: (id, patch, context) =>
+      changed('listener', id, patch, (merged) => completedListener(merged, policy), context),
+    async newPool(attributes, { loadBalancerId, listenerId }, context) {
+      const complete = completedPool(attributes, policy);
+      const uses = secretsIn(complete);
+      if (uses.length === 0) return complete;
+      await admit(uses, (await projectOf(loadBalancerId)) ?? (await projectOfListener(listenerId)), context);
+      return complete;
+    },
+    changedPool: (id, patch, context) => changed('pool', id, patch, (merged) => completedPool(merged, policy), context),
+    async newTree({ listeners, pools }, projectId, context) {
+      const tree = {
+        listeners: listeners.map((each, index) => ({
+          ...each,
+          attributes: within(`listeners[${index}].`, () => completedListener(each.attributes, policy)),
+        })),
+        pools: pools.map((each) => ({ ...each, attributes: completedPool(each.attributes, policy) })),
+      };
+      const uses = [
+        ...tree.listeners.flatMap(({ attributes }, index) =>
+          secretsIn(attributes).map((use) => ({ ...use, field: `listeners[${index}].${use.field}` })),
+        ),
+        ...tree.pools.flatMap(({ attributes }) => secretsIn(attributes)),
+      ];
+      await admit(uses, projectId, context);
+      return tree;
+    },
+  };
+}
+
+const termNames = ['tlsCiphers', 'tlsVersions', 'alpnProtocols'] as const satisfies (keyof TlsTerms)[];
+
+function concernsTls(name: string): boolean {
+  return name === 'tlsEnabled' || termNames.some((term) => term === name) || /ContainerRefs?$/.test(name);
+}
+
+function completedListener<A extends ListenerAttributes>(attributes: A, policy: TlsPolicy): A {
+  return terminatesTls(attributes) ? completed(attributes, policy.listener, policy) : attributes;
+}
+
+function completedPool<A extends PoolAttributes>(attributes: A, policy: TlsPolicy): A {
+  return attributes.tlsEnabled ? completed(attributes, policy.pool, policy) : attributes;
+}
+
+function completed<A extends TlsTerms>(given: A, initial: TlsTerms, policy: TlsPolicy): A {
+  const complete = {
+    ...given,
+    tlsCiphers: given.tlsCiphers ?? initial.tlsCiphers,
+    tlsVersions: given.tlsVersions.length === 0 ? initial.tlsVersions : given.tlsVersions,
+    alpnProtocols: given.alpnProtocols.length === 0 ? initial.alpnProtocols : given.alpnProtocols,
+  };
+  refuseUnwanted(complete, policy);
+  return complete;
+}
+
+/** @throws RpcError in Octavia's words */
+function refuseUnwanted(terms: TlsTerms, { minimumVersion, prohibitedCiphers }: TlsPolicy): void {
+  const prohibited = (terms.tlsCiphers ?? '').split(':').filter((name) => prohibitedCiphers.includes(name));
+  if (prohibited.length > 0) {
+    const what = `The following ciphers have been prohibited by an administrator: ${prohibited.join(', ')}`;
+    throw new RpcError('invalid', `Validation failure: ${what}`, { field: 'tlsCiphers' });
+  }
+  if (minimumVersion === undefined) return;
+  const least = tlsVersions.indexOf(minimumVersion);
+  const old = terms.tlsVersions.filter((version) => tlsVersions.indexOf(version) < least);
+  if (old.length === 0) return;
+  const what = `Requested TLS versions are less than the minimum: ${old.join(', ')} < ${minimumVersion}`;
+  throw new RpcError('invalid', `Validation failure: ${what}`, { field: 'tlsVersions' });
+}
+
+function within<T>(prefix: string, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    if (!(error instanceof RpcError) || error.data.field === undefined) throw error;
+    throw new RpcError(error.code, error.message, { ...error.data, field: `${prefix}${error.data.field}` });
+  }
+}
+
+/** The first use that cannot be served, in the order of the request. */
+async function refusalOf(
+  tls: TlsPort,
+  uses: readonly SecretUse[],
+  projectId: string,
+  signal: AbortSignal,
+): Promise<RpcError | undefined> {
+  for (let begin = 0; begin < uses.length; begin += mostAtOnce) {
+    const some = uses.slice(begin, begin + mostAtOnce);
+    const problems = await Promise.all(some.map((use) => problemOf(tls, use, projectId, signal)));
+    const first = problems.find((problem) => problem !== undefined);
+    if (first !== undefined) return first;
+  }
+  return undefined;
+}
+
+async function problemOf(
+  tls: TlsPort,
+  use: SecretUse,
+  projectId: string,
+  signal: AbortSignal,
+): Promise<RpcError | undefined> {
+  const { field, ref } = use;
+  try {
+    const problem = await tls.problemOf(use, projectId, signal);
+    if (problem === undefined) return undefined;
+    const message = `Validation failure: Could not retrieve certificate: ${ref}: ${problem}`;
+    return new RpcError('invalid', message, { field });
+  } catch (error) {
+    const message = `The certificate manager cannot be asked about ${ref}: ${(error as Error).message}`;
+    return new RpcError('unavailable', message, { field, retryAfterMs: 1_000 });
+  }
+}

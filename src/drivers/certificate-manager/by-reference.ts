@@ -1,0 +1,26 @@
+// Asks the certificate manager that a reference is for: files by their scheme, Barbican by the form of its URLs.
+import { PermanentFailure } from '../failure.ts';
+import type { CertificateManager } from './driver.ts';
+import { fileScheme } from './file.ts';
+
+export interface CertificateManagers {
+  readonly file: CertificateManager;
+  /** Undefined when the settings name none. */
+  readonly barbican: CertificateManager | undefined;
+}
+
+export function certificateManagerByReference({ file, barbican }: CertificateManagers): CertificateManager {
+  const managerOf = (ref: string): CertificateManager => {
+    if (ref.startsWith(fileScheme)) return file;
+    if (barbican !== undefined && /^https?:\/\//.test(ref)) return barbican;
+    const urls = barbican === undefined ? 'no Barbican is set (tls.barbican)' : 'the URL of a secret or container';
+    throw new PermanentFailure(`expected file:<name>, or ${urls}, given ${ref}`, { call: 'certificate-manager' });
+  };
+  return {
+    name: barbican === undefined ? 'file' : 'file, barbican',
+    fetch: async (request, signal) => managerOf(request.ref).fetch(request, signal),
+    close: async () => {
+      await Promise.all([file.close(), barbican?.close()]);
+    },
+  };
+}
