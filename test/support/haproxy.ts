@@ -1,26 +1,35 @@
 // A real haproxy that serves a tree as it is rendered, and requests to it.
-import { existsSync, mkdtempSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { type IncomingHttpHeaders, type Server, type ServerResponse, createServer, request } from 'node:http';
 import { connect, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterAll } from '@jest/globals';
 import { localise } from '../../src/agent/haproxy/localise.ts';
-import { renderHaproxy } from '../../src/domain/haproxy/render.ts';
+import { renderAll } from '../../src/domain/haproxy/render.ts';
+import type { Secrets } from '../../src/domain/haproxy/tls.ts';
 import type { ServedTree } from '../../src/domain/load-balancer/attributes.ts';
 import { isRunning, type StartedProcess } from './processes.ts';
 import { waitFor } from './wait-for.ts';
 
 type Start = (command: string, args: readonly string[], options?: { cwd?: string }) => StartedProcess;
 
-/** Serves the tree until the returned function is called. `edit` changes what is rendered, for what this host has not. */
+/**
+ * Serves the tree until the returned function is called. `edit` changes what is rendered, for what this host has not;
+ * `secrets` is what stands behind its references.
+ */
 export async function serveTree(
   folder: string,
   startProcess: Start,
   tree: ServedTree,
   edit: (text: string) => string = (text) => text,
+  secrets: Secrets = new Map(),
 ): Promise<() => Promise<void>> {
   const cwd = mkdtempSync(join(folder, 'haproxy-'));
-  const text = localise(edit(renderHaproxy(tree) ?? ''), {
+  const { configuration, files } = renderAll(tree, { secrets });
+  const place = join(cwd, 'certs', tree.loadBalancerId);
+  mkdirSync(place, { recursive: true });
+  for (const { name, content } of files) writeFileSync(join(place, name), content, { mode: 0o600 });
+  const text = localise(edit(configuration ?? ''), {
     statsSocket: 'stats.sock',
     serverStateFile: 'servers-state',
     mostConnections: 500,

@@ -16,6 +16,7 @@ export interface TlsAsk extends ConnectionOptions {
   /** The name that the client asks for; none when empty. */
   readonly name?: string;
   readonly path?: string;
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 export interface TlsAnswer {
@@ -29,7 +30,7 @@ export interface TlsAnswer {
 }
 
 /** One request on a connection of its own, whoever signed the certificate. @throws when the handshake fails */
-export function askTls({ name = '', path = '/', ...options }: TlsAsk): Promise<TlsAnswer> {
+export function askTls({ name = '', path = '/', headers = {}, ...options }: TlsAsk): Promise<TlsAnswer> {
   return new Promise((resolve, reject) => {
     const call = request(
       {
@@ -37,7 +38,7 @@ export function askTls({ name = '', path = '/', ...options }: TlsAsk): Promise<T
         rejectUnauthorized: false,
         servername: name,
         path,
-        headers: { host: name || 'none' },
+        headers: { host: name || 'none', ...headers },
         ...options,
       },
       (response) => {

@@ -87,7 +87,7 @@ function localPath(path: string): string {
 /** Certificates, keys and lists that a listener or a member is served with. */
 function withLocalFiles(line: string, words: readonly string[]): string {
   if (words[0] !== 'bind' && words[0] !== 'server') return line;
-  return line.replace(/ (crt-list|crt|ca-file|crl-file) (\S+)/g, (_, option: string, path: string) => {
+  return line.replace(/ (crt-list|ca-file|crl-file) (\S+)/g, (_, option: string, path: string) => {
     return ` ${option} ${localPath(path)}`;
   });
 }

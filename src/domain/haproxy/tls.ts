@@ -97,7 +97,8 @@ export class TlsWords {
           ];
     return [
       'ssl',
-      ...(tlsContainerRef === null ? [] : ['crt', this.#path(this.#file('certificate', tlsContainerRef))]),
+      // This name counts from `crt-base` too.
+      ...(tlsContainerRef === null ? [] : ['crt', this.#file('certificate', tlsContainerRef).name]),
       ...verify,
       // The name that the client has asked for is the one that the member must have.
       ...(terminatesTls(listener) ? ['sni', 'ssl_fc_sni'] : []),
