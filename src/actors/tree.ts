@@ -213,7 +213,7 @@ export class Tree {
       now: () => performance.now(),
       log,
     });
-    this.loadBalancers.onChange((_id, _before, after) => this.operating.update(after, 'change'));
+    this.loadBalancers.onChange((_id, _before, after) => this.operating.update(after));
     this.amphorae.onChange((id, before, after) => this.#onAmphoraChange(id as AmphoraId, before, after));
     this.fleet.onChange((id, now) => {
       if (now.status === 'DELETED') table.forget(id);

@@ -9,6 +9,7 @@ export const bugs = {
   forgetsSteps: 'steps under way are not taken up after a replay',
   snapshotOverNewer: 'a snapshot may replace a newer one',
   movesVipEarly: 'a replacement serves before the lost amphora is known to be gone',
+  greetsLate: 'a newcomer to a pair starts before the other one speaks to it',
   ignoresWakeAt: 'nothing is woken at its time after a takeover',
   neverConfirms: 'what amphorae serve is not confirmed after a push of an owner that is gone',
   lostReply: 'an amphora that was granted and not claimed is forgotten',

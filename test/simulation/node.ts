@@ -161,7 +161,8 @@ export class SimulatedNode {
     );
     if (busy.length === 0) return;
     const actor = this.#with.random.pick(busy);
-    if (this.#with.random.chance(0.5)) this.#append(actor);
+    const isOnItsWay = actor.writing?.isWritten === false;
+    if (this.#with.random.chance(0.5) && isOnItsWay) this.#append(actor);
     this.#steps = this.#steps.filter((step) => step.key !== keyOf(actor.kind, actor.id) || step.isCalled);
     this.#recover(actor);
     actor.inbox.push({ type: 'wake' });
@@ -277,6 +278,9 @@ export class SimulatedNode {
         ...definition,
         follow: (state, at) => definition.follow({ ...state, confirmAt: null } as Entity['state'], at),
       };
+    }
+    if (kind === 'loadBalancer' && planted.has('greetsLate')) {
+      return { ...definition, plan: (state, at) => definition.plan(withoutPeers(state), at) };
     }
     if (kind !== 'loadBalancer' || !planted.has('movesVipEarly')) return definition;
     // As if amphorae that are leaving were gone.
@@ -519,6 +523,12 @@ export class SimulatedNode {
       else hear(answer.code === 'notFound' ? retired : undefined);
     });
   }
+}
+
+/** As if no amphora had been told of another one. */
+function withoutPeers(state: Entity['state']): Entity['state'] {
+  const { slots } = state as LoadBalancerState;
+  return { ...state, slots: slots.map(({ knownPeer: _, ...slot }) => slot) } as Entity['state'];
 }
 
 function isAwaiting({ next, isReady }: Step): boolean {

@@ -8,6 +8,7 @@ import { amphoraStatus } from '../../src/domain/amphora/amphora.ts';
 import type { AmphoraId, LoadBalancerId } from '../../src/domain/ids.ts';
 import type { LoadBalancerCommand } from '../../src/domain/load-balancer/commands.ts';
 import type { LoadBalancerState } from '../../src/domain/load-balancer/state.ts';
+import { isPair } from '../../src/domain/load-balancer/pair.ts';
 import { provisioningStatuses } from '../../src/domain/load-balancer/statuses.ts';
 import { desired } from '../../src/domain/load-balancer/tree.ts';
 import { createLoadBalancer, listener } from '../support/load-balancer-commands.ts';
@@ -97,13 +98,18 @@ class Simulation {
 
   #newClient(index: number): Client {
     const loadBalancerId = simulatedId<LoadBalancerId>('lb', index);
-    const commands: LoadBalancerCommand[] = [createLoadBalancer(loadBalancerId, { listeners: [listener(80)] })];
+    const topology = this.#random.chance(0.5) ? 'ACTIVE_STANDBY' : 'SINGLE';
+    const commands: LoadBalancerCommand[] = [
+      createLoadBalancer(loadBalancerId, { topology, listeners: [listener(80)] }),
+    ];
     const changes = 1 + this.#random.below(5);
     for (let change = 1; change <= changes; change++) {
       commands.push(
         this.#random.chance(0.5)
           ? { type: 'createListener', listener: { ...listener(100 + change), id: simulatedId(index, change) } }
-          : { type: 'updateLoadBalancer', patch: { name: `name-${change}` } },
+          : this.#random.chance(0.8)
+            ? { type: 'updateLoadBalancer', patch: { name: `name-${change}` } }
+            : { type: 'failoverLoadBalancer' },
       );
     }
     if (this.#random.chance(0.2)) commands.push({ type: 'deleteLoadBalancer', cascade: true });
@@ -246,9 +252,15 @@ class Simulation {
     const broken: string[] = [];
     const status = provisioningStatuses(state).get(id);
     if (status !== 'ACTIVE') broken.push(`${id} is ${status}`);
-    const [amphoraId] = this.#slotsOf(id);
-    const served = amphoraId === undefined ? undefined : this.#world.serving.get(amphoraId);
-    if (served?.loadBalancerId !== id) broken.push(`${id} is not served`);
+    const slots = this.#slotsOf(id);
+    if (slots.length !== (isPair(state) ? 2 : 1)) broken.push(`${id} has ${slots.length} amphorae`);
+    const servers = slots.map((amphoraId) => this.#world.serving.get(amphoraId));
+    if (servers.some((served) => served?.loadBalancerId !== id)) broken.push(`${id} is not served`);
+    if (isPair(state)) {
+      const others = servers.map((served) => served?.pairing?.peer?.amphoraId);
+      if (!slots.toReversed().every((other, index) => others[index] === other))
+        broken.push(`${id}: the two do not know each other`);
+    }
     let name = 'one';
     for (const { id: commandId, command } of commands) {
       if (command.type === 'updateLoadBalancer') name = command.patch.name ?? name;
@@ -256,7 +268,8 @@ class Simulation {
       if (state.objects[command.listener.id] === undefined)
         broken.push(`command ${commandId} was acknowledged and is lost`);
       const port = `:${command.listener.attributes.protocolPort}\n`;
-      if (served?.text?.includes(port) !== true) broken.push(`what command ${commandId} asked for is not served`);
+      if (servers.some((served) => served?.text?.includes(port) !== true))
+        broken.push(`what command ${commandId} asked for is not served`);
     }
     const self = desired(state, 'loadBalancer')[0]?.form.name;
     if (self !== name) broken.push(`${id} is called ${self}, not ${name}`);

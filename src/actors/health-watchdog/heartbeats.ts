@@ -147,7 +147,7 @@ export class Heartbeats {
     loadBalancers
       .read(loadBalancerId, (state) => {
         if (state === undefined) return;
-        operating.update(state, 'heartbeat');
+        operating.update(state, amphoraId);
         const digest = table.digest(amphoraId);
         if (digest !== undefined) operating.noteHeard(amphoraId, digest);
       })

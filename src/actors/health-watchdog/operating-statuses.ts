@@ -3,7 +3,8 @@
 import type { Logger } from 'pino';
 import type { Observation } from '../../domain/health/table.ts';
 import type { AmphoraId, LoadBalancerId, ObjectId } from '../../domain/ids.ts';
-import { operatingStatuses } from '../../domain/load-balancer/operating.ts';
+import { operatingStatuses, type Said } from '../../domain/load-balancer/operating.ts';
+import { hasBeenServed, observedSlots, servingSlots } from '../../domain/load-balancer/pair.ts';
 import type { LoadBalancerState } from '../../domain/load-balancer/state.ts';
 import type { OperatingStatus } from '../../domain/statuses.ts';
 
@@ -34,6 +35,8 @@ const rewriteDelayMs = 1_000;
 export class OperatingStatuses {
   readonly #options: OperatingStatusesOptions;
   readonly #known = new Map<LoadBalancerId, ReadonlyMap<ObjectId, OperatingStatus>>();
+  /** Load balancer → amphorae that have said something new since its tree changed. */
+  readonly #fresh = new Map<LoadBalancerId, Set<AmphoraId>>();
   readonly #listeners = new Set<Listener>();
   #unwritten = new Map<ObjectId, OperatingChange>();
   #heard = new Map<AmphoraId, string>();
@@ -60,21 +63,29 @@ export class OperatingStatuses {
     if (!this.#isWriting) void this.#writeAll();
   }
 
-  /** Looks at a load balancer again, because a heartbeat has brought something new or because its tree has changed. */
-  update(state: LoadBalancerState, why: 'heartbeat' | 'change'): void {
+  /**
+   * Looks at a load balancer again, because the heartbeat of an amphora has brought something new or, without one, because
+   * its tree has changed.
+   */
+  update(state: LoadBalancerState, heartbeatOf?: AmphoraId): void {
     if (state.deletion === 'done') {
       this.#known.delete(state.id);
+      this.#fresh.delete(state.id);
       return;
     }
-    const serving = state.slots.find((slot) => slot.leaving === null);
-    const observation = serving === undefined ? undefined : this.#options.observation(serving.amphoraId);
+    const fresh = heartbeatOf === undefined ? new Set<AmphoraId>() : (this.#fresh.get(state.id) ?? new Set());
+    if (heartbeatOf !== undefined) fresh.add(heartbeatOf);
+    this.#fresh.set(state.id, fresh);
+    const said: Said[] = [];
     const before = this.#known.get(state.id);
-    if (serving !== undefined && observation === undefined && before === undefined && hasBeenServed(state)) {
+    for (const { amphoraId } of observedSlots(state)) {
+      const observation = this.#options.observation(amphoraId);
+      if (observation !== undefined) said.push({ observation, isStale: !fresh.has(amphoraId) });
       // Its statuses are in the table, and who has just taken it over knows nothing better yet.
-      this.#options.want(serving.amphoraId);
-      return;
+      else if (before === undefined && hasBeenServed(state)) this.#options.want(amphoraId);
     }
-    const now = operatingStatuses(state, observation, why === 'change' ? (before ?? new Map()) : undefined);
+    if (said.length === 0 && before === undefined && servingSlots(state).length > 0 && hasBeenServed(state)) return;
+    const now = operatingStatuses(state, said, before);
     this.#known.set(state.id, now);
     const changes: OperatingChange[] = [];
     for (const [objectId, status] of now) {
@@ -89,6 +100,7 @@ export class OperatingStatuses {
   /** Another node speaks of them from now on. */
   forget(isForeign: (loadBalancerId: LoadBalancerId) => boolean): void {
     for (const id of this.#known.keys()) if (isForeign(id)) this.#known.delete(id);
+    for (const id of this.#fresh.keys()) if (isForeign(id)) this.#fresh.delete(id);
     for (const [objectId, change] of this.#unwritten) {
       if (isForeign(change.loadBalancerId)) this.#unwritten.delete(objectId);
     }
@@ -119,8 +131,4 @@ export class OperatingStatuses {
   stop(): void {
     this.#isStopped = true;
   }
-}
-
-function hasBeenServed(state: LoadBalancerState): boolean {
-  return Object.values(state.objects).some((object) => object.accepted !== null);
 }

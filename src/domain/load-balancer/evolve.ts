@@ -3,7 +3,7 @@ import type { ObjectId } from '../ids.ts';
 import { endStep, evolveSteps, forgetFailures, noSteps } from '../step.ts';
 import { isDatagram } from './datagram-rules.ts';
 import type { LoadBalancerEvent, ObjectChange } from './events.ts';
-import { hasBeenServed, servingSlots } from './pair.ts';
+import { forgetPeers, hasBeenServed, servingSlots } from './pair.ts';
 import { acceptPush, forgetPushed, refuseChange, refusePush } from './push.ts';
 import type { LbObject, LoadBalancerState, MaybeLoadBalancer, Slot, VipState } from './state.ts';
 import { stepKeys } from './steps.ts';
@@ -182,6 +182,7 @@ function abandonPush(state: LoadBalancerState): LoadBalancerState {
   const { push } = state;
   if (push === null && state.narrowing === null) return state;
   const objects = forgetPushed(state.objects);
-  const slots = state.slots.map((slot) => (push?.awaits.includes(slot.amphoraId) ? { ...slot, serves: false } : slot));
-  return { ...state, objects, slots, push: null, narrowing: null };
+  const awaits = push?.awaits ?? [];
+  const unsure = state.slots.map((slot) => (awaits.includes(slot.amphoraId) ? { ...slot, serves: false } : slot));
+  return { ...state, objects, slots: forgetPeers(unsure, awaits), push: null, narrowing: null };
 }

@@ -1,4 +1,6 @@
-// Operating statuses, from what amphorae's heartbeats say, by the rules of Octavia's health manager.
+// Operating statuses, from what amphorae's heartbeats say, by the rules of Octavia's health manager. Of a pair both are heard: the
+// other one has to serve at any moment, so what is wrong with either shows. What one of the two can't serve is DEGRADED, and a
+// member has the worse of what they say.
 import type { Observation } from '../health/table.ts';
 import type { ObjectId } from '../ids.ts';
 import type { OperatingStatus } from '../statuses.ts';
@@ -7,24 +9,30 @@ import { desired, isWhole } from './tree.ts';
 
 type Statuses = ReadonlyMap<ObjectId, OperatingStatus>;
 
-/**
- * The status of every object; without an observation nothing is known to serve. `before` is given when no heartbeat has
- * come since the tree changed: what the old heartbeat does not mention then keeps its status instead of being missed.
- */
+/** What one amphora said last. */
+export interface Said {
+  readonly observation: Observation;
+  /** It was said before the tree changed: what it does not mention may only not have been there. */
+  readonly isStale: boolean;
+}
+
+/** The status of every object; when nobody said anything, nothing is known to serve. What was not to be said stays as `before`. */
 export function operatingStatuses(
   state: LoadBalancerState,
-  observation: Observation | undefined,
-  before?: Statuses,
+  said: readonly Said[],
+  before: Statuses = new Map(),
 ): Statuses {
   const statuses = new Map<ObjectId, OperatingStatus>();
   const self = desired(state, 'loadBalancer')[0];
   const isUp = self?.form.adminStateUp ?? true;
+  const isHeard = said.length > 0;
   for (const listener of desired(state, 'listener')) {
-    const report = observation?.listeners[listener.id];
-    const missing =
-      before === undefined && listener.accepted !== null ? 'ERROR' : (before?.get(listener.id) ?? 'OFFLINE');
-    const seen = report === undefined ? missing : report.status === 'FULL' ? 'DEGRADED' : 'ONLINE';
-    const isServing = isUp && listener.form.adminStateUp && observation !== undefined;
+    const words = said.flatMap(({ observation, isStale }) => {
+      const word = observation.listeners[listener.id]?.status;
+      return word === undefined && (isStale || listener.accepted === null) ? [] : [word];
+    });
+    const seen = words.length === 0 ? (before.get(listener.id) ?? 'OFFLINE') : listenerStatus(words);
+    const isServing = isUp && listener.form.adminStateUp && isHeard;
     statuses.set(listener.id, isServing ? seen : 'OFFLINE');
   }
   for (const policy of desired(state, 'l7Policy')) {
@@ -38,36 +46,50 @@ export function operatingStatuses(
   }
   const monitored = new Set(desired(state, 'healthMonitor').map((monitor) => monitor.parentId));
   for (const monitor of desired(state, 'healthMonitor')) {
-    statuses.set(monitor.id, isUp && monitor.form.adminStateUp && observation !== undefined ? 'ONLINE' : 'OFFLINE');
+    statuses.set(monitor.id, isUp && monitor.form.adminStateUp && isHeard ? 'ONLINE' : 'OFFLINE');
   }
-  const reports = reportsByPool(observation);
+  const reportsOf = said.map(({ observation }) => reportsByPool(observation));
   for (const pool of desired(state, 'pool')) {
-    const report = reports.get(pool.id);
+    const reports = reportsOf.flatMap((byPool) => byPool.get(pool.id) ?? []);
     const members = desired(state, 'member').filter((member) => member.parentId === pool.id);
     for (const member of members) {
-      const word = report?.members[member.id];
-      const status = member.form.adminStateUp ? memberStatus(word, monitored.has(pool.id)) : 'OFFLINE';
+      const words = reports.flatMap((report) => report.members[member.id] ?? []);
+      const status = member.form.adminStateUp ? memberStatus(words, monitored.has(pool.id)) : 'OFFLINE';
       statuses.set(member.id, status);
     }
     const memberStatuses = members.map((member) => statuses.get(member.id));
-    const isServing = isUp && pool.form.adminStateUp && report !== undefined;
-    statuses.set(pool.id, isServing ? poolStatus(report.status, memberStatuses) : 'OFFLINE');
+    const isServing = isUp && pool.form.adminStateUp && reports.length > 0;
+    const words = reports.map(({ status }) => status);
+    statuses.set(pool.id, isServing ? poolStatus(words, memberStatuses) : 'OFFLINE');
   }
-  statuses.set(state.id, isUp && observation !== undefined ? worst(state, statuses) : 'OFFLINE');
+  statuses.set(state.id, isUp && isHeard ? worst(state, statuses) : 'OFFLINE');
   return statuses;
 }
 
-function memberStatus(word: string | undefined, isMonitored: boolean): OperatingStatus {
-  if (word === undefined) return isMonitored ? 'OFFLINE' : 'NO_MONITOR';
+/** Of each amphora its word; undefined from one that does not serve it. */
+function listenerStatus(words: readonly (string | undefined)[]): OperatingStatus {
+  if (words.every((word) => word === undefined)) return 'ERROR';
+  return words.every((word) => word === 'OPEN') ? 'ONLINE' : 'DEGRADED';
+}
+
+/** The worst first. */
+const memberRanks: readonly OperatingStatus[] = ['ERROR', 'OFFLINE', 'DRAINING', 'NO_MONITOR', 'ONLINE'];
+
+function memberStatus(words: readonly string[], isMonitored: boolean): OperatingStatus {
+  const found = new Set(words.map(statusOfWord));
+  return memberRanks.find((status) => found.has(status)) ?? (isMonitored ? 'OFFLINE' : 'NO_MONITOR');
+}
+
+function statusOfWord(word: string): OperatingStatus {
   if (word.startsWith('UP')) return 'ONLINE';
   if (word.startsWith('DOWN')) return 'ERROR';
   if (word === 'DRAIN') return 'DRAINING';
   return word === 'no check' ? 'NO_MONITOR' : 'OFFLINE';
 }
 
-function poolStatus(word: string, members: readonly (OperatingStatus | undefined)[]): OperatingStatus {
-  if (word === 'DOWN') return 'ERROR';
-  return members.includes('ERROR') ? 'DEGRADED' : 'ONLINE';
+function poolStatus(words: readonly string[], members: readonly (OperatingStatus | undefined)[]): OperatingStatus {
+  if (words.every((word) => word === 'DOWN')) return 'ERROR';
+  return words.includes('DOWN') || members.includes('ERROR') ? 'DEGRADED' : 'ONLINE';
 }
 
 function isKnownToServe(listener: OperatingStatus | undefined): boolean {
@@ -91,9 +113,9 @@ function worst(state: LoadBalancerState, statuses: Statuses): OperatingStatus {
 }
 
 /** A pool stands once per listener that uses it; the worst of what is said of it counts. */
-function reportsByPool(observation: Observation | undefined): ReadonlyMap<string, Observation['pools'][string]> {
+function reportsByPool(observation: Observation): ReadonlyMap<string, Observation['pools'][string]> {
   const reports = new Map<string, Observation['pools'][string]>();
-  for (const [key, report] of Object.entries(observation?.pools ?? {})) {
+  for (const [key, report] of Object.entries(observation.pools)) {
     const poolId = key.split(':', 1)[0] ?? key;
     const other = reports.get(poolId);
     if (other === undefined || other.status !== 'DOWN') reports.set(poolId, report);

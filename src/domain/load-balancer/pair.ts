@@ -2,6 +2,7 @@
 // other in its keepalived and haproxy configurations, so a newcomer and the one that serves must learn of each other in an
 // order: keepalived hears only who sends to it, and one that hears nobody takes the VIP. So the one that serves is told first,
 // and a newcomer starts once it is spoken to. All of this is a difference between what slots know and what they should.
+import type { AmphoraId } from '../ids.ts';
 import type { AmphoraRole, Topology } from '../statuses.ts';
 import type { LoadBalancerEvent } from './events.ts';
 import type { LoadBalancerState, Slot } from './state.ts';
@@ -57,6 +58,13 @@ export function isFullyServed(state: LoadBalancerState): boolean {
   return isServed && serving.length === state.slots.length;
 }
 
+/** Amphorae whose word counts: those that serve; while none does, those that shall. */
+export function observedSlots(state: LoadBalancerState): readonly Slot[] {
+  const serving = servingSlots(state);
+  const settled = serving.filter((slot) => slot.serves);
+  return settled.length > 0 ? settled : serving;
+}
+
 function peerOf(state: LoadBalancerState, slot: Slot): Slot | undefined {
   return state.slots.find((other) => other !== slot && hasItsRole(state, other) && other.port !== undefined);
 }
@@ -70,14 +78,33 @@ export function pairingOf(state: LoadBalancerState, slot: Slot): Pairing | null 
     address: slot.port.address,
     beginsAs: slot.role === 'MASTER' && slot.hasJoined !== true ? 'MASTER' : 'BACKUP',
     peer: peer?.port === undefined ? null : { amphoraId: peer.amphoraId, address: peer.port.address },
-    keepsPeer: peer === undefined && slot.knownPeer !== undefined,
+    keepsPeer: peer === undefined && typeof slot.knownPeer === 'string',
   };
 }
 
-/** Whether the other one, which serves, has yet to be told of this one. */
+/** Whether the other one, which serves, has yet to be told of this one. Where neither knows the other, the MASTER goes first. */
 export function isAheadOfPeer(state: LoadBalancerState, slot: Slot): boolean {
-  const knownPeer = peerOf(state, slot)?.knownPeer;
-  return knownPeer !== undefined && knownPeer !== slot.port?.address;
+  const peer = peerOf(state, slot);
+  if (peer === undefined || !isMistaken(peer, slot)) return false;
+  return !(isMistaken(slot, peer) && slot.role === 'MASTER');
+}
+
+/** Whether it may speak to somebody else than the other one. */
+function isMistaken({ knownPeer }: Slot, other: Slot): boolean {
+  return knownPeer !== undefined && knownPeer !== other.port?.address;
+}
+
+/** After a push that these have not answered: they may have been told of each other, or not. */
+export function forgetPeers(slots: readonly Slot[], unanswered: readonly AmphoraId[]): readonly Slot[] {
+  return slots.map((slot) =>
+    slot.port !== undefined && unanswered.includes(slot.amphoraId) ? { ...slot, knownPeer: null } : slot,
+  );
+}
+
+/** It has taken a configuration that names that peer, or none. */
+export function learnPeer({ knownPeer, ...slot }: Slot, peerAddress: string | undefined): Slot {
+  const known = peerAddress ?? knownPeer ?? undefined;
+  return known === undefined ? slot : { ...slot, knownPeer: known };
 }
 
 /**

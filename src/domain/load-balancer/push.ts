@@ -4,7 +4,7 @@
 import type { AmphoraId, ObjectId } from '../ids.ts';
 import { endStep } from '../step.ts';
 import type { LoadBalancerEvent } from './events.ts';
-import { nextReplacement, pushableSlots } from './pair.ts';
+import { forgetPeers, learnPeer, nextReplacement, pushableSlots } from './pair.ts';
 import type { LbObject, LoadBalancerState, Narrowing } from './state.ts';
 import { stepKeys } from './steps.ts';
 
@@ -67,8 +67,9 @@ export function acceptPush(
   const push = state.push;
   const steps = endStep(state.steps, stepKeys.deploy(amphoraId));
   if (push === null) return { ...state, steps };
-  const accepted = { serves: true, ...(peerAddress !== undefined && { knownPeer: peerAddress }) };
-  const slots = state.slots.map((slot) => (slot.amphoraId === amphoraId ? { ...slot, ...accepted } : slot));
+  const slots = state.slots.map((slot) =>
+    slot.amphoraId === amphoraId ? { ...learnPeer(slot, peerAddress), serves: true } : slot,
+  );
   const awaits = push.awaits.filter((awaited) => awaited !== amphoraId);
   if (awaits.length > 0) return { ...state, slots, steps, push: { ...push, awaits } };
   const objects = acceptCarried(state.objects, push.carries, push.generation);
@@ -102,7 +103,7 @@ export function refusePush(state: LoadBalancerState, amphoraId: AmphoraId, reaso
     state.narrowing === null
       ? { generation: push.generation, suspects: push.carries, good: 0, bad, reason }
       : { ...state.narrowing, bad, reason };
-  return { ...state, steps, push: null, narrowing };
+  return { ...state, slots: forgetPeers(state.slots, push.awaits), steps, push: null, narrowing };
 }
 
 /** The change that the search has ended with; undefined while it goes on. */

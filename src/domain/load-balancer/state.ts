@@ -77,8 +77,11 @@ export interface Slot {
   readonly leaving: { readonly why: 'lost' | 'replaced'; readonly reason: string } | null;
   /** Its port on the VIP's subnet; of a pair only, and absent until it has one. */
   readonly port?: { readonly portId: string | null; readonly address: string };
-  /** Address of the other one of the pair, as the configuration says that it took last; absent when that names none. */
-  readonly knownPeer?: string;
+  /**
+   * Address of the other one of the pair, as it was told last; absent when it was told none, null while it has not answered
+   * and may have been told any.
+   */
+  readonly knownPeer?: string | null;
   /** It came to a load balancer that was being served. */
   readonly hasJoined?: true;
   /** Why it shall be replaced when its turn comes: a pair is replaced one after the other. */

@@ -3,7 +3,7 @@ import type { Observation } from '../../../../src/domain/health/table.ts';
 import { deriveId, type HealthMonitorId, type LoadBalancerId, type ObjectId } from '../../../../src/domain/ids.ts';
 import { decideLoadBalancer } from '../../../../src/domain/load-balancer/decide.ts';
 import { evolveLoadBalancer } from '../../../../src/domain/load-balancer/evolve.ts';
-import { operatingStatuses } from '../../../../src/domain/load-balancer/operating.ts';
+import { operatingStatuses, type Said } from '../../../../src/domain/load-balancer/operating.ts';
 import type { LbObject, LoadBalancerState } from '../../../../src/domain/load-balancer/state.ts';
 import {
   createLoadBalancer,
@@ -50,9 +50,13 @@ function observed(words: { one?: string; two?: string; pool?: string; front?: st
   };
 }
 
+function said(...observations: readonly Observation[]): readonly Said[] {
+  return observations.map((observation) => ({ observation, isStale: false }));
+}
+
 describe('what a heartbeat says', () => {
   test('of a tree where all is well makes it ONLINE', () => {
-    const statuses = operatingStatuses(state(), observed());
+    const statuses = operatingStatuses(state(), said(observed()));
     const expected = {
       [id]: 'ONLINE',
       [front.id]: 'ONLINE',
@@ -74,18 +78,18 @@ describe('what a heartbeat says', () => {
     ['MAINT', 'OFFLINE', 'ONLINE', 'ONLINE'],
     ['no check', 'NO_MONITOR', 'ONLINE', 'ONLINE'],
   ])('%s of a member means %s, for the pool %s, for the load balancer %s', (word, member, poolStatus, whole) => {
-    const statuses = operatingStatuses(state(), observed({ one: word }));
+    const statuses = operatingStatuses(state(), said(observed({ one: word })));
     expect([statuses.get(one), statuses.get(web.id), statuses.get(id)]).toEqual([member, poolStatus, whole]);
     expect(statuses.get(two)).toBe('ONLINE');
   });
 
   test('DOWN of a pool, under any of its listeners, means ERROR for it and the load balancer', () => {
-    const statuses = operatingStatuses(state(), observed({ pool: 'DOWN' }));
+    const statuses = operatingStatuses(state(), said(observed({ pool: 'DOWN' })));
     expect([statuses.get(web.id), statuses.get(id)]).toEqual(['ERROR', 'ERROR']);
   });
 
   test('FULL of a listener degrades it and the load balancer', () => {
-    const statuses = operatingStatuses(state(), observed({ front: 'FULL' }));
+    const statuses = operatingStatuses(state(), said(observed({ front: 'FULL' })));
     expect([statuses.get(front.id), statuses.get(second.id), statuses.get(id)]).toEqual([
       'DEGRADED',
       'ONLINE',
@@ -94,13 +98,13 @@ describe('what a heartbeat says', () => {
   });
 
   test('by leaving out a listener that serves means ERROR', () => {
-    const statuses = operatingStatuses(state(), observed({ front: null }));
+    const statuses = operatingStatuses(state(), said(observed({ front: null })));
     expect([statuses.get(front.id), statuses.get(id)]).toEqual(['ERROR', 'ERROR']);
   });
 
   test('from before a listener was there means nothing for it', () => {
     const before = new Map([[second.id as ObjectId, 'ONLINE' as const]]);
-    const statuses = operatingStatuses(state(), observed({ front: null }), before);
+    const statuses = operatingStatuses(state(), [{ observation: observed({ front: null }), isStale: true }], before);
     expect([statuses.get(front.id), statuses.get(second.id), statuses.get(id)]).toEqual([
       'OFFLINE',
       'ONLINE',
@@ -111,7 +115,7 @@ describe('what a heartbeat says', () => {
   test('by leaving out a member means OFFLINE with a monitor and NO_MONITOR without', () => {
     const { listeners } = observed();
     const pools = { [`${web.id}:${front.id}`]: { status: 'UP', members: {} } };
-    const statuses = operatingStatuses(state(), { listeners, pools });
+    const statuses = operatingStatuses(state(), said({ listeners, pools }));
     expect([statuses.get(one), statuses.get(unused.members[0]?.id as ObjectId)]).toEqual(['OFFLINE', 'NO_MONITOR']);
   });
 });
@@ -121,25 +125,25 @@ describe('an L7 policy', () => {
   const of = (statuses: ReadonlyMap<ObjectId, string>) => family.map((object) => statuses.get(object));
 
   test('and its rules are ONLINE with their listener', () => {
-    expect(of(operatingStatuses(state(), observed()))).toEqual(['ONLINE', 'ONLINE']);
-    expect(of(operatingStatuses(state(), undefined))).toEqual(['OFFLINE', 'OFFLINE']);
-    expect(of(operatingStatuses(state([second.id]), observed()))).toEqual(['OFFLINE', 'OFFLINE']);
-    expect(of(operatingStatuses(state([policy.id]), observed()))).toEqual(['OFFLINE', 'OFFLINE']);
-    expect(of(operatingStatuses(state([rule]), observed()))).toEqual(['ONLINE', 'OFFLINE']);
+    expect(of(operatingStatuses(state(), said(observed())))).toEqual(['ONLINE', 'ONLINE']);
+    expect(of(operatingStatuses(state(), []))).toEqual(['OFFLINE', 'OFFLINE']);
+    expect(of(operatingStatuses(state([second.id]), said(observed())))).toEqual(['OFFLINE', 'OFFLINE']);
+    expect(of(operatingStatuses(state([policy.id]), said(observed())))).toEqual(['OFFLINE', 'OFFLINE']);
+    expect(of(operatingStatuses(state([rule]), said(observed())))).toEqual(['ONLINE', 'OFFLINE']);
   });
 
   test('makes the load balancer worse by the pool it leads to', () => {
     const down = { [`${elsewhere.id}:${second.id}`]: { status: 'DOWN', members: {} } };
     const { listeners, pools } = observed();
     const seen = { listeners, pools: { ...pools, ...down } };
-    expect(operatingStatuses(state(), seen).get(id)).toBe('ERROR');
-    expect(operatingStatuses(state([policy.id]), seen).get(id)).toBe('ONLINE');
+    expect(operatingStatuses(state(), said(seen)).get(id)).toBe('ERROR');
+    expect(operatingStatuses(state([policy.id]), said(seen)).get(id)).toBe('ONLINE');
   });
 });
 
 describe('without a heartbeat', () => {
   test('nothing is known to serve', () => {
-    const statuses = operatingStatuses(state(), undefined);
+    const statuses = operatingStatuses(state(), []);
     const known = [id, front.id, web.id, monitor.id].map((object) => statuses.get(object));
     expect(known).toEqual(['OFFLINE', 'OFFLINE', 'OFFLINE', 'OFFLINE']);
   });
@@ -153,9 +157,47 @@ describe('what is switched off', () => {
     ['a monitor', [monitor.id], { [monitor.id]: 'OFFLINE', [web.id]: 'ONLINE', [id]: 'ONLINE' }],
     ['the load balancer', [id], { [id]: 'OFFLINE', [front.id]: 'OFFLINE', [web.id]: 'OFFLINE' }],
   ])('is OFFLINE and harms nobody else: %s', (_, down, expected) => {
-    const statuses = operatingStatuses(state(down as ObjectId[]), observed());
+    const statuses = operatingStatuses(state(down as ObjectId[]), said(observed()));
     for (const [object, status] of Object.entries(expected)) {
       expect([object, statuses.get(object as ObjectId)]).toEqual([object, status]);
     }
+  });
+});
+
+describe('what the two of a pair say', () => {
+  const of = (statuses: ReadonlyMap<ObjectId, string>) =>
+    [front.id, web.id, one, id].map((object) => statuses.get(object as ObjectId));
+
+  test('makes it ONLINE when both are well', () => {
+    expect(of(operatingStatuses(state(), said(observed(), observed())))).toEqual([
+      'ONLINE',
+      'ONLINE',
+      'ONLINE',
+      'ONLINE',
+    ]);
+  });
+
+  test.each([
+    ['a listener that one does not serve', { front: null }, ['DEGRADED', 'ONLINE', 'ONLINE', 'DEGRADED']],
+    ['a pool that is down for one', { pool: 'DOWN' }, ['ONLINE', 'DEGRADED', 'ONLINE', 'DEGRADED']],
+    ['a member that is down for one', { one: 'DOWN' }, ['ONLINE', 'DEGRADED', 'ERROR', 'DEGRADED']],
+  ])('degrades the load balancer by %s, whichever of them it is', (_, words, expected) => {
+    expect(of(operatingStatuses(state(), said(observed(words), observed())))).toEqual(expected);
+    expect(of(operatingStatuses(state(), said(observed(), observed(words))))).toEqual(expected);
+  });
+
+  test('counts for what it mentions only, where it is from before the tree changed', () => {
+    const stale = { observation: observed({ front: null, one: 'DOWN' }), isStale: true };
+    const statuses = operatingStatuses(state(), [stale, ...said(observed())]);
+    expect(of(statuses)).toEqual(['ONLINE', 'DEGRADED', 'ERROR', 'DEGRADED']);
+  });
+
+  test('is what the other one says while one is not heard', () => {
+    expect(of(operatingStatuses(state(), said(observed({ pool: 'DOWN' }))))).toEqual([
+      'ONLINE',
+      'ERROR',
+      'ONLINE',
+      'ERROR',
+    ]);
   });
 });
