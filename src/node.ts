@@ -5,8 +5,10 @@ import type { Logger } from 'pino';
 import { ClusterActors } from './actors/cluster/actors.ts';
 import { StatusFeed } from './actors/channels/status-feed.ts';
 import { Sweep } from './actors/housekeeping/sweep.ts';
+import { StatisticsWriter } from './actors/statistics/writer.ts';
 import { Ownership } from './actors/runtime/ownership.ts';
 import { Tree } from './actors/tree.ts';
+import { kernelDrops } from './channels/heartbeat/kernel-drops.ts';
 import type { HeartbeatReceiver } from './channels/heartbeat/receiver.ts';
 import { PeerLinks } from './channels/peer/links.ts';
 import { Activity } from './composition/activity.ts';
@@ -17,6 +19,7 @@ import { openDatabase, readDeploymentId, refuseOtherDriver } from './composition
 import { openDrivers } from './composition/drivers.ts';
 import { fingerprints } from './composition/alike.ts';
 import { outcomesOf, startHeartbeats } from './composition/heartbeats.ts';
+import { meteringOf } from './composition/metering.ts';
 import { returnUnusedMemory } from './composition/memory.ts';
 import { certificatesFolder, peerCredentials, peerHandlers, readSharedSecrets } from './composition/peers.ts';
 import { restoreCheck } from './composition/restore.ts';
@@ -37,6 +40,7 @@ import { Journal } from './db/journal.ts';
 import { DatabaseMark } from './db/mark.ts';
 import { openPool } from './db/pool.ts';
 import { OwnershipSession } from './db/ownership.ts';
+import { writeStatistics } from './db/repositories/statistics.ts';
 import { knownAmphorae } from './db/repositories/fleet.ts';
 import { heardBefore, writeOperatingStatuses } from './db/repositories/operating-statuses.ts';
 import { HeartbeatTable } from './domain/health/table.ts';
@@ -63,6 +67,8 @@ export interface StartNode {
 
 /** How long the sessions of other nodes are waited for after all were lost: they come back within half a second. */
 const sessionGraceMs = 1_000;
+/** How long a node that is stopped tries to write its last statistics. */
+const lastStatisticsMs = 5_000;
 
 /**
  * Starts a node and resolves once everything serves. Stopping it leaves amphorae serving.
@@ -141,6 +147,14 @@ async function startParts(config: Config, log: Logger, started: Started): Promis
   });
   const peers = new PeerLinks({ nodeId: id, credentials, onLost: () => ownership.lookSoon(), log });
   const table = new HeartbeatTable();
+  const usage = meteringOf(config.statistics.metering, pool, log);
+  const statistics = new StatisticsWriter({
+    intervalMs: config.statistics.interval * 1000,
+    write: (batch, rows) => writeStatistics(pool, id, batch, rows),
+    meter: (usages) => usage.driver.record(usages, Date.now()),
+    log,
+  });
+  started.add(() => statistics.stop(lastStatisticsMs));
   const journal = new Journal(
     pool,
     (trouble) => {
@@ -158,6 +172,7 @@ async function startParts(config: Config, log: Logger, started: Started): Promis
     now: Date.now,
     log,
   });
+  let receiver: HeartbeatReceiver | undefined;
   const tickMs = Math.max(50, Math.min(1_000, (config.heartbeat.timeout * 1000) / 12));
   const tree: Tree = new Tree({
     log,
@@ -194,6 +209,8 @@ async function startParts(config: Config, log: Logger, started: Started): Promis
       listening: () => new Set(config.heartbeat.controllers ?? listeningAddresses(ownership.view)),
       writeStatuses: (changes, heard) => writeOperatingStatuses(pool, changes, heard),
       heardBefore: (ids) => heardBefore(pool, ids),
+      statistics,
+      lagMs: () => receiver?.lagMs() ?? 0,
     },
     spares: {
       limits: { size: config.spares.size, maxBooting: config.spares.maxBooting },
@@ -209,7 +226,6 @@ async function startParts(config: Config, log: Logger, started: Started): Promis
   started.add(startSnapshots(pool, config, tree, id, log));
   started.add(() => peers.close());
   const activity: Activity = new Activity({ tree, pool, ownership: () => ownership, log });
-  let receiver: HeartbeatReceiver | undefined;
   if (config.roles.includes('health')) {
     const listening = await startHeartbeats(config, heartbeatKey, tree.heartbeats, tickMs, log);
     started.add(() => listening.close());
@@ -242,7 +258,15 @@ async function startParts(config: Config, log: Logger, started: Started): Promis
     actors,
     feed,
     peer: { credentials, handlers: peerHandlers(tree, actors, feed, log) },
-    heartbeats: () => outcomesOf(receiver?.counters),
+    heartbeats: () => ({
+      outcomes: outcomesOf(receiver?.counters),
+      lagMs: receiver?.lagMs() ?? 0,
+      bufferBytes: receiver?.bufferBytes ?? 0,
+      kernelDrops: receiver && kernelDrops(receiver.port),
+    }),
+    statistics,
+    table,
+    usage: usage.registry,
     restoreCheck: restoreCheck(pool, drivers.compute),
     log,
   });

@@ -8,6 +8,7 @@
 //   └── housekeeping       on one node of the cluster
 //
 // What each needs of the outside comes in as ports; who tells whom what is wired here and nowhere else.
+import type { StatisticsWriter } from './statistics/writer.ts';
 import { configurePersistence, spawnStateless, start, stop } from 'nact';
 import type { Logger } from 'pino';
 import { amphora, type AmphoraEntity } from '../domain/amphora/amphora.ts';
@@ -91,6 +92,9 @@ export interface TreeOptions {
     readonly listening: () => ReadonlySet<string>;
     readonly writeStatuses: (changes: readonly OperatingChange[], heard: readonly HeardAmphora[]) => Promise<void>;
     readonly heardBefore: (ids: readonly AmphoraId[]) => Promise<ReadonlyMap<string, string>>;
+    readonly statistics: Pick<StatisticsWriter, 'count' | 'forget'>;
+    /** Milliseconds between the arrival of a heartbeat and its reading, as measured last. */
+    readonly lagMs: () => number;
   };
   readonly spares: {
     readonly limits: PoolLimits;
@@ -195,7 +199,7 @@ export class Tree {
     const { singletons, ...entities } = this.cluster;
     const ports: LoadBalancerPorts = { ...entities, ...pick(drivers), spares: singletons };
     const amphoraPorts: AmphoraPorts = { ...drivers, loadBalancers: entities.loadBalancers };
-    const { table, writeStatuses, heardBefore } = options.health;
+    const { table, writeStatuses, heardBefore, statistics } = options.health;
     this.operating = new OperatingStatuses({
       observation: (id) => table.observation(id),
       want: (id) => this.heartbeats.want(id),
@@ -211,12 +215,16 @@ export class Tree {
       loadBalancers: this.loadBalancers,
       heardBefore,
       now: () => performance.now(),
+      count: (message) => statistics.count(message),
       log,
     });
     this.loadBalancers.onChange((_id, _before, after) => this.operating.update(after));
     this.amphorae.onChange((id, before, after) => this.#onAmphoraChange(id as AmphoraId, before, after));
     this.fleet.onChange((id, now) => {
-      if (now.status === 'DELETED') table.forget(id);
+      if (now.status === 'DELETED') {
+        table.forget(id);
+        statistics.forget(id);
+      }
       this.#spares?.tell({ type: 'amphoraChanged', id, now });
       this.#watchdog?.tell({ type: 'amphoraChanged', id, now });
     });
@@ -289,7 +297,7 @@ export class Tree {
         fleet: this.fleet,
         isJudge: (id) => ownership.holds('health', this.fleet.shardOf(id)),
         judges: () => ownership.view.nodes.filter((node) => !node.isDead && node.families.includes('health')).length,
-        isBlind: () => !ownership.isConnected || ownership.leaseLost.aborted,
+        isBlind: () => !ownership.isConnected || ownership.leaseLost.aborted || health.lagMs() > mostLagMs(health),
         now: () => performance.now(),
         reportTo: (id, controllers) => this.cluster.amphorae.command(id, { type: 'reportTo', controllers }),
         failOver: (id, facts, reason) => this.#failOver(id, facts, reason),
@@ -379,6 +387,11 @@ export class Tree {
     this.amphorae.stop();
     stop(this.#system);
   }
+}
+
+/** Heartbeats that are read later than this may be missed for our own sake: nobody is judged by them. */
+function mostLagMs({ limits }: TreeOptions['health']): number {
+  return limits.timeoutMs / 4;
 }
 
 type LoadBalancerDrivers = Pick<LoadBalancerPorts, 'network' | 'amphora' | 'certificateManager' | 'clusterSecret'>;

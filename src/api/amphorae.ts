@@ -1,6 +1,7 @@
 // Amphorae, for administrators.
 import { isUuid } from '../domain/ids.ts';
 import { withoutZone } from './answers.ts';
+import { apiName, renamed } from './names.ts';
 import { ApiError, notFound, notSupported } from './errors.ts';
 import { byId, type ObjectOptions } from './objects.ts';
 import type { ApiPorts, Listed } from './ports.ts';
@@ -46,10 +47,12 @@ export function amphoraRoutes(ports: ApiPorts, { mostPerPage }: ObjectOptions): 
       method: 'GET',
       path: `${base}/:id/stats`,
       access: 'admin',
-      summary: 'Statistics of an amphora, one entry per listener; none for now.',
+      summary: 'Statistics of an amphora, one entry for each listener, as of some seconds ago.',
       handle: async (request) => {
-        await found(request);
-        return { status: 200, body: { amphora_stats: [] } };
+        const { id } = await found(request);
+        const entries = await ports.reads.amphoraStatistics(id);
+        const stats = entries.map((entry) => ({ ...(renamed(entry, apiName) as object), id }));
+        return { status: 200, body: { amphora_stats: stats } };
       },
     },
     {

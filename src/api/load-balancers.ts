@@ -1,14 +1,10 @@
 // What load balancers have besides: statuses, statistics, failover; and members of a pool in one request.
 import { membersFrom } from './bodies.ts';
-import { apiName } from './names.ts';
+import { apiName, renamed } from './names.ts';
 import { isTrue, Objects, type ObjectOptions } from './objects.ts';
 import type { ApiPorts } from './ports.ts';
 import { type ApiRequest, change, type Route } from './request.ts';
 import { resources } from './resources.ts';
-import type { ObjectKind } from '../domain/load-balancer/state.ts';
-
-/** Nothing counts yet; docs/api.md says so. */
-const noStatistics = { bytes_in: 0, bytes_out: 0, active_connections: 0, total_connections: 0, request_errors: 0 };
 
 const base = '/v2/lbaas/loadbalancers/:id';
 
@@ -20,9 +16,10 @@ export function loadBalancerRoutes(ports: ApiPorts, options: ObjectOptions): rea
     const tree = await ports.reads.statusTree(id);
     return { status: 200, body: { statuses: { loadbalancer: statusAnswer(tree) } } };
   };
-  const stats = (kind: ObjectKind) => async (request: ApiRequest) => {
-    await objects.visible(kind, request.params['id'] ?? '', request, 'read');
-    return { status: 200, body: { stats: noStatistics } };
+  const stats = (kind: 'loadBalancer' | 'listener') => async (request: ApiRequest) => {
+    const { id = '' } = request.params;
+    await objects.visible(kind, id, request, 'read');
+    return { status: 200, body: { stats: renamed(await ports.reads.statisticsOf(kind, id), apiName) } };
   };
   const summary = 'Statuses of a load balancer and everything in it.';
   return [
@@ -32,14 +29,14 @@ export function loadBalancerRoutes(ports: ApiPorts, options: ObjectOptions): rea
       method: 'GET',
       path: `${base}/stats`,
       access: 'read',
-      summary: 'Statistics; all zero for now.',
+      summary: 'Statistics, as of some seconds ago.',
       handle: stats('loadBalancer'),
     },
     {
       method: 'GET',
       path: '/v2/lbaas/listeners/:id/stats',
       access: 'read',
-      summary: 'Statistics; all zero for now.',
+      summary: 'Statistics, as of some seconds ago.',
       handle: stats('listener'),
     },
     {

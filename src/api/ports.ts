@@ -4,7 +4,15 @@ import type { CommandMethods } from '../channels/command/methods.ts';
 import type { ResultOf } from '../channels/rpc/method.ts';
 import type { Catalogue, CatalogueKind } from '../domain/catalogue.ts';
 import type { ObjectKind } from '../domain/load-balancer/state.ts';
-import type { AmphoraView, LoadBalancerTreeView, StatusTreeView, SubnetView, Views } from '../domain/views.ts';
+import type {
+  AmphoraStatisticsView,
+  AmphoraView,
+  LoadBalancerTreeView,
+  StatisticsView,
+  StatusTreeView,
+  SubnetView,
+  Views,
+} from '../domain/views.ts';
 
 export type ListedKind = ObjectKind | 'amphora';
 
@@ -42,6 +50,8 @@ export interface ApiReads {
   placeOf(kind: ObjectKind, id: string): Promise<ObjectPlace | undefined>;
   loadBalancerTree(id: string): Promise<LoadBalancerTreeView | undefined>;
   statusTree(id: string): Promise<StatusTreeView | undefined>;
+  statisticsOf(kind: 'loadBalancer' | 'listener', id: string): Promise<StatisticsView>;
+  amphoraStatistics(id: string): Promise<readonly AmphoraStatisticsView[]>;
   /** By id, or by name for availability zones. Undefined when it is not there. */
   findOffer<K extends CatalogueKind>(kind: K, key: string): Promise<Catalogue[K] | undefined>;
   /** Oldest first. */

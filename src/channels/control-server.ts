@@ -29,7 +29,7 @@ export interface ControlServerOptions {
   readonly command: CommandHandlers;
   readonly inspect: InspectHandlers;
   readonly limits?: Partial<EndpointLimits> | undefined;
-  readonly metrics: Registry;
+  readonly metrics: Pick<Registry, 'metrics' | 'contentType'>;
   /** What keeps this node from serving, a sentence each; none when it serves. */
   readonly unready: () => Promise<readonly string[]>;
   readonly log: { error(data: object, message: string): void };
@@ -156,7 +156,11 @@ function pathOf({ url = '' }: IncomingMessage): string {
 }
 
 /** Only whoever may use the channels may read numbers of the fleet. */
-function serveMetrics(app: FastifyInstance, metrics: Registry, authenticate: Authenticate): void {
+function serveMetrics(
+  app: FastifyInstance,
+  metrics: ControlServerOptions['metrics'],
+  authenticate: Authenticate,
+): void {
   app.get('/metrics', async (request, reply) => {
     const reason = authenticate(request.raw);
     if (reason !== undefined) return reply.code(401).header('WWW-Authenticate', 'Bearer').send({ error: reason });

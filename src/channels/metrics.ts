@@ -18,11 +18,26 @@ export interface Readings {
     /** Steps that failed since the start, by kind of entity. */
     readonly stepFailures: Readonly<Record<string, number>>;
   };
-  /** Heartbeats by what became of them: `accepted`, or why they were dropped. */
-  readonly heartbeats: () => Readonly<Record<string, number>>;
+  readonly heartbeats: () => {
+    /** By what became of them: `accepted`, or why they were dropped; of the accepted, `repeated`, `late` and `unknown`. */
+    readonly outcomes: Readonly<Record<string, number>>;
+    /** Between arrival and reading, as measured last. */
+    readonly lagMs: number;
+    readonly bufferBytes: number;
+    /** Undefined where the kernel does not tell. */
+    readonly kernelDrops: number | undefined;
+    /** That did not come, by their numbers. */
+    readonly missed: number;
+    /** Amphorae that were heard. */
+    readonly heard: number;
+  };
+  /** Rows of statistics, since the start and now. */
+  readonly statistics: () => { readonly written: number; readonly waiting: number };
+  /** What the metering driver shows. */
+  readonly usage: Registry;
 }
 
-export function metricsOf(readings: Readings): Registry {
+export function metricsOf(readings: Readings): Pick<Registry, 'metrics' | 'contentType'> {
   const registry = new Registry();
   const registers = [registry];
   collectDefaultMetrics({ register: registry, prefix: 'amphi_process_' });
@@ -69,9 +84,24 @@ export function metricsOf(readings: Readings): Registry {
     },
   });
   now(registry, 'amphi_live_actor_restarts', 'Restarts of the actors in memory.', () => readings.actors().restarts);
-  totals(registry, 'amphi_heartbeats_total', 'Heartbeats by what became of them.', 'outcome', readings.heartbeats);
+  heartbeatMetrics(registry, readings.heartbeats);
+  const { statistics } = readings;
+  total(registry, 'amphi_statistics_rows_total', 'Rows of statistics written.', () => statistics().written);
+  now(registry, 'amphi_statistics_waiting', 'Rows of statistics not written yet.', () => statistics().waiting);
   totals(registry, 'amphi_step_failures_total', 'Steps that failed.', 'kind', () => readings.actors().stepFailures);
-  return registry;
+  return Registry.merge([registry, readings.usage]);
+}
+
+function heartbeatMetrics(registry: Registry, read: Readings['heartbeats']): void {
+  totals(registry, 'amphi_heartbeats_total', 'Heartbeats by what became of them.', 'outcome', () => read().outcomes);
+  const seconds = () => read().lagMs / 1000;
+  now(registry, 'amphi_heartbeat_lag_seconds', 'Between the arrival of a heartbeat and its reading.', seconds);
+  const bytes = () => read().bufferBytes;
+  now(registry, 'amphi_heartbeat_buffer_bytes', 'What the kernel keeps of heartbeats that were not read yet.', bytes);
+  const drops = () => read().kernelDrops ?? 0;
+  total(registry, 'amphi_heartbeat_kernel_drops_total', 'Heartbeats dropped because that buffer was full.', drops);
+  now(registry, 'amphi_heartbeats_missed', 'Heartbeats that did not come, by their numbers.', () => read().missed);
+  now(registry, 'amphi_amphorae_heard', 'Amphorae that were heard by this node.', () => read().heard);
 }
 
 function total(registry: Registry, name: string, help: string, read: () => number): void {

@@ -33,7 +33,9 @@ export function fingerprints(config: Config, secrets: SharedSecrets): Readonly<R
   const all = [...Object.entries(settings), ...Object.entries(secrets.certificates)];
   const plain = all.map(([name, value]) => [name, short(createHash('sha256').update(JSON.stringify(value)))] as const);
   const key = short(createHmac('sha256', secrets.clusterKey).update(secrets.heartbeatKey));
-  return Object.fromEntries([...plain, ['heartbeat.key', key]]);
+  // While the key is being replaced, nodes that sign with either of the two work together.
+  const isReplaced = config.heartbeat.otherKey !== undefined;
+  return Object.fromEntries([...plain, ...(isReplaced ? [] : [['heartbeat.key', key] as const])]);
 }
 
 function short(hash: { digest(encoding: 'hex'): string }): string {

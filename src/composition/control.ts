@@ -5,13 +5,16 @@ import { channelPorts } from '../actors/channels/ports.ts';
 import type { ClusterActors } from '../actors/cluster/actors.ts';
 import type { StatusFeed } from '../actors/channels/status-feed.ts';
 import type { Ownership } from '../actors/runtime/ownership.ts';
+import type { Registry } from 'prom-client';
+import type { StatisticsWriter } from '../actors/statistics/writer.ts';
+import type { HeartbeatTable } from '../domain/health/table.ts';
 import type { Tree } from '../actors/tree.ts';
 import { commandHandlers } from '../channels/command/handlers.ts';
 import type { ServerInfo } from '../channels/command/methods.ts';
 import type { TlsPort } from '../channels/command/tls.ts';
 import { type ControlServer, type ControlServerOptions, startControlServer } from '../channels/control-server.ts';
 import { inspectHandlers, type RestoreView, type SweepView } from '../channels/inspect/methods.ts';
-import { metricsOf } from '../channels/metrics.ts';
+import { metricsOf, type Readings } from '../channels/metrics.ts';
 import type { EndpointLimits } from '../channels/rpc/endpoint.ts';
 import { readCertificates, readKeyPair, type ServerTls } from '../channels/tls.ts';
 import type { Config } from '../config/schema.ts';
@@ -45,8 +48,14 @@ export interface ServeControl {
   readonly actors: ClusterActors;
   readonly feed: StatusFeed;
   readonly peer: ControlServerOptions['peer'];
-  /** Heartbeats by what became of them: accepted, or why they were dropped. */
-  readonly heartbeats: () => Readonly<Record<string, number>>;
+  readonly heartbeats: () => Pick<
+    ReturnType<Readings['heartbeats']>,
+    'outcomes' | 'lagMs' | 'bufferBytes' | 'kernelDrops'
+  >;
+  readonly table: HeartbeatTable;
+  readonly statistics: StatisticsWriter;
+  /** What the metering driver shows. */
+  readonly usage: Registry;
   readonly restoreCheck: (accept: boolean) => Promise<RestoreView>;
   readonly log: Logger;
 }
@@ -106,7 +115,18 @@ export function serveControl(options: ServeControl): Promise<ControlServer> {
       }),
       pool: () => ({ total: pool.totalCount, idle: pool.idleCount, waiting: pool.waitingCount }),
       actors: actors.counts,
-      heartbeats: () => ({ ...options.heartbeats(), unknownAmphora: tree.heartbeats.unknown }),
+      heartbeats: () => {
+        const { outcomes, ...rest } = options.heartbeats();
+        const { table } = options;
+        return {
+          ...rest,
+          outcomes: { ...outcomes, ...tree.heartbeats.outcomes },
+          missed: table.missed,
+          heard: table.size,
+        };
+      },
+      statistics: () => ({ written: options.statistics.written, waiting: options.statistics.waiting }),
+      usage: options.usage,
     }),
     unready: async () => {
       const reasons: string[] = [];

@@ -25,18 +25,20 @@ export async function startHeartbeats(
   flushMs: number,
   log: Logger,
 ): Promise<HeartbeatReceiver> {
-  const { host, port } = config.heartbeat;
+  const { host, port, otherKey, workers } = config.heartbeat;
   const remembered = port === 0 ? rememberedPort(config.dataDir, heartbeatPortFile) : undefined;
   const listen = (chosen: number) =>
     startHeartbeatReceiver({
       host,
       port: chosen,
-      keys: [key],
-      onMessage: (message) => heartbeats.receive(message),
+      keys: [key, ...(otherKey === undefined ? [] : [otherKey])],
+      workers,
+      onMessage: (message, print) => heartbeats.receive(message, print),
       onSmallBuffer: (got, asked) =>
         log.warn(
           `heartbeats: the kernel gives ${got} bytes of receive buffer, not ${asked}: sysctl -w net.core.rmem_max=${asked}`,
         ),
+      onWorkerFailed: (error) => log.fatal({ err: error }, 'a thread that reads heartbeats has ended'),
     });
   const receiver = remembered === undefined ? await listen(port) : await listen(remembered).catch(() => listen(port));
   rememberPort(config.dataDir, heartbeatPortFile, receiver.port);

@@ -156,6 +156,12 @@ export const schema = z.strictObject({
     key: maybe(secret(text('at least 16 characters without blanks', /^\S{16,}$/))).describe(
       'Secret that signs heartbeats, equal on all nodes. Without it, one is made in the data folder.',
     ),
+    otherKey: maybe(secret(text('at least 16 characters without blanks', /^\S{16,}$/))).describe(
+      'A second secret that is accepted beside heartbeat.key, while the key is being replaced.',
+    ),
+    workers: withDefault(count('threads', { min: 0, max: 64 }), 0).describe(
+      'Threads that read heartbeats, for more than one core can read; 0: the main thread reads them.',
+    ),
     controllers: maybe(addresses()).describe(
       'Addresses (host:port) that amphorae send heartbeats to, where they are not those of the nodes.',
     ),
@@ -166,6 +172,15 @@ export const schema = z.strictObject({
     topology: withDefault(choice(['SINGLE', 'ACTIVE_STANDBY']), 'SINGLE').describe(
       'Amphorae of a load balancer whose flavor does not say: `SINGLE`, one, replaced when it is lost; `ACTIVE_STANDBY`, a pair of which the other takes over within seconds.',
     ),
+  }),
+  statistics: z.strictObject({
+    interval: withDefault(seconds({ min: 0.1, max: 3600 }), 30).describe(
+      'Seconds between two writings of what amphorae have counted. What a node has heard since is lost when it is killed.',
+    ),
+    metering: withDefault(choice(['postgres', 'prometheus', 'log']), 'postgres').describe(
+      'Who is told what projects use. `postgres`: the table usage_hours. `prometheus`: counters at /metrics, by project. `log`: lines of the log.',
+    ),
+    usageDays: withDefault(count('days', { min: 1, max: 36_500 }), 400).describe('Days for which usage_hours is kept.'),
   }),
   spares: z.strictObject({
     size: withDefault(count('amphorae', { min: 0, max: 10_000 }), 1).describe(

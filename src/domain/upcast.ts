@@ -99,7 +99,7 @@ function completion(from: number, added: Readonly<Record<string, object>>): Upca
 }
 
 /** Of all that is kept: rises with every kind's schema version. A node takes no work from one that knows a later one. */
-export const dataVersion = 5;
+export const dataVersion = 6;
 
 /** This process is older than what it reads. */
 export class NewerVersionError extends Error {

@@ -138,6 +138,23 @@ export interface AmphoraView {
   readonly updatedAt: string;
 }
 
+/** Sums since the listener, or the first listener of the load balancer, was created. */
+export interface StatisticsView {
+  /** Bytes from clients. */
+  readonly bytesIn: number;
+  /** Bytes to clients. */
+  readonly bytesOut: number;
+  /** Open now. */
+  readonly activeConnections: number;
+  readonly totalConnections: number;
+  readonly requestErrors: number;
+}
+
+export interface AmphoraStatisticsView extends StatisticsView {
+  readonly listenerId: string;
+  readonly loadBalancerId: string;
+}
+
 export interface SparesPoolView {
   /** Spares that shall be there. */
   readonly size: number;

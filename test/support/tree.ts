@@ -14,6 +14,7 @@ import type { AmphoraId, DeploymentId, LoadBalancerId } from '../../src/domain/i
 import type { LoadBalancerCommand } from '../../src/domain/load-balancer/commands.ts';
 import type { LoadBalancerState } from '../../src/domain/load-balancer/state.ts';
 import type { WatchdogLimits } from '../../src/domain/health/watchdog.ts';
+import type { StatisticsWriter } from '../../src/actors/statistics/writer.ts';
 import type { FakeWorld } from './fake-drivers.ts';
 import { waitFor } from './wait-for.ts';
 
@@ -34,6 +35,8 @@ export interface TestNodeOptions {
   readonly retryBudget?: number;
   readonly maxBooting?: number;
   readonly health?: Partial<WatchdogLimits>;
+  readonly statistics?: Pick<StatisticsWriter, 'count' | 'forget'>;
+  readonly lagMs?: () => number;
 }
 
 export async function startTestNode(options: TestNodeOptions): Promise<TestNode> {
@@ -79,6 +82,8 @@ export async function startTestNode(options: TestNodeOptions): Promise<TestNode>
       listening: () => new Set(['127.0.0.1:5555']),
       writeStatuses: (changes, heard) => writeOperatingStatuses(pool, changes, heard),
       heardBefore: (ids) => heardBefore(pool, ids),
+      statistics: options.statistics ?? { count: () => undefined, forget: () => undefined },
+      lagMs: options.lagMs ?? (() => 0),
     },
     drivers: {
       deploymentId: randomUUID() as DeploymentId,

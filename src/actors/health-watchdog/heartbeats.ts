@@ -6,6 +6,7 @@ import type { HeartbeatMessage } from '../../domain/health/message.ts';
 import type { HeartbeatTable } from '../../domain/health/table.ts';
 import { type AmphoraId, type LoadBalancerId, shardOf } from '../../domain/ids.ts';
 import type { LoadBalancerState } from '../../domain/load-balancer/state.ts';
+import type { AmphoraFacts } from '../../domain/amphora/facts.ts';
 import type { ClusterView } from '../../domain/ownership.ts';
 import type { Fleet } from '../cluster/fleet.ts';
 import type { Peers } from '../../domain/cluster/peers.ts';
@@ -26,13 +27,22 @@ export interface HeartbeatsOptions {
   readonly heardBefore: (ids: readonly AmphoraId[]) => Promise<ReadonlyMap<string, string>>;
   /** Milliseconds on a monotonic clock. */
   readonly now: () => number;
+  /** Takes what a heartbeat counts; each is given once, by the node that received it. */
+  readonly count: (message: HeartbeatMessage) => void;
   readonly log: Logger;
 }
 
 interface Unsaid {
-  ids: Set<string>;
-  news: HeartbeatMessage[];
+  readonly ids: string[];
+  readonly seqs: number[];
+  readonly news: HeartbeatMessage[];
 }
+
+/** Nodes of data versions before this one take no numbers. */
+const numbersSince = 6;
+
+/** Amphorae that nobody knows, of which the last heard are remembered. */
+const mostUnknown = 100;
 
 /** Most heartbeats with news that wait for the next message to a node; the amphora says it again. */
 const mostNews = 10_000;
@@ -42,23 +52,54 @@ export class Heartbeats {
   /** Seen here, for the nodes that judge them. */
   readonly #unsaid = new Map<string, Unsaid>();
   #owners: ClusterView['owners']['entities'] = [];
-  /** From amphorae that nobody knows. They delete nothing: their rows may only not be here yet. */
-  unknown = 0;
+  readonly #outcomes = { repeated: 0, late: 0, unknown: 0 };
+  /** Amphorae that nobody knows → how often they were heard; the last heard come last. */
+  readonly #unknown = new Map<string, number>();
 
   constructor(options: HeartbeatsOptions) {
     this.#options = options;
   }
 
-  /** Takes a heartbeat in. Wakes nobody unless it brings something new. */
-  receive(message: HeartbeatMessage): void {
-    const { fleet, table, ownership, peers, now } = this.#options;
+  /** Of those that were accepted, how many were heard before, were overtaken by newer ones, or came from amphorae that nobody knows. */
+  get outcomes(): { readonly repeated: number; readonly late: number; readonly unknown: number } {
+    return this.#outcomes;
+  }
+
+  /** Amphorae that nobody knows and that were heard of late, with the number of their heartbeats. */
+  get unknown(): ReadonlyMap<string, number> {
+    return this.#unknown;
+  }
+
+  /** Takes a heartbeat in that has come from the network. Wakes nobody unless it brings something new. */
+  receive(message: HeartbeatMessage, print: number): void {
+    const { fleet, table, now, count } = this.#options;
     const id = message.id as AmphoraId;
     const facts = fleet.get(id);
-    if (facts === undefined) {
-      this.unknown++;
+    if (facts === undefined) return this.#noteUnknown(message.id);
+    const hearing = table.hear(message, print, now());
+    if (hearing === 'repeat') {
+      this.#outcomes.repeated++;
       return;
     }
-    const isNew = table.fold(message, now());
+    count(message);
+    if (hearing === 'late') {
+      this.#outcomes.late++;
+      return;
+    }
+    this.#pass(message, id, facts, hearing === 'news');
+  }
+
+  /** They delete nothing: their rows may only not be here yet. */
+  #noteUnknown(id: string): void {
+    this.#outcomes.unknown++;
+    const count = this.#unknown.get(id) ?? 0;
+    this.#unknown.delete(id);
+    if (this.#unknown.size >= mostUnknown) this.#unknown.delete(this.#unknown.keys().next().value ?? '');
+    this.#unknown.set(id, count + 1);
+  }
+
+  #pass(message: HeartbeatMessage, id: AmphoraId, facts: AmphoraFacts, isNew: boolean): void {
+    const { fleet, table, ownership, peers } = this.#options;
     const judge = ownership.ownerOf('health', fleet.shardOf(id));
     const isJudgedElsewhere = judge !== undefined && judge !== ownership.nodeId;
     if (isJudgedElsewhere) this.#noteFor(judge, message, isNew);
@@ -86,10 +127,17 @@ export class Heartbeats {
   }
 
   /** What another node has seen of amphorae that this one judges. */
-  hear({ ids, news }: PeerNotices['heartbeats.seen']): void {
+  hear({ ids, seqs, news }: PeerNotices['heartbeats.seen']): void {
     const { table, fleet, now } = this.#options;
-    for (const id of ids) if (fleet.get(id as AmphoraId) !== undefined) table.touch(id, now());
-    for (const message of news) this.receive(message);
+    for (const message of news) {
+      const facts = fleet.get(message.id as AmphoraId);
+      if (facts === undefined) continue;
+      const hearing = table.hear(message, undefined, now());
+      this.#pass(message, message.id as AmphoraId, facts, hearing === 'news');
+    }
+    ids.forEach((id, index) => {
+      if (fleet.get(id as AmphoraId) !== undefined) table.touch(id, seqs?.[index], now());
+    });
   }
 
   /** What the judge of an amphora has heard of a load balancer of this node. */
@@ -98,14 +146,17 @@ export class Heartbeats {
     const id = message.id as AmphoraId;
     const loadBalancerId = fleet.get(id)?.loadBalancerId ?? null;
     if (loadBalancerId === null || !ownership.owns(loadBalancerId)) return;
-    table.fold(message, now());
+    table.hear(message, undefined, now());
     this.#update(id, loadBalancerId);
   }
 
   /** Tells other nodes what was seen since the last time, in one message each. */
   flush(): void {
-    for (const [node, { ids, news }] of this.#unsaid) {
-      const isTold = this.#options.peers.tell(node, 'heartbeats.seen', { ids: [...ids], news });
+    const { ownership, peers } = this.#options;
+    for (const [node, { ids, seqs, news }] of this.#unsaid) {
+      const { dataVersion = 0 } = ownership.view.nodes.find(({ id }) => id === node) ?? {};
+      const numbered = dataVersion >= numbersSince ? { ids, seqs } : { ids };
+      const isTold = peers.tell(node, 'heartbeats.seen', { ...numbered, news });
       if (!isTold) for (const { id } of news) this.#options.table.expectNews(id, undefined);
     }
     this.#unsaid.clear();
@@ -135,8 +186,9 @@ export class Heartbeats {
 
   #noteFor(judge: string, message: HeartbeatMessage, isNew: boolean): void {
     let unsaid = this.#unsaid.get(judge);
-    if (unsaid === undefined) this.#unsaid.set(judge, (unsaid = { ids: new Set(), news: [] }));
-    unsaid.ids.add(message.id);
+    if (unsaid === undefined) this.#unsaid.set(judge, (unsaid = { ids: [], seqs: [], news: [] }));
+    unsaid.ids.push(message.id);
+    unsaid.seqs.push(message.seq);
     if (!isNew) return;
     if (unsaid.news.length < mostNews) unsaid.news.push(message);
     else this.#options.table.expectNews(message.id, undefined);

@@ -81,6 +81,10 @@ function loadBalancerHandlers(ports: CommandPorts, dispatch: Dispatch, tls: TlsA
     'loadBalancer.show': ({ id }) => found(reads.findObject('loadBalancer', id), 'loadBalancer', id),
     'loadBalancer.list': ({ projectId, ...page }) => listed(reads, 'loadBalancer', page, 'project_id', projectId),
     'loadBalancer.status': ({ id }) => found(reads.statusTree(id), 'loadBalancer', id),
+    'loadBalancer.statistics': async ({ id }) => {
+      await found(reads.findObject('loadBalancer', id), 'loadBalancer', id);
+      return reads.statisticsOf('loadBalancer', id);
+    },
     'loadBalancer.explain': ({ id }) => found(reads.explainLoadBalancer(id), 'loadBalancer', id),
   };
 }
@@ -150,6 +154,10 @@ function listenerHandlers({ reads }: CommandPorts, dispatch: Dispatch, tls: TlsA
     },
     'listener.delete': ({ id }, context) => deletion(dispatch, 'listener', id, context),
     'listener.show': ({ id }) => found(reads.findObject('listener', id), 'listener', id),
+    'listener.statistics': async ({ id }) => {
+      await found(reads.findObject('listener', id), 'listener', id);
+      return reads.statisticsOf('listener', id);
+    },
     'listener.list': ({ loadBalancerId, ...page }) =>
       listed(reads, 'listener', page, 'load_balancer_id', loadBalancerId),
   };
@@ -295,6 +303,10 @@ function fleetHandlers(ports: CommandPorts, dispatch: Dispatch): Part<'amphora' 
       return pageOf(items, query.limit);
     },
     'amphora.show': ({ id }) => found(reads.findAmphora(id), 'amphora', id),
+    'amphora.statistics': async ({ id }) => {
+      await found(reads.findAmphora(id), 'amphora', id);
+      return { items: await reads.amphoraStatistics(id) };
+    },
     'amphora.failover': async ({ id }, context) => {
       const amphora = await reads.findAmphora(id);
       if (amphora === undefined) {

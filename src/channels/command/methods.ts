@@ -1,6 +1,7 @@
 // The methods of the command channel: the single source for parsing, for the types of handlers and clients, and for
 // docs/command-channel.md.
 import type {
+  AmphoraStatisticsView,
   AmphoraView,
   ExplanationView,
   HealthMonitorView,
@@ -12,6 +13,7 @@ import type {
   MemberView,
   PoolView,
   SparesPoolView,
+  StatisticsView,
   StatusTreeView,
   SubnetView,
 } from '../../domain/views.ts';
@@ -149,6 +151,12 @@ const loadBalancerMethods = {
     result: result<StatusTreeView>('StatusTree.'),
     errors: ['notFound'],
   }),
+  'loadBalancer.statistics': reads({
+    summary: 'What all listeners of a load balancer have counted.',
+    params: { id: loadBalancerId },
+    result: result<StatisticsView>('Statistics, as of some seconds ago.'),
+    errors: ['notFound'],
+  }),
   'loadBalancer.explain': reads({
     summary: 'Why a load balancer is as it is: steps under way, failures and their next try, amphorae, owner, history.',
     params: { id: loadBalancerId },
@@ -181,6 +189,12 @@ const listenerMethods = {
     summary: 'A listener.',
     params: { id: listenerId },
     result: result<ListenerView>('Listener.'),
+    errors: ['notFound'],
+  }),
+  'listener.statistics': reads({
+    summary: 'What a listener has counted.',
+    params: { id: listenerId },
+    result: result<StatisticsView>('Statistics, as of some seconds ago.'),
     errors: ['notFound'],
   }),
   'listener.list': reads({
@@ -394,6 +408,14 @@ const fleetMethods = {
     summary: 'An amphora.',
     params: { id: amphoraId },
     result: result<AmphoraView>('Amphora.'),
+    errors: ['notFound'],
+  }),
+  'amphora.statistics': reads({
+    summary: 'What an amphora has counted.',
+    params: { id: amphoraId },
+    result: result<{ readonly items: readonly AmphoraStatisticsView[] }>(
+      '`items`: list of AmphoraStatistics, one for each listener, as of some seconds ago.',
+    ),
     errors: ['notFound'],
   }),
   'amphora.failover': changes({

@@ -5,10 +5,12 @@ import type { Topology } from '../../domain/statuses.ts';
 import type { CommandAnswer, LoadBalancerCommand } from '../../domain/load-balancer/commands.ts';
 import type { ObjectKind } from '../../domain/load-balancer/state.ts';
 import type {
+  AmphoraStatisticsView,
   AmphoraView,
   ExplanationView,
   LoadBalancerTreeView,
   SparesPoolView,
+  StatisticsView,
   StatusChange,
   StatusTreeView,
   SubnetView,
@@ -59,6 +61,10 @@ export interface Reads {
   ): Promise<{ readonly loadBalancerId: string; readonly poolId: string | null } | undefined>;
   loadBalancerTree(id: string): Promise<LoadBalancerTreeView | undefined>;
   statusTree(id: string): Promise<StatusTreeView | undefined>;
+  /** Zeros for what has counted nothing yet. */
+  statisticsOf(kind: 'loadBalancer' | 'listener', id: string): Promise<StatisticsView>;
+  /** An entry for each listener that the amphora has told of. */
+  amphoraStatistics(id: string): Promise<readonly AmphoraStatisticsView[]>;
   explainLoadBalancer(id: string): Promise<ExplanationView | undefined>;
   findAmphora(id: string): Promise<AmphoraView | undefined>;
   listAmphorae(query: {

@@ -1,6 +1,7 @@
 // What the fields of views mean, for the documentation. Attributes are described in shapes.ts; the compiler sees to it
 // that everything else is described here.
 import type {
+  AmphoraStatisticsView,
   AmphoraView,
   ExplanationView,
   HealthMonitorView,
@@ -13,6 +14,7 @@ import type {
   PoolView,
   SparesPoolView,
   StatusChange,
+  StatisticsView,
   SubnetView,
 } from '../../domain/views.ts';
 import type {
@@ -60,6 +62,20 @@ const loadBalancer: Fields<LoadBalancerView, keyof ObjectView | keyof LoadBalanc
   vipNetworkId: 'Network of the VIP.',
   listeners: 'Ids of its listeners.',
   pools: 'Ids of its pools.',
+};
+
+const statistics: Fields<StatisticsView> = {
+  bytesIn: 'Bytes from clients.',
+  bytesOut: 'Bytes to clients.',
+  activeConnections: 'Connections that are open.',
+  totalConnections: 'Connections in all.',
+  requestErrors: 'Requests that were errors.',
+};
+
+const amphoraStatistics: Fields<AmphoraStatisticsView> = {
+  listenerId: 'Listener that it is about.',
+  loadBalancerId: 'Load balancer of that listener.',
+  ...statistics,
 };
 
 const listener: Fields<ListenerView, keyof ObjectView | keyof ListenerAttributes> = {
@@ -182,6 +198,8 @@ export const viewFields: Readonly<Record<string, Readonly<Record<string, string>
   StatusTree: {
     '…': '`id`, `name`, `provisioningStatus`, `operatingStatus` of the load balancer; `listeners` with the same and `pools`; these with the same, `healthMonitor` (with `type`, or null) and `members` (with `address` and `protocolPort`).',
   },
+  Statistics: statistics,
+  AmphoraStatistics: amphoraStatistics,
   FlavorProfile: { id: 'Its id.', ...meanings(flavorProfileShape) },
   Flavor: { id: 'Its id.', ...meanings(flavorShape) },
   AvailabilityZoneProfile: { id: 'Its id.', ...meanings(availabilityZoneProfileShape) },

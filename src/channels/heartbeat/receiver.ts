@@ -1,19 +1,14 @@
-// Heartbeats off the wire: datagram → signature → bounded inflate → JSON → message. What is wrong with a packet is
-// counted and the packet dropped; nothing a packet holds can raise an error beyond this file.
+// The UDP socket that heartbeats come to.
 import { createSocket, type Socket } from 'node:dgram';
-import { inflateSync } from 'node:zlib';
-import { type HeartbeatMessage, parseMessage } from '../../domain/health/message.ts';
-import { openPacket } from '../../domain/health/packet.ts';
+import type { HeartbeatMessage } from '../../domain/health/message.ts';
+import { LagProbe } from './probe.ts';
+import { noReadings, type Reading, type ReadingCounters, readPacket } from './reading.ts';
+import { ReadingWorkers } from './workers.ts';
 
-export interface HeartbeatCounters {
+export interface HeartbeatCounters extends ReadingCounters {
   received: number;
-  accepted: number;
-  /** No valid signature. */
-  badSignature: number;
-  /** Signed, but not zlib, or larger than allowed when inflated. */
-  badCompression: number;
-  /** Signed and inflated, but not a heartbeat. */
-  badMessage: number;
+  /** Not read, because the workers were too slow. */
+  overflowed: number;
 }
 
 export interface HeartbeatReceiverOptions {
@@ -22,69 +17,72 @@ export interface HeartbeatReceiverOptions {
   readonly port: number;
   /** Secrets that sign heartbeats; more than one while a key is being replaced. */
   readonly keys: readonly string[];
-  readonly onMessage: (message: HeartbeatMessage) => void;
+  /** Threads that read packets; 0 for none, when this one does. */
+  readonly workers?: number;
+  readonly workerMain?: URL;
+  /** `print` is a fingerprint of the packet. */
+  readonly onMessage: (message: HeartbeatMessage, print: number) => void;
   /** The kernel gave a smaller receive buffer than asked for. */
   readonly onSmallBuffer?: ((got: number, asked: number) => void) | undefined;
+  /** A worker has ended: nothing is heard from its amphorae any more. */
+  readonly onWorkerFailed?: (error: Error) => void;
 }
 
 export interface HeartbeatReceiver {
   readonly port: number;
   readonly counters: Readonly<HeartbeatCounters>;
+  /** Bytes that the kernel keeps for packets that were not read yet. */
+  readonly bufferBytes: number;
+  /** Milliseconds between a packet's arrival and its reading, as measured last. */
+  lagMs(): number;
   close(): Promise<void>;
 }
 
-/** A heartbeat of a thousand members inflates to some 70 KiB. */
-const largestMessageBytes = 1024 * 1024;
-const receiveBufferBytes = 4 * 1024 * 1024;
+export const receiveBufferBytes = 4 * 1024 * 1024;
 
 /** @throws Error with a clear sentence when the port is taken */
 export async function startHeartbeatReceiver(options: HeartbeatReceiverOptions): Promise<HeartbeatReceiver> {
-  const counters: HeartbeatCounters = { received: 0, accepted: 0, badSignature: 0, badCompression: 0, badMessage: 0 };
+  const { keys, onMessage } = options;
+  const counters: HeartbeatCounters = { received: 0, overflowed: 0, ...noReadings() };
   const socket = createSocket(options.host.includes(':') ? 'udp6' : 'udp4');
-  socket.on('message', (datagram) => {
-    const message = readPacket(datagram, options.keys, counters);
-    if (message !== undefined) options.onMessage(message);
-  });
   await bind(socket, options);
-  const port = socket.address().port;
-  growBuffer(socket, options);
+  const workers = options.workers === undefined || options.workers === 0 ? undefined : startWorkers(options, counters);
+  const bufferBytes = growBuffer(socket, options);
+  const probe = new LagProbe(socket, options.host);
+  socket.on('message', (datagram, { address, port }) => {
+    if (probe.take(datagram)) return;
+    counters.received++;
+    if (workers !== undefined) {
+      workers.add(datagram, address, port);
+      counters.overflowed = workers.dropped;
+      return;
+    }
+    const reading = readPacket(datagram, keys, counters);
+    if (reading !== undefined) onMessage(reading.message, reading.print);
+  });
   return {
-    port,
+    port: socket.address().port,
     counters,
-    close: () => new Promise((resolve) => socket.close(() => resolve())),
+    bufferBytes,
+    lagMs: () => probe.lagMs,
+    close: async () => {
+      probe.stop();
+      await new Promise<void>((resolve) => socket.close(() => resolve()));
+      await workers?.close();
+    },
   };
 }
 
-/** The message in a packet; undefined, and counted, when there is none. Never throws. */
-export function readPacket(
-  datagram: Buffer,
-  keys: readonly string[],
-  counters: HeartbeatCounters,
-): HeartbeatMessage | undefined {
-  counters.received++;
-  const deflated = openPacket(datagram, keys);
-  if (deflated === undefined) {
-    counters.badSignature++;
-    return undefined;
-  }
-  let text: string;
-  try {
-    text = inflateSync(deflated, { maxOutputLength: largestMessageBytes }).toString('utf8');
-  } catch {
-    counters.badCompression++;
-    return undefined;
-  }
-  try {
-    const message = parseMessage(JSON.parse(text) as unknown);
-    if (message !== undefined) {
-      counters.accepted++;
-      return message;
-    }
-  } catch {
-    // Not JSON: counted below.
-  }
-  counters.badMessage++;
-  return undefined;
+function startWorkers(options: HeartbeatReceiverOptions, counters: HeartbeatCounters): ReadingWorkers {
+  const { workers = 0, keys, onMessage, onWorkerFailed = () => undefined, workerMain } = options;
+  const take = (readings: readonly Reading[], read: ReadingCounters): void => {
+    counters.accepted += read.accepted;
+    counters.badSignature += read.badSignature;
+    counters.badCompression += read.badCompression;
+    counters.badMessage += read.badMessage;
+    for (const { message, print } of readings) onMessage(message, print);
+  };
+  return new ReadingWorkers(workers, { keys }, take, onWorkerFailed, workerMain);
 }
 
 function bind(socket: Socket, { host, port }: HeartbeatReceiverOptions): Promise<void> {
@@ -103,7 +101,8 @@ function bind(socket: Socket, { host, port }: HeartbeatReceiverOptions): Promise
   });
 }
 
-function growBuffer(socket: Socket, { onSmallBuffer }: HeartbeatReceiverOptions): void {
+/** What the kernel gave. */
+function growBuffer(socket: Socket, { onSmallBuffer }: HeartbeatReceiverOptions): number {
   try {
     socket.setRecvBufferSize(receiveBufferBytes);
   } catch {
@@ -112,4 +111,5 @@ function growBuffer(socket: Socket, { onSmallBuffer }: HeartbeatReceiverOptions)
   // Linux reports twice the size it keeps for data.
   const got = Math.floor(socket.getRecvBufferSize() / 2);
   if (got < receiveBufferBytes) onSmallBuffer?.(got, receiveBufferBytes);
+  return got;
 }

@@ -92,6 +92,7 @@ export const peerMethods = {
     summary: 'Heartbeats of amphorae that the node judges.',
     params: {
       ids: needed(trustedList<string>(), 'Amphorae that were heard.'),
+      seqs: maybe(trustedList<number>(), 'Numbers of their heartbeats, in the same order.'),
       news: needed(trustedList<PeerNotices['heartbeats.seen']['news'][number]>(), 'What brings something new.'),
     },
     result: result<object>('Nothing.'),

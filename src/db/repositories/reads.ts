@@ -6,6 +6,7 @@ import { type AmphoraQuery, findAmphora, listAmphorae, listNodes } from './ampho
 import { findAnswer } from './commands.ts';
 import { explainLoadBalancer, listHistory } from './explain.ts';
 import { findObject, type ListQuery, listObjects, loadBalancerOf, loadBalancerTree, statusTree } from './objects.ts';
+import { amphoraStatistics, statisticsOf } from './statistics.ts';
 import { type ObjectQuery, placeOf, type QueriedKind, queryableColumns, queryObjects } from './query.ts';
 
 export function readsOf(pool: Pool) {
@@ -20,6 +21,8 @@ export function readsOf(pool: Pool) {
       patiently(() => loadBalancerOf(pool, kind, id)),
     loadBalancerTree: (id: string) => patiently(() => loadBalancerTree(pool, id)),
     statusTree: (id: string) => patiently(() => statusTree(pool, id)),
+    statisticsOf: (kind: 'loadBalancer' | 'listener', id: string) => patiently(() => statisticsOf(pool, kind, id)),
+    amphoraStatistics: (id: string) => patiently(() => amphoraStatistics(pool, id)),
     explainLoadBalancer: (id: string) => patiently(() => explainLoadBalancer(pool, id)),
     findAmphora: (id: string) => patiently(() => findAmphora(pool, id)),
     listAmphorae: (query: AmphoraQuery) => patiently(() => listAmphorae(pool, query)),

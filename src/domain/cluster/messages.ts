@@ -84,7 +84,12 @@ export interface PeerNotices {
   /** Amphorae have changed. */
   'fleet.changed': { readonly amphorae: readonly { readonly id: AmphoraId; readonly facts: AmphoraFacts }[] };
   /** Heartbeats for the node that judges these amphorae: all that were seen, and those that bring something new. */
-  'heartbeats.seen': { readonly ids: readonly string[]; readonly news: readonly HeartbeatMessage[] };
+  'heartbeats.seen': {
+    readonly ids: readonly string[];
+    /** Numbers of the heartbeats, in the order of `ids`. Missing from nodes of earlier versions. */
+    readonly seqs?: readonly number[] | null;
+    readonly news: readonly HeartbeatMessage[];
+  };
   /** A heartbeat that brings something new, for the owner of the load balancer. */
   'heartbeats.news': { readonly message: HeartbeatMessage };
   /** What these amphorae say next is wanted by the owner of their load balancer, new or not. */

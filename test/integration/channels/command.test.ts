@@ -120,7 +120,7 @@ describe('a load balancer over the command channel', () => {
     });
     expect(seen[0]).toMatchObject({ objectId: id, kind: 'loadBalancer', provisioningStatus: 'PENDING_CREATE' });
     const [amphora] = (await client.call('amphora.list', { loadBalancerId: id })).items;
-    node.tree.heartbeats.receive({ id: amphora?.id ?? '', seq: 1, listeners: {}, pools: {}, ver: 3 });
+    node.tree.heartbeats.receive({ id: amphora?.id ?? '', seq: 1, listeners: {}, pools: {}, ver: 3 }, 1);
     await waitFor(() => seen.at(-1)?.operatingStatus === 'ONLINE', { describe: 'the news that it is ONLINE' });
     await client.call('status.unsubscribe');
     const count = seen.length;

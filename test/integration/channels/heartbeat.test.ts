@@ -40,7 +40,9 @@ beforeEach(async () => {
   await client.end();
 });
 
-async function receiver(onMessage: (message: HeartbeatMessage) => void = () => undefined): Promise<HeartbeatReceiver> {
+async function receiver(
+  onMessage: (message: HeartbeatMessage, print: number) => void = () => undefined,
+): Promise<HeartbeatReceiver> {
   const started = await startHeartbeatReceiver({ host: '127.0.0.1', port: 0, keys: [key], onMessage });
   undo.push(() => started.close());
   return started;
@@ -94,7 +96,7 @@ describe('the receiver', () => {
     await emit(whole);
     await waitFor(() => counters.received === 2, { describe: 'the good packet' });
     const none = { badSignature: 0, badCompression: 0, badMessage: 0 };
-    expect(counters).toEqual({ ...none, [counter]: 1, received: 2, accepted: 1 });
+    expect(counters).toEqual({ ...none, overflowed: 0, [counter]: 1, received: 2, accepted: 1 });
     expect(heard).toEqual([good]);
   });
 
@@ -138,7 +140,7 @@ describe('heartbeats', () => {
     const { world = new FakeWorld() } = options;
     const node = await startTestNode({ url: database.url, ...options, world });
     undo.push(() => node.close());
-    const { port, counters } = await receiver((one) => node.tree.heartbeats.receive(one));
+    const { port, counters } = await receiver((one, print) => node.tree.heartbeats.receive(one, print));
     const emit = sender(port);
     const made: Setting = { node, world, counters, silent: new Set(), words: ['UP', 'UP'] };
     let seq = 0;
@@ -243,7 +245,7 @@ describe('heartbeats', () => {
     expect(await statuses()).toEqual([{ status: 'ONLINE' }]);
     // And then what is heard is taken for new, though it was heard before.
     const heard = message(amphoraId, { seq: 1 });
-    node.tree.heartbeats.receive(heard);
+    node.tree.heartbeats.receive(heard, 1);
     await waitFor(async () => (await statuses()).some(({ status }) => status !== 'ONLINE'), {
       describe: 'the heartbeat to count',
     });
@@ -257,8 +259,9 @@ describe('heartbeats', () => {
       status: 'ACTIVE',
       agent: undefined,
     });
-    await waitFor(() => made.node.tree.heartbeats.unknown > 2, { describe: 'unknown heartbeats' });
+    await waitFor(() => made.node.tree.heartbeats.outcomes.unknown > 2, { describe: 'unknown heartbeats' });
     expect(made.world.instances.has('nobody')).toBe(true);
+    expect(made.node.tree.heartbeats.unknown.get('nobody')).toBeGreaterThan(2);
   });
 
   test('that stay away make another amphora serve, and a spare be replaced', async () => {

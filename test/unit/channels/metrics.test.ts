@@ -1,12 +1,28 @@
 import { expect, test } from '@jest/globals';
+import { Registry } from 'prom-client';
 import { metricsOf } from '../../../src/channels/metrics.ts';
+import { prometheusMetering } from '../../../src/drivers/metering/prometheus/driver.ts';
 
-test('waits for the database are visible: the oldest write, connections by what they do, callers without one', async () => {
+test('numbers are shown by the names that dashboards and alert rules know', async () => {
+  const usage = new Registry();
+  await prometheusMetering(usage).record(
+    [{ projectId: 'p', bytesIn: 1, bytesOut: 2, totalConnections: 3, requestErrors: 4 }],
+    0,
+  );
   const registry = metricsOf({
     journal: () => ({ entries: 7, statements: 3, backlog: 2, oldestWaitMs: 1_500 }),
     pool: () => ({ total: 8, idle: 3, waiting: 4 }),
     actors: () => ({ byKind: new Map(), deadLetters: 0, restarts: 0, stepFailures: {} }),
-    heartbeats: () => ({}),
+    heartbeats: () => ({
+      outcomes: { accepted: 9, repeated: 1 },
+      lagMs: 250,
+      bufferBytes: 4096,
+      kernelDrops: 3,
+      missed: 5,
+      heard: 6,
+    }),
+    statistics: () => ({ written: 11, waiting: 2 }),
+    usage,
   });
   const text = await registry.metrics();
   for (const line of [
@@ -15,6 +31,15 @@ test('waits for the database are visible: the oldest write, connections by what 
     'amphi_database_connections{state="busy"} 5',
     'amphi_database_connections{state="idle"} 3',
     'amphi_database_waiting 4',
+    'amphi_heartbeats_total{outcome="accepted"} 9',
+    'amphi_heartbeats_total{outcome="repeated"} 1',
+    'amphi_heartbeat_lag_seconds 0.25',
+    'amphi_heartbeat_kernel_drops_total 3',
+    'amphi_heartbeats_missed 5',
+    'amphi_amphorae_heard 6',
+    'amphi_statistics_rows_total 11',
+    'amphi_statistics_waiting 2',
+    'amphi_project_received_bytes_total{project="p"} 1',
   ]) {
     expect(text.split('\n')).toContain(line);
   }
