@@ -4,6 +4,7 @@ import type { Logger } from 'pino';
 import type { Chore } from '../actors/housekeeping/housekeeping.ts';
 import type { Tree } from '../actors/tree.ts';
 import type { Config } from '../config/schema.ts';
+import { purgeStatistics } from '../db/repositories/statistics.ts';
 import { purge, uncoveredEntities } from '../db/repositories/retention.ts';
 
 const intervalMs = 600_000;
@@ -63,7 +64,7 @@ export function startSnapshots(
 /** Once in a cluster. */
 export function purgeChore(
   pool: pg.Pool,
-  { journal, commands }: Pick<Config, 'journal' | 'commands'>,
+  { journal, commands, statistics }: Pick<Config, 'journal' | 'commands' | 'statistics'>,
   log: Logger,
 ): Chore {
   const retention = { journalDays: journal.retentionDays, commandHours: commands.retentionHours };
@@ -73,6 +74,7 @@ export function purgeChore(
     everyMs: intervalMs,
     run: async () => {
       const { partitions, waiting, commands: answers, entities } = await purge(pool, retention);
+      await purgeStatistics(pool, statistics.usageDays);
       if (partitions.length > 0) log.info({ partitions }, 'old partitions of the journal were dropped');
       if (waiting !== undefined) log.info({ partition: waiting }, 'a partition of the journal cannot go yet');
       const done = partitions.length + answers + entities;

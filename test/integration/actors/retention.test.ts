@@ -10,7 +10,11 @@ import { newLoadBalancerId, send, startTestNode, stateOf, untilStatus } from '..
 import { waitFor } from '../../support/wait-for.ts';
 
 const database = useTestDatabase();
-const settings = { journal: { retentionDays: 30 }, commands: { retentionHours: 24 } };
+const settings = {
+  journal: { retentionDays: 30 },
+  commands: { retentionHours: 24 },
+  statistics: { interval: 30, metering: 'postgres', usageDays: 400 },
+} as const;
 
 test('old entries of a quiet fleet go, and it is recovered from snapshots', async () => {
   const world = new FakeWorld();

@@ -88,9 +88,9 @@ describe.each([
     const { links } = linksTo(port);
     const answer = await links.call(node, 'spares.suggest', suggestion, soon());
     expect(answer).toEqual({ type: 'amphora', amphoraId });
-    links.tellAll('heartbeats.seen', { ids: [amphoraId], news: [] });
+    links.tellAll('heartbeats.seen', { ids: [amphoraId], seqs: [7], news: [] });
     await waitFor(() => heard.length === 2, { describe: 'both messages' });
-    expect(heard).toEqual([suggestion, { ids: [amphoraId], news: [] }]);
+    expect(heard).toEqual([suggestion, { ids: [amphoraId], seqs: [7], news: [] }]);
   });
 
   test('refuses whoever shows a certificate of another cluster, or none', async () => {
