@@ -11,6 +11,8 @@ export interface Caller {
   readonly isAdmin: boolean;
   /** Reads objects of every project. */
   readonly seesAll: boolean;
+  /** Of Keystone: what the caller may use elsewhere in the OpenStack is asked there with it. Kept nowhere. */
+  readonly token?: string;
 }
 
 export interface Credentials {

@@ -3,16 +3,10 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { type Authenticate, type Caller, callerWith, unauthorized } from './access.ts';
+import { KeystoneError, type ServiceAccount, ServiceToken, tokensUrl } from '../drivers/keystone/service-token.ts';
 import { ApiError } from './errors.ts';
 
-export interface KeystoneOptions {
-  /** With or without `/v3`. */
-  readonly url: string;
-  readonly user: string;
-  readonly password: string;
-  readonly userDomain: string;
-  readonly project: string;
-  readonly projectDomain: string;
+export interface KeystoneOptions extends ServiceAccount {
   /** How long a token that was confirmed is not asked about again. */
   readonly cacheMs: number;
 }
@@ -33,18 +27,17 @@ interface Known {
 
 /** Tokens remembered. */
 const mostKnown = 10_000;
-const renewBeforeMs = 60_000;
 
 export function byKeystone(options: KeystoneOptions): Authenticate {
-  const tokens = `${options.url.replace(/\/+$/, '').replace(/\/v3$/, '')}/v3/auth/tokens`;
-  const service = new ServiceToken(tokens, options);
+  const tokens = tokensUrl(options.url);
+  const service = new ServiceToken(options);
   // By hash: a dump of memory shows no tokens.
   const known = new Map<string, Known>();
   return async ({ token }, signal) => {
     if (token === undefined) throw required(tokens);
     const key = createHash('sha256').update(token).digest('base64');
     const before = known.get(key);
-    if (before !== undefined && before.until > Date.now()) return before.caller;
+    if (before !== undefined && before.until > Date.now()) return { ...before.caller, token };
     known.delete(key);
     const body = await validated(tokens, token, service, signal);
     if (body === undefined) throw required(tokens);
@@ -55,7 +48,7 @@ export function byKeystone(options: KeystoneOptions): Authenticate {
     known.set(key, { caller, until });
     const [oldest] = known.size > mostKnown ? known.keys() : [];
     if (oldest !== undefined) known.delete(oldest);
-    return caller;
+    return { ...caller, token };
   };
 }
 
@@ -74,7 +67,9 @@ async function validated(
   // A header must not be split by what a client sends.
   if (!/^[\x21-\x7e]+$/.test(token)) return undefined;
   for (const isSecond of [false, true]) {
-    const own = await service.get(signal);
+    const own = await service.get(signal).catch((error: unknown) => {
+      throw error instanceof KeystoneError ? unavailable(error.message) : error;
+    });
     const headers = { 'x-auth-token': own, 'x-subject-token': token, accept: 'application/json' };
     const response = await asked(() => fetch(`${tokens}?nocatalog`, { headers, signal }));
     if (response.status === 401 && !isSecond) {
@@ -105,55 +100,4 @@ async function asked<T>(ask: () => Promise<T>): Promise<T> {
 
 function unavailable(why: string): ApiError {
   return new ApiError(503, `Keystone cannot be asked about the token: ${why}.`, { retryAfter: 1 });
-}
-
-/** The token that this service shows to Keystone: fetched when it is needed, renewed before it ends. */
-class ServiceToken {
-  readonly #tokens: string;
-  readonly #options: KeystoneOptions;
-  #current: Promise<{ readonly id: string; readonly until: number }> | undefined;
-  #forgotten: string | undefined;
-
-  constructor(tokens: string, options: KeystoneOptions) {
-    this.#tokens = tokens;
-    this.#options = options;
-  }
-
-  /** @throws ApiError 503 */
-  async get(signal: AbortSignal): Promise<string> {
-    const current = this.#current;
-    if (current !== undefined) {
-      const known = await current.catch(() => undefined);
-      const isGood = known !== undefined && known.id !== this.#forgotten && known.until > Date.now() + renewBeforeMs;
-      if (isGood) return known.id;
-      // Whoever waited for the same failure asks again together.
-      if (this.#current === current) this.#current = undefined;
-    }
-    signal.throwIfAborted();
-    this.#current ??= this.#fetch();
-    return (await this.#current).id;
-  }
-
-  /** Keystone does not take it any more. */
-  forget(id: string): void {
-    this.#forgotten = id;
-  }
-
-  async #fetch(): Promise<{ readonly id: string; readonly until: number }> {
-    const { user: name, password, userDomain, project, projectDomain } = this.#options;
-    const user = { name, password, domain: { name: userDomain } };
-    const scope = { project: { name: project, domain: { name: projectDomain } } };
-    const body = JSON.stringify({ auth: { identity: { methods: ['password'], password: { user } }, scope } });
-    const headers = { 'content-type': 'application/json', accept: 'application/json' };
-    const signal = AbortSignal.timeout(10_000);
-    const response = await asked(() => fetch(this.#tokens, { method: 'POST', headers, body, signal }));
-    const id = response.headers.get('x-subject-token');
-    if (response.status !== 201 || id === null) {
-      await response.body?.cancel();
-      throw unavailable(`it answered ${response.status} to this service's own user`);
-    }
-    const parsed = tokenBody.safeParse(await asked(() => response.json()));
-    const until = parsed.success ? Date.parse(parsed.data.token.expires_at) : Date.now() + 10 * renewBeforeMs;
-    return { id, until };
-  }
 }

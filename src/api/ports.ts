@@ -69,6 +69,8 @@ export type CalledMethod = ChangingMethod | Extract<keyof CommandMethods, `quota
 export interface CallOptions {
   /** The same id again means the same command: it happens once, and is answered alike. */
   readonly commandId: string;
+  /** Of Keystone, of whoever asks; undefined for those that are asked nothing. */
+  readonly userToken: string | undefined;
   readonly signal: AbortSignal;
 }
 

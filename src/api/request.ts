@@ -61,11 +61,11 @@ export async function change<M extends CalledMethod>(
   ports: ApiPorts,
   method: M,
   params: Readonly<Record<string, unknown>>,
-  { commandId, signal }: ApiRequest,
+  { commandId, signal, caller }: ApiRequest,
 ): Promise<ResultOf<CommandMethods[M]>> {
   for (;;) {
     try {
-      return await ports.call(method, params, { commandId, signal });
+      return await ports.call(method, params, { commandId, signal, userToken: caller.token });
     } catch (error) {
       if (!(error instanceof RpcError) || !repeatable.has(error.code) || signal.aborted) throw error;
       const pauseMs = Math.min(longestWaitMs, Math.max(shortestWaitMs, error.data.retryAfterMs ?? 0));

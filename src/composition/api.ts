@@ -109,11 +109,11 @@ type AnyHandler = (params: unknown, context: CallContext) => Promise<unknown>;
 /** The channel's methods without a socket: read, checked and answered as over one. */
 export function callerOf(handlers: CommandHandlers): ApiPorts['call'] {
   const reader = new CallReader(commandMethods);
-  return async (method, params, { commandId, signal }) => {
+  return async (method, params, { commandId, userToken, signal }) => {
     const own = commandMethods[method].changes ? { ...params, commandId } : params;
     const call = reader.read({ id: null, method, params: own });
     const handler = handlers[method] as unknown as AnyHandler;
-    const answer = await handler(call.params, { signal, peer: noPeer, command: call.command }).catch(
+    const answer = await handler(call.params, { signal, peer: noPeer, command: call.command, userToken }).catch(
       (error: unknown) => {
         if (error instanceof RpcError || !signal.aborted) throw error;
         throw new RpcError('unavailable', 'No answer in time; it may still happen', { retryAfterMs: 1_000, commandId });

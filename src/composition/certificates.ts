@@ -3,9 +3,11 @@ import { join } from 'node:path';
 import type { TlsPolicy, TlsPort } from '../channels/command/tls.ts';
 import type { Config } from '../config/schema.ts';
 import { certificateManagerByReference } from '../drivers/certificate-manager/by-reference.ts';
+import { barbicanCertificateManager } from '../drivers/certificate-manager/barbican/barbican.ts';
 import type { CertificateManager } from '../drivers/certificate-manager/driver.ts';
 import { fileCertificateManager } from '../drivers/certificate-manager/file.ts';
 import { PermanentFailure } from '../drivers/failure.ts';
+import { ServiceToken } from '../drivers/keystone/service-token.ts';
 
 /** Where `file:` references lead: a folder for each project. */
 export function tlsFolderOf({ tls, secretsDir, dataDir }: Pick<Config, 'tls' | 'secretsDir' | 'dataDir'>): string {
@@ -13,15 +15,24 @@ export function tlsFolderOf({ tls, secretsDir, dataDir }: Pick<Config, 'tls' | '
 }
 
 export function openCertificateManager(config: Config): CertificateManager {
-  return certificateManagerByReference({ file: fileCertificateManager(tlsFolderOf(config)), barbican: undefined });
+  return certificateManagerByReference({
+    file: fileCertificateManager(tlsFolderOf(config)),
+    barbican: barbicanOf(config),
+  });
+}
+
+function barbicanOf({ tls, api }: Config): CertificateManager | undefined {
+  if (tls.barbican === undefined) return undefined;
+  const { url = '', password = '', ...who } = api.keystone;
+  return barbicanCertificateManager({ url: tls.barbican, service: new ServiceToken({ ...who, url, password }) });
 }
 
 export function tlsPortOf({ tls }: Pick<Config, 'tls'>, manager: Pick<CertificateManager, 'fetch'>): TlsPort {
   return {
     policy: tlsPolicyOf(tls),
-    async problemOf({ ref, kind }, projectId, signal) {
+    async problemOf({ ref, kind }, { projectId, userToken }, signal) {
       try {
-        await manager.fetch({ ref, kind, projectId }, signal);
+        await manager.fetch({ ref, kind, projectId, userToken }, signal);
         return undefined;
       } catch (error) {
         if (error instanceof PermanentFailure) return error.message;

@@ -178,7 +178,7 @@ function shown(key: SettingKey, value: unknown): string {
 
 /** What is right by itself but not together. */
 function conflictsIn({ driver, api, control, heartbeat, steps, lease, retry, local, tls }: Config): string[] {
-  const problems = [...controlConflicts(control), ...apiConflicts(api), ...tlsConflicts(tls)];
+  const problems = [...controlConflicts(control), ...apiConflicts(api), ...tlsConflicts(tls, api)];
   if (driver === 'container') problems.push('driver: container is not available yet; expected local or noop');
   if (heartbeat.timeout <= heartbeat.interval) {
     problems.push(
@@ -238,9 +238,12 @@ function apiConflicts({ host, auth, tls: { certificate, key }, tokens, keystone 
   return problems;
 }
 
-function tlsConflicts(tls: Config['tls']): string[] {
-  const { minimumVersion, prohibitedCiphers = [] } = tls;
+function tlsConflicts(tls: Config['tls'], { keystone }: Config['api']): string[] {
+  const { barbican, minimumVersion, prohibitedCiphers = [] } = tls;
   const problems: string[] = [];
+  if (barbican !== undefined && (keystone.url === undefined || keystone.password === undefined)) {
+    problems.push('tls.barbican: it is asked as a user of Keystone: expected api.keystone.url and password, got less');
+  }
   for (const side of ['listener', 'pool'] as const) {
     const prohibited = tls[`${side}Ciphers`].split(':').filter((name) => prohibitedCiphers.includes(name));
     if (prohibited.length > 0) {

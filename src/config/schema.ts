@@ -272,6 +272,9 @@ export const schema = z.strictObject({
     folder: maybe(text('the path of a folder')).describe(
       'Folder with the certificates that `file:<name>` refers to, as <project>/<name>.pem. `tls` in secretsDir unless given.',
     ),
+    barbican: maybe(text('a URL such as https://barbican.example.org:9311', /^https?:\/\/\S+$/)).describe(
+      'Barbican that keeps certificates, asked as the user of api.keystone. References to it are refused without.',
+    ),
     minimumVersion: maybe(choice(tlsVersions)).describe('Oldest version of TLS that listeners and pools may be given.'),
     prohibitedCiphers: maybe(texts('a list of names of ciphers', cipherName)).describe(
       'Ciphers that listeners and pools may not be given.',

@@ -18,6 +18,7 @@ export interface FakeKeystone {
   readonly asked: { validations: number; logins: number };
   /** The tokens of services end. */
   expireServiceTokens(): void;
+  isService(token: string): boolean;
   /** What it answers instead, while set. */
   failure: number | undefined;
   close(): Promise<void>;
@@ -59,6 +60,7 @@ export async function startFakeKeystone(): Promise<FakeKeystone> {
     asked,
     failure: undefined,
     expireServiceTokens: () => services.clear(),
+    isService: (token) => services.has(token),
     close: () =>
       new Promise((resolve) => {
         server.closeAllConnections();

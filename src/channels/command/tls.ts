@@ -27,7 +27,14 @@ export interface TlsPolicy {
 export interface TlsPort {
   readonly policy: TlsPolicy;
   /** Why the content behind a reference cannot be served; undefined when it can. Throws when nobody can say now. */
-  problemOf(use: SecretUse, projectId: string, signal: AbortSignal): Promise<string | undefined>;
+  problemOf(use: SecretUse, asker: SecretAsker, signal: AbortSignal): Promise<string | undefined>;
+}
+
+export interface SecretAsker {
+  /** Of the load balancer. */
+  readonly projectId: string;
+  /** Of the user, who must be allowed to read what it refers to; undefined for operators. */
+  readonly userToken: string | undefined;
 }
 
 interface TlsPorts {
@@ -65,7 +72,8 @@ export function tlsAdmission({ tls, reads }: TlsPorts): TlsAdmission {
   const admit = async (uses: readonly SecretUse[], projectId: string | undefined, context: ChangeContext) => {
     // Nobody's load balancer: the command is about to be told so.
     if (projectId === undefined || uses.length === 0) return;
-    const refusal = await refusalOf(tls, uses, projectId, context.signal);
+    const asker = { projectId, userToken: context.userToken };
+    const refusal = await refusalOf(tls, uses, asker, context.signal);
     // What was taken before is answered as it was then, whatever has become of the reference.
     if (refusal !== undefined && (await reads.findAnswer(context.command.id)) === undefined) throw refusal;
   };
@@ -180,12 +188,12 @@ function within<T>(prefix: string, work: () => T): T {
 async function refusalOf(
   tls: TlsPort,
   uses: readonly SecretUse[],
-  projectId: string,
+  asker: SecretAsker,
   signal: AbortSignal,
 ): Promise<RpcError | undefined> {
   for (let begin = 0; begin < uses.length; begin += mostAtOnce) {
     const some = uses.slice(begin, begin + mostAtOnce);
-    const problems = await Promise.all(some.map((use) => problemOf(tls, use, projectId, signal)));
+    const problems = await Promise.all(some.map((use) => problemOf(tls, use, asker, signal)));
     const first = problems.find((problem) => problem !== undefined);
     if (first !== undefined) return first;
   }
@@ -195,12 +203,12 @@ async function refusalOf(
 async function problemOf(
   tls: TlsPort,
   use: SecretUse,
-  projectId: string,
+  asker: SecretAsker,
   signal: AbortSignal,
 ): Promise<RpcError | undefined> {
   const { field, ref } = use;
   try {
-    const problem = await tls.problemOf(use, projectId, signal);
+    const problem = await tls.problemOf(use, asker, signal);
     if (problem === undefined) return undefined;
     const message = `Validation failure: Could not retrieve certificate: ${ref}: ${problem}`;
     return new RpcError('invalid', message, { field });

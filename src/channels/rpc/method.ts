@@ -69,6 +69,8 @@ export interface CallContext<Key = CommandKey | undefined> {
   readonly signal: AbortSignal;
   readonly peer: Peer;
   readonly command: Key;
+  /** Of Keystone, where the call is a user's: what the user may read elsewhere is asked with it. */
+  readonly userToken?: string | undefined;
 }
 
 export type ParamsOf<M extends AnyMethod> = Given<M['params']>;

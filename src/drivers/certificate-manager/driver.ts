@@ -8,6 +8,8 @@ export interface SecretRequest {
   readonly kind: SecretKind;
   /** Project of the load balancer that is to serve it. */
   readonly projectId: string;
+  /** Token of the user who refers to it, and must be allowed to read it; without, nobody is asked. */
+  readonly userToken?: string | undefined;
 }
 
 /**
