@@ -1,19 +1,28 @@
-// From the short words of `lb create` to a request: `http:80`, `10.0.0.1:8080`, `http:/health`.
+// From the short words of `lb create` to a request: `http:80`, `https:443`, `10.0.0.1:8080`, `http:/health`.
 import { readFileSync } from 'node:fs';
 import { InvalidArgumentError } from 'commander';
 import { parse } from 'yaml';
 import { CliFailure } from './failure.ts';
 
 export interface ListenerWish {
-  readonly protocol: 'HTTP' | 'TCP';
+  readonly protocol: 'HTTP' | 'TCP' | 'TERMINATED_HTTPS';
   readonly protocolPort: number;
 }
 
-/** `http:80` or `tcp:5432`. */
+const protocols: Readonly<Record<string, ListenerWish['protocol']>> = {
+  http: 'HTTP',
+  https: 'TERMINATED_HTTPS',
+  tcp: 'TCP',
+};
+
+/** `http:80`, `tcp:5432`, or `https:443`, which ends TLS and needs a certificate. */
 export function parseListener(text: string): ListenerWish {
-  const [, protocol = '', port = ''] = /^(http|tcp):(\d{1,5})$/i.exec(text) ?? [];
-  if (protocol === '') throw new InvalidArgumentError('expected http:<port> or tcp:<port>, such as http:80.');
-  return { protocol: protocol.toUpperCase() as 'HTTP' | 'TCP', protocolPort: Number(port) };
+  const [, name = '', port = ''] = /^([a-z]+):(\d{1,5})$/i.exec(text) ?? [];
+  const protocol = protocols[name.toLowerCase()];
+  if (protocol === undefined) {
+    throw new InvalidArgumentError('expected http:<port>, https:<port> or tcp:<port>, such as http:80.');
+  }
+  return { protocol, protocolPort: Number(port) };
 }
 
 export interface MemberWish {
@@ -52,13 +61,25 @@ export interface TreeWish {
   readonly member: readonly MemberWish[];
   readonly monitor: MonitorWish | undefined;
   readonly algorithm: string;
+  /** References: the first is what clients get that ask for no other by name. For listeners that end TLS. */
+  readonly certificate?: readonly string[];
 }
 
 /** One pool of all members, shared by all listeners. Nothing when there are neither. */
-export function treeOf({ listener, member, monitor, algorithm }: TreeWish): Readonly<Record<string, unknown>> {
+export function treeOf({
+  listener: wishes,
+  member,
+  monitor,
+  algorithm,
+  certificate = [],
+}: TreeWish): Readonly<Record<string, unknown>> {
+  const [defaultTlsContainerRef = null, ...sniContainerRefs] = certificate;
+  const listener = wishes.map((wish) =>
+    wish.protocol === 'TERMINATED_HTTPS' ? { ...wish, defaultTlsContainerRef, sniContainerRefs } : wish,
+  );
   const isPooled = member.length > 0 || monitor !== undefined;
   if (!isPooled) return { listeners: listener };
-  const protocol = listener.every((wish) => wish.protocol === 'HTTP') ? 'HTTP' : 'TCP';
+  const protocol = listener.every((wish) => wish.protocol !== 'TCP') ? 'HTTP' : 'TCP';
   const healthMonitor = monitor && { delay: 5, timeout: 3, maxRetries: 2, ...monitor };
   return {
     listeners: listener.map((wish) => ({ ...wish, defaultPool: { name: 'members' } })),

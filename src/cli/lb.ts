@@ -112,7 +112,13 @@ function addCreate(lb: Command, act: Act): void {
     .description('Create a load balancer: of options, or of a file with everything in it.')
     .option('--name <name>', 'a name for people')
     .option('--project <id>', 'project that owns it')
-    .option('--listener <protocol:port>', 'http:80 or tcp:5432; may be repeated', several(parseListener), [])
+    .option('--listener <protocol:port>', 'http:80, https:443 or tcp:5432; may be repeated', several(parseListener), [])
+    .option(
+      '--certificate <reference>',
+      'file:web or the URL of a secret, for https; may be repeated: the first for clients that name no other',
+      several((text) => text),
+      [],
+    )
     .option('--member <address:port>', '10.0.0.1:8080; may be repeated', several(parseMember), [])
     .option('--monitor <type:path>', 'http:/health, http, or tcp', parseMonitor)
     .addOption(
@@ -130,6 +136,7 @@ function addCreate(lb: Command, act: Act): void {
   examples(
     command,
     'amphi lb create --name web --project demo --listener http:80 --member 10.0.0.1:8080 --monitor http:/health --wait',
+    'amphi lb create --name shop --project demo --listener https:443 --certificate file:shop --member 10.0.0.1:8080',
     'amphi lb create --file tree.yaml --wait',
   );
 }
@@ -143,6 +150,7 @@ async function create({ withCommand, output }: Context, options: Options): Promi
       member: options['member'] as readonly MemberWish[],
       monitor: options['monitor'] as MonitorWish | undefined,
       algorithm: String(options['algorithm']),
+      certificate: options['certificate'] as readonly string[],
     });
     const given = {
       ...fromFile,

@@ -6,6 +6,7 @@ import { ConfigError } from '../config/load.ts';
 import type { Act } from './act.ts';
 import { actorsCommand } from './actors.ts';
 import { amphoraCommand } from './amphora.ts';
+import { certificateCommand } from './certificate.ts';
 import { configCommand } from './config.ts';
 import { contextOf } from './context.ts';
 import { dbCommand } from './db.ts';
@@ -65,6 +66,7 @@ const commands = [
   actorsCommand,
   nodesCommand,
   deadLettersCommand,
+  certificateCommand,
   dbCommand,
   configCommand,
   quickstartCommand,

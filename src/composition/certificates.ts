@@ -1,18 +1,13 @@
 // Certificates of users: who keeps them, and what commands are held to.
-import { join } from 'node:path';
 import type { TlsPolicy, TlsPort } from '../channels/command/tls.ts';
 import type { Config } from '../config/schema.ts';
+import { tlsFolderOf } from '../config/tls-folder.ts';
 import { certificateManagerByReference } from '../drivers/certificate-manager/by-reference.ts';
 import { barbicanCertificateManager } from '../drivers/certificate-manager/barbican/barbican.ts';
 import type { CertificateManager } from '../drivers/certificate-manager/driver.ts';
 import { fileCertificateManager } from '../drivers/certificate-manager/file.ts';
 import { PermanentFailure } from '../drivers/failure.ts';
 import { ServiceToken } from '../drivers/keystone/service-token.ts';
-
-/** Where `file:` references lead: a folder for each project. */
-export function tlsFolderOf({ tls, secretsDir, dataDir }: Pick<Config, 'tls' | 'secretsDir' | 'dataDir'>): string {
-  return tls.folder ?? join(secretsDir ?? dataDir, 'tls');
-}
 
 export function openCertificateManager(config: Config): CertificateManager {
   return certificateManagerByReference({

@@ -1,7 +1,7 @@
 // Certificates in a folder, for use without OpenStack: `file:<name>` is `<folder>/<project>/<name>.pem`, so nobody refers to
 // what is another project's. A file that holds a key is for its owner alone. Replacing a file renews what stands behind it.
 import { constants } from 'node:fs';
-import { open, readdir } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PermanentFailure, TransientFailure } from '../failure.ts';
 import type { CertificateManager, SecretRequest } from './driver.ts';
@@ -74,11 +74,4 @@ function unreadable(ref: string, { code = 'unknown' }: NodeJS.ErrnoException): E
   return code === 'EACCES' || code === 'EPERM'
     ? new PermanentFailure(message, { call })
     : new TransientFailure(message, { call });
-}
-
-/** Names of a project's files, in order. None when it has no folder. */
-export async function secretNames(folder: string, projectId: string): Promise<readonly string[]> {
-  const entries = await readdir(join(folder, projectId)).catch(() => []);
-  const names = entries.filter((entry) => entry.endsWith('.pem')).map((entry) => entry.slice(0, -'.pem'.length));
-  return names.filter((name) => secretName.test(name)).toSorted();
 }

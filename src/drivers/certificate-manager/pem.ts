@@ -28,6 +28,12 @@ export function hasPrivateKey(pem: string): boolean {
   return /-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----/.test(pem);
 }
 
+/** What a text can be for. */
+export function kindOf(pem: string): SecretKind {
+  if (hasPrivateKey(pem)) return 'certificate';
+  return pem.includes('-----BEGIN X509 CRL-----') ? 'revocations' : 'authority';
+}
+
 /** As `CertificateManager.fetch` gives it. @throws UnfitSecretError */
 export function servable(kind: SecretKind, pem: string): string {
   switch (kind) {

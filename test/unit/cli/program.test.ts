@@ -28,6 +28,7 @@ function pathOf(command: Command): string {
 describe('the short words of `lb create`', () => {
   test('listeners, members and monitors are read', () => {
     expect(parseListener('http:80')).toEqual({ protocol: 'HTTP', protocolPort: 80 });
+    expect(parseListener('https:443')).toEqual({ protocol: 'TERMINATED_HTTPS', protocolPort: 443 });
     expect(parseMember('10.0.0.1:8080')).toEqual({ address: '10.0.0.1', protocolPort: 8080 });
     expect(parseMember('[::1]:1*0')).toEqual({ address: '::1', protocolPort: 1, weight: 0 });
     expect(parseMonitor('http:/health')).toEqual({ type: 'HTTP', urlPath: '/health' });
@@ -46,6 +47,18 @@ describe('the short words of `lb create`', () => {
     expect(treeOf({ ...wish, listener: [parseListener('http:80')] })).toMatchObject({ pools: [{ protocol: 'HTTP' }] });
     expect(treeOf({ ...wish, listener: [parseListener('tcp:80')] })).toMatchObject({ pools: [{ protocol: 'TCP' }] });
     expect(treeOf({ ...wish, member: [], listener: [] })).toEqual({ listeners: [] });
+  });
+
+  test('a listener that ends TLS gets the certificates, the first as its default', () => {
+    const wish = { member: [parseMember('10.0.0.1:1')], monitor: undefined, algorithm: 'SOURCE_IP' };
+    const listener = [parseListener('http:80'), parseListener('https:443')];
+    expect(treeOf({ ...wish, listener, certificate: ['file:a', 'file:b', 'file:c'] })).toMatchObject({
+      listeners: [
+        { protocol: 'HTTP', defaultPool: { name: 'members' } },
+        { defaultTlsContainerRef: 'file:a', sniContainerRefs: ['file:b', 'file:c'] },
+      ],
+      pools: [{ protocol: 'HTTP' }],
+    });
   });
 });
 
