@@ -43,6 +43,7 @@ import { OwnershipSession } from './db/ownership.ts';
 import { writeStatistics } from './db/repositories/statistics.ts';
 import { knownAmphorae } from './db/repositories/fleet.ts';
 import { heardBefore, writeOperatingStatuses } from './db/repositories/operating-statuses.ts';
+import { plainKind } from './domain/amphora/kind.ts';
 import { HeartbeatTable } from './domain/health/table.ts';
 import { sweepShares } from './domain/housekeeping/sweep.ts';
 import type { AmphoraId, DeploymentId } from './domain/ids.ts';
@@ -163,6 +164,13 @@ async function startParts(config: Config, log: Logger, started: Started): Promis
     },
     config.quota,
   );
+  const { topology, antiAffinity } = config.loadBalancers;
+  if (antiAffinity !== 'off' && !drivers.compute.knowsHosts) {
+    throw new Error(
+      `loadBalancers.antiAffinity: expected off, given ${antiAffinity}: the driver ${config.driver} knows no hosts`,
+    );
+  }
+  const placement = { topology, offers: drivers.compute.offers };
   const controllers = () => config.heartbeat.controllers ?? ownership.view.heartbeatAddresses;
   const sweep = new Sweep({
     compute: drivers.compute,
@@ -213,7 +221,12 @@ async function startParts(config: Config, log: Logger, started: Started): Promis
       lagMs: () => receiver?.lagMs() ?? 0,
     },
     spares: {
-      limits: { size: config.spares.size, maxBooting: config.spares.maxBooting },
+      limits: {
+        size: config.spares.size,
+        maxBooting: config.spares.maxBooting,
+        kind: { ...plainKind, topology: config.loadBalancers.topology },
+        antiAffinity: config.loadBalancers.antiAffinity,
+      },
       newId: () => randomUUID() as AmphoraId,
     },
     housekeeping: {
@@ -252,7 +265,7 @@ async function startParts(config: Config, log: Logger, started: Started): Promis
     journal,
     ownership,
     network: drivers.network,
-    defaultTopology: config.loadBalancers.topology,
+    placement,
     tlsPort,
     info,
     actors,
@@ -286,7 +299,7 @@ async function startParts(config: Config, log: Logger, started: Started): Promis
         tree,
         pool,
         network: drivers.network,
-        defaultTopology: config.loadBalancers.topology,
+        placement,
         tls: tlsPort,
         feed,
         info,

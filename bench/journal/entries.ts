@@ -66,6 +66,8 @@ function loadBalancerRow(id: string, generation: number) {
     vipPortId: null,
     vipSubnetId: 'subnet',
     vipNetworkId: 'network',
+    topology: 'SINGLE',
+    vrrpPorts: {},
     generation,
   };
 }

@@ -13,6 +13,7 @@ import { configurePersistence, spawnStateless, start, stop } from 'nact';
 import type { Logger } from 'pino';
 import { amphora, type AmphoraEntity } from '../domain/amphora/amphora.ts';
 import { type AmphoraFacts, amphoraFacts } from '../domain/amphora/facts.ts';
+import { isPlain } from '../domain/amphora/kind.ts';
 import { amphoraRows } from '../domain/amphora/rows.ts';
 import type { AmphoraAnswer } from '../domain/amphora/state.ts';
 import type { SweepReport } from '../domain/cluster/messages.ts';
@@ -363,10 +364,15 @@ export class Tree {
         limits: spares.limits,
         known: () => this.fleet,
         newId: spares.newId,
-        boot: (amphoraId) =>
+        boot: (amphoraId, kind, apartFrom) =>
           this.cluster.amphorae.command(
             amphoraId,
-            { type: 'createAmphora', amphoraId },
+            {
+              type: 'createAmphora',
+              amphoraId,
+              ...(!isPlain(kind) && { kind }),
+              ...(apartFrom.length > 0 && { apartFrom }),
+            },
             { tell: unlessAccepted(amphoraId) },
           ),
         remove: (id) => {

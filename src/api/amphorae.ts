@@ -1,5 +1,6 @@
 // Amphorae, for administrators.
 import { isUuid } from '../domain/ids.ts';
+import { vrrpId, vrrpPriority } from '../domain/vrrp/keepalived.ts';
 import { withoutZone } from './answers.ts';
 import { apiName, renamed } from './names.ts';
 import { ApiError, notFound, notSupported } from './errors.ts';
@@ -99,21 +100,21 @@ function answerOfAmphora(view: Listed<'amphora'>): Readonly<Record<string, unkno
     loadbalancer_id: view.loadBalancerId,
     compute_id: view.computeId,
     lb_network_ip: view.agentHost,
-    vrrp_ip: null,
+    vrrp_ip: view.vrrpAddress,
     ha_ip: isServing ? view.vipAddress : null,
-    vrrp_port_id: null,
+    vrrp_port_id: view.vrrpPortId,
     ha_port_id: isServing ? view.vipPortId : null,
     cert_expiration: view.certificateExpiresAt === null ? null : withoutZone(view.certificateExpiresAt),
     cert_busy: false,
     role: view.role,
     status: view.status,
     vrrp_interface: null,
-    vrrp_id: null,
-    vrrp_priority: null,
-    cached_zone: null,
+    vrrp_id: vrrpPriority(view.role) === null ? null : vrrpId,
+    vrrp_priority: vrrpPriority(view.role),
+    cached_zone: view.cachedZone,
     created_at: withoutZone(view.createdAt),
     updated_at: withoutZone(view.updatedAt),
-    image_id: null,
-    compute_flavor: null,
+    image_id: view.imageId,
+    compute_flavor: view.computeFlavor,
   };
 }

@@ -2,7 +2,7 @@
 // network driver for the networking calls. The composition root gives it; nothing here knows who stands behind.
 import type { CommandMethods } from '../channels/command/methods.ts';
 import type { ResultOf } from '../channels/rpc/method.ts';
-import type { Catalogue, CatalogueKind } from '../domain/catalogue.ts';
+import type { Catalogue, CatalogueKind, Offers } from '../domain/catalogue.ts';
 import type { ObjectKind } from '../domain/load-balancer/state.ts';
 import type {
   AmphoraStatisticsView,
@@ -18,7 +18,13 @@ export type ListedKind = ObjectKind | 'amphora';
 
 export type Listed<K extends ListedKind> = K extends ObjectKind
   ? Views[K] & { readonly projectId: string }
-  : AmphoraView & { readonly vipAddress: string | null; readonly vipPortId: string | null };
+  : AmphoraView & {
+      readonly vipAddress: string | null;
+      readonly vipPortId: string | null;
+      /** Its own on the VIP's subnet; null for one that stands alone. */
+      readonly vrrpAddress: string | null;
+      readonly vrrpPortId: string | null;
+    };
 
 export interface ObjectQuery {
   readonly projectId: string | null;
@@ -86,5 +92,7 @@ export interface ApiPorts {
     options: CallOptions,
   ): Promise<ResultOf<CommandMethods[M]>>;
   readonly reads: ApiReads;
+  /** Of the compute driver. */
+  readonly offers: Offers;
   readonly network: { subnets(signal: AbortSignal): Promise<readonly SubnetView[]> };
 }

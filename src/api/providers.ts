@@ -1,5 +1,5 @@
 // Providers: there is one, under Octavia's names for it.
-import { capabilities } from '../domain/catalogue.ts';
+import { capabilities, type Offers } from '../domain/catalogue.ts';
 import { ApiError } from './errors.ts';
 import { providerAliases, providerName } from './not-yet.ts';
 import type { Route } from './request.ts';
@@ -9,8 +9,8 @@ const providers = [
   ...providerAliases.map((name) => ({ name, description: `Another name of the provider ${providerName}.` })),
 ];
 
-export function providerRoutes(): readonly Route[] {
-  const capabilitiesOf = (kind: string, profile: keyof typeof capabilities): Route => ({
+export function providerRoutes(offers: Offers): readonly Route[] {
+  const capabilitiesOf = (kind: string, profile: Parameters<typeof capabilities>[0]): Route => ({
     method: 'GET',
     path: `/v2/lbaas/providers/:provider/${kind}`,
     access: 'admin',
@@ -19,7 +19,7 @@ export function providerRoutes(): readonly Route[] {
       if (!providers.some(({ name }) => name === provider)) {
         throw new ApiError(501, `Provider '${provider}' is not enabled.`);
       }
-      const known = capabilities[profile].map(({ name, description }) => ({ name, description }));
+      const known = capabilities(profile, offers).map(({ name, description }) => ({ name, description }));
       return { status: 200, body: { [kind]: known } };
     },
   });

@@ -26,7 +26,7 @@ export function allRoutes(ports: ApiPorts, options: RouteOptions): readonly Rout
     ...loadBalancerRoutes(ports, options),
     ...amphoraRoutes(ports, options),
     ...catalogueRoutes(ports, options),
-    ...providerRoutes(),
+    ...providerRoutes(ports.offers),
     ...quotaRoutes(ports, options),
     ...(options.withNetworking ? networkingRoutes(ports) : []),
   ];

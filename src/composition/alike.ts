@@ -17,6 +17,7 @@ export function fingerprints(config: Config, secrets: SharedSecrets): Readonly<R
     'heartbeat.interval': config.heartbeat.interval,
     'heartbeat.timeout': config.heartbeat.timeout,
     'loadBalancers.topology': config.loadBalancers.topology,
+    'loadBalancers.antiAffinity': config.loadBalancers.antiAffinity,
     'spares.size': config.spares.size,
     'sweep.grace': config.sweep.grace,
     'journal.retentionDays': config.journal.retentionDays,

@@ -13,6 +13,7 @@ import { byStaticToken, parseStaticToken } from '../api/tokens.ts';
 import { commandHandlers } from '../channels/command/handlers.ts';
 import { type CommandHandlers, commandMethods, type ServerInfo } from '../channels/command/methods.ts';
 import type { TlsPort } from '../channels/command/tls.ts';
+import type { Placement } from '../channels/command/ports.ts';
 import { RpcError } from '../channels/rpc/errors.ts';
 import type { CallContext, Peer } from '../channels/rpc/method.ts';
 import { CallReader } from '../channels/rpc/request.ts';
@@ -30,7 +31,7 @@ export interface ServeApi {
   readonly tree: Tree;
   readonly pool: Pool;
   readonly network: NetworkDriver;
-  readonly defaultTopology: Config['loadBalancers']['topology'];
+  readonly placement: Placement;
   readonly tls: TlsPort;
   readonly feed: StatusFeed;
   readonly info: ServerInfo;
@@ -39,7 +40,7 @@ export interface ServeApi {
 
 /** @throws ApiServerError when the address cannot be listened on, or must not without protection; TlsFileError */
 export function serveApi(options: ServeApi): Promise<ApiServer> {
-  const { settings, quotas, tree, pool, network, defaultTopology, tls, feed, info, log } = options;
+  const { settings, quotas, tree, pool, network, placement, tls, feed, info, log } = options;
   const reads = readsOf(pool);
   const catalogue = catalogueOf(pool);
   const handlers = commandHandlers({
@@ -51,7 +52,7 @@ export function serveApi(options: ServeApi): Promise<ApiServer> {
     tls,
     reads,
     catalogue,
-    defaultTopology,
+    placement,
     quotas: new QuotaRepository(pool, quotas),
     feed,
     info,
@@ -60,6 +61,7 @@ export function serveApi(options: ServeApi): Promise<ApiServer> {
     call: callerOf(handlers),
     reads: { ...reads, findOffer: catalogue.find, listOffers: catalogue.list },
     network,
+    offers: placement.offers,
   };
   const isOpen = settings.auth === 'none';
   return startApiServer({

@@ -10,6 +10,7 @@ import type { StatisticsWriter } from '../actors/statistics/writer.ts';
 import type { HeartbeatTable } from '../domain/health/table.ts';
 import type { Tree } from '../actors/tree.ts';
 import { commandHandlers } from '../channels/command/handlers.ts';
+import type { Placement } from '../channels/command/ports.ts';
 import type { ServerInfo } from '../channels/command/methods.ts';
 import type { TlsPort } from '../channels/command/tls.ts';
 import { type ControlServer, type ControlServerOptions, startControlServer } from '../channels/control-server.ts';
@@ -23,7 +24,6 @@ import { databaseTroubles } from '../db/health.ts';
 import { catalogueOf } from '../db/repositories/catalogue.ts';
 import { QuotaRepository } from '../db/repositories/quotas.ts';
 import { readsOf } from '../db/repositories/reads.ts';
-import type { Topology } from '../domain/statuses.ts';
 import type { Quotas } from '../domain/quota.ts';
 import type { NetworkDriver } from '../drivers/network/driver.ts';
 
@@ -42,7 +42,7 @@ export interface ServeControl {
   /** Of projects that have none of their own. */
   readonly quotas: Quotas;
   readonly network: NetworkDriver;
-  readonly defaultTopology: Topology;
+  readonly placement: Placement;
   readonly tlsPort: TlsPort;
   readonly info: ServerInfo;
   readonly actors: ClusterActors;
@@ -90,7 +90,7 @@ export function serveControl(options: ServeControl): Promise<ControlServer> {
       reads,
       quotas,
       catalogue: catalogueOf(pool),
-      defaultTopology: options.defaultTopology,
+      placement: options.placement,
       feed,
       info,
     }),

@@ -9,6 +9,7 @@ import type { PeerCredentials } from '../channels/peer/links.ts';
 import { type PeerHandlers, peerServerName } from '../channels/peer/methods.ts';
 import { RpcError } from '../channels/rpc/errors.ts';
 import { amphora, type AmphoraEntity } from '../domain/amphora/amphora.ts';
+import { plainKind } from '../domain/amphora/kind.ts';
 import type { PeerCalls } from '../domain/cluster/messages.ts';
 import type { AmphoraQuestion, LoadBalancerQuestion } from '../domain/cluster/questions.ts';
 import { upcastCommand } from '../domain/upcast.ts';
@@ -63,8 +64,8 @@ export function peerHandlers(tree: Tree, actors: ClusterActors, feed: StatusFeed
         : cluster.loadBalancers.answerHere(id, question as LoadBalancerQuestion),
     'entity.whenOver': ({ kind, id }, { signal }) =>
       (kind === 'amphora' ? cluster.amphorae : cluster.loadBalancers).whenOverHere(id, signal),
-    'spares.suggest': ({ loadBalancerId, excluded }, { signal }) =>
-      cluster.singletons.suggestHere(loadBalancerId, excluded, signal),
+    'spares.suggest': ({ loadBalancerId, excluded, kind }, { signal }) =>
+      cluster.singletons.suggestHere(loadBalancerId, kind ?? plainKind, excluded, signal),
     'spares.show': (_, { signal }) => cluster.singletons.sparesViewHere(signal),
     'housekeeping.sweep': ({ dryRun }) => cluster.singletons.sweepHere(dryRun),
     'actors.tree': async () => ({ actors: actors.treeHere() }),

@@ -172,6 +172,9 @@ export const schema = z.strictObject({
     topology: withDefault(choice(['SINGLE', 'ACTIVE_STANDBY']), 'SINGLE').describe(
       'Amphorae of a load balancer whose flavor does not say: `SINGLE`, one, replaced when it is lost; `ACTIVE_STANDBY`, a pair of which the other takes over within seconds.',
     ),
+    antiAffinity: withDefault(choice(['off', 'soft', 'hard']), 'off').describe(
+      'Whether the two amphorae of a pair are on different machines: `hard`, they must be; `soft`, where there are enough. Not with driver `local`.',
+    ),
   }),
   statistics: z.strictObject({
     interval: withDefault(seconds({ min: 0.1, max: 3600 }), 30).describe(

@@ -1,6 +1,7 @@
 // What administrators offer: flavors and availability zones, and the profiles behind them. Pure: kinds, their attributes, and
 // what a profile may say.
 
+import type { InstanceKind } from './amphora/kind.ts';
 import type { Topology } from './statuses.ts';
 
 /** The only provider, and its other name. */
@@ -58,50 +59,122 @@ export const catalogueNames: Readonly<Record<CatalogueKind, string>> = {
 export interface Capability {
   readonly name: string;
   readonly description: string;
-  /** Values that are taken. */
-  readonly values: readonly string[];
+  /** Values that are taken: these, any text, or a list of texts. */
+  readonly takes: readonly string[] | 'text' | 'texts';
+  /** What the compute driver must offer; absent for what this service does itself. */
+  readonly needs?: keyof InstanceKind;
 }
 
 /** What a profile may say, by kind: keys of Octavia's amphora provider that this one carries out. */
-export const capabilities: Readonly<Record<'flavorProfile' | 'availabilityZoneProfile', readonly Capability[]>> = {
+const allCapabilities: Readonly<Record<'flavorProfile' | 'availabilityZoneProfile', readonly Capability[]>> = {
   flavorProfile: [
     {
       name: 'loadbalancer_topology',
       description:
         'The load balancer topology. SINGLE: one amphora, replaced when it is lost. ACTIVE_STANDBY: a pair of amphorae, of which the other takes over within seconds.',
-      values: ['SINGLE', 'ACTIVE_STANDBY'],
+      takes: ['SINGLE', 'ACTIVE_STANDBY'],
+    },
+    {
+      name: 'compute_flavor',
+      description: 'The flavor of the compute service that amphorae have.',
+      takes: 'text',
+      needs: 'computeFlavor',
+    },
+    {
+      name: 'amp_image_tag',
+      description: 'The tag of the image that amphorae are made of.',
+      takes: 'text',
+      needs: 'imageTag',
     },
   ],
-  availabilityZoneProfile: [],
+  availabilityZoneProfile: [
+    {
+      name: 'compute_zone',
+      description: 'The zone of the compute service that amphorae are in.',
+      takes: 'text',
+      needs: 'computeZone',
+    },
+    {
+      name: 'volume_zone',
+      description: 'The zone of the volumes that amphorae boot from.',
+      takes: 'text',
+      needs: 'volumeZone',
+    },
+    {
+      name: 'management_network',
+      description: 'The id of the network on which amphorae are managed.',
+      takes: 'text',
+      needs: 'managementNetwork',
+    },
+    {
+      name: 'valid_vip_networks',
+      description: 'Ids of the networks that VIPs may be on.',
+      takes: 'texts',
+    },
+  ],
 };
 
-/** What a flavor asks of a load balancer. */
-export interface FlavorWish {
-  /** Undefined where the flavor leaves it open. */
-  readonly topology: Topology | undefined;
+/** What the compute driver offers. */
+export type Offers = readonly (keyof InstanceKind)[];
+
+/** What profiles may say where compute offers this. */
+export function capabilities(kind: keyof typeof allCapabilities, offers: Offers): readonly Capability[] {
+  return allCapabilities[kind].filter(({ needs }) => needs === undefined || offers.includes(needs));
 }
 
-/** Of a profile's data that was checked when it was made. */
-export function flavorOf(flavorData: string): FlavorWish {
-  const data = JSON.parse(flavorData) as { readonly loadbalancer_topology?: Topology };
-  return { topology: data.loadbalancer_topology };
+/** What a flavor and an availability zone ask of a load balancer. */
+export interface Wish {
+  /** Undefined where it is left open. */
+  readonly topology: Topology | undefined;
+  readonly instances: InstanceKind;
+  /** Ids; undefined where VIPs may be anywhere. */
+  readonly validVipNetworks: readonly string[] | undefined;
+}
+
+/** From the data of profiles, which were checked when they were made. */
+export function wishOf(flavorData = '{}', availabilityZoneData = '{}'): Wish {
+  const flavor = JSON.parse(flavorData) as Readonly<Record<string, string | undefined>>;
+  const zone = JSON.parse(availabilityZoneData) as Readonly<Record<string, unknown>>;
+  const text = (key: string) => (typeof zone[key] === 'string' ? zone[key] : null);
+  return {
+    topology: flavor['loadbalancer_topology'] as Topology | undefined,
+    instances: {
+      computeFlavor: flavor['compute_flavor'] ?? null,
+      imageTag: flavor['amp_image_tag'] ?? null,
+      computeZone: text('compute_zone'),
+      volumeZone: text('volume_zone'),
+      managementNetwork: text('management_network'),
+    },
+    validVipNetworks: zone['valid_vip_networks'] as readonly string[] | undefined,
+  };
 }
 
 /** What is wrong with a profile's data, as a sentence; undefined when it can be carried out. */
-export function problemWithData(kind: keyof typeof capabilities, text: string): string | undefined {
+export function problemWithData(kind: keyof typeof allCapabilities, given: string, offers: Offers): string | undefined {
   let data: unknown;
   try {
-    data = JSON.parse(text);
+    data = JSON.parse(given);
   } catch {
     return 'expected a JSON object, given something else';
   }
   if (typeof data !== 'object' || data === null || Array.isArray(data)) return 'expected a JSON object';
   for (const [key, value] of Object.entries(data)) {
-    const capability = capabilities[kind].find(({ name }) => name === key);
+    const capability = allCapabilities[kind].find(({ name }) => name === key);
     if (capability === undefined) return `the provider does not know ${JSON.stringify(key)}`;
-    if (!capability.values.includes(value as string)) {
-      return `${key}: expected ${capability.values.join(' or ')}, given ${JSON.stringify(value)}`;
-    }
+    const { needs, takes } = capability;
+    if (needs !== undefined && !offers.includes(needs)) return `the compute driver does not know ${key}`;
+    if (!isTaken(value, takes)) return `${key}: expected ${expected(takes)}, given ${JSON.stringify(value)}`;
   }
   return undefined;
+}
+
+function isTaken(value: unknown, takes: Capability['takes']): boolean {
+  if (takes === 'texts') return Array.isArray(value) && value.length > 0 && value.every((one) => isTaken(one, 'text'));
+  if (takes === 'text') return typeof value === 'string' && value !== '' && value.length <= 255;
+  return takes.includes(value as string);
+}
+
+function expected(takes: Capability['takes']): string {
+  if (takes === 'texts') return 'a list of texts of 1 to 255 characters';
+  return takes === 'text' ? 'a text of 1 to 255 characters' : takes.join(' or ');
 }

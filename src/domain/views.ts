@@ -10,7 +10,7 @@ import type {
   PoolAttributes,
 } from './load-balancer/attributes.ts';
 import type { ObjectKind } from './load-balancer/state.ts';
-import type { AmphoraRole, AmphoraStatus, OperatingStatus, ProvisioningStatus } from './statuses.ts';
+import type { AmphoraRole, AmphoraStatus, OperatingStatus, ProvisioningStatus, Topology } from './statuses.ts';
 
 /** What every object of a load balancer shows beside its attributes. */
 export interface ObjectView {
@@ -30,6 +30,7 @@ export interface LoadBalancerView extends ObjectView, LoadBalancerAttributes {
   readonly vipPortId: string | null;
   readonly vipSubnetId: string;
   readonly vipNetworkId: string;
+  readonly topology: Topology;
   readonly flavorId: string | null;
   readonly availabilityZone: string | null;
   readonly listeners: readonly string[];
@@ -130,6 +131,11 @@ export interface AmphoraView {
   readonly agentPort: number | null;
   /** host:port of every node that it sends heartbeats to. */
   readonly controllers: readonly string[];
+  /** As compute told; null where it does not. */
+  readonly computeFlavor: string | null;
+  readonly imageId: string | null;
+  readonly cachedZone: string | null;
+  readonly host: string | null;
   readonly haproxyVersion: string | null;
   readonly certificateFingerprint: string | null;
   readonly certificateExpiresAt: string | null;

@@ -42,7 +42,7 @@ export async function startTestApi(
     tree: node.tree,
     pool: node.pool,
     network: world.network,
-    defaultTopology: 'SINGLE',
+    placement: { topology: 'SINGLE', offers: [] },
     tls: tlsPortOf(defaultSettings, world.certificateManager),
     feed: new StatusFeed(node.tree, { nodeId: 'node', ids: () => [], peers: noPeers }),
     info: { name: 'amphitheatre', version: 'test', nodeId: 'node', driver: 'fake' },

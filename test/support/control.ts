@@ -62,7 +62,7 @@ export async function startTestControl(
         reads,
         quotas,
         catalogue: catalogueOf(node.pool),
-        defaultTopology: 'SINGLE',
+        placement: { topology: 'SINGLE', offers: [] },
         feed,
         info,
       }),

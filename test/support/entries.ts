@@ -54,6 +54,8 @@ export function loadBalancerRow(id: string, name = 'one') {
     vipPortId: null,
     vipSubnetId: 'subnet',
     vipNetworkId: 'network',
+    topology: 'SINGLE',
+    vrrpPorts: {},
     generation: 1,
   };
 }

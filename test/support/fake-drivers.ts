@@ -38,6 +38,8 @@ export class FakeWorld {
   readonly compute: ComputeDriver = {
     name: 'fake',
     listsEverything: true,
+    offers: [],
+    knowsHosts: false,
     create: ({ amphoraId }, signal) =>
       this.#call('compute.create', amphoraId, signal, () => {
         const host = '127.0.0.1';

@@ -38,7 +38,7 @@ export async function runAmphoraStep(
 ): Promise<AmphoraStepResult> {
   switch (step.type) {
     case 'boot':
-      return boot(step.amphoraId, ports, signal);
+      return boot(step, ports, signal);
     case 'awaitAgent':
       return { type: 'agentAnswered', facts: await askAgent(step.amphoraId, step.agent, ports, signal) };
     case 'checkAllocation': {
@@ -49,9 +49,9 @@ export async function runAmphoraStep(
       return { type: 'allocationChecked', isClaimed: claim === 'claimed' };
     }
     case 'configureAgent': {
-      const { amphoraId, agent: endpoint, controllers } = step;
+      const { amphoraId, agent: endpoint, controllers, topology } = step;
       const { key: heartbeatKey, interval: heartbeatInterval } = ports.heartbeats();
-      const text = agentConfiguration({ amphoraId, controllers, heartbeatKey, heartbeatInterval });
+      const text = agentConfiguration({ amphoraId, controllers, heartbeatKey, heartbeatInterval, topology });
       await ports.amphora.configure({ amphoraId, endpoint }, text, signal);
       return { type: 'agentConfigured', controllers };
     }
@@ -61,7 +61,11 @@ export async function runAmphoraStep(
   }
 }
 
-async function boot(amphoraId: AmphoraId, ports: AmphoraPorts, signal: AbortSignal): Promise<AmphoraStepResult> {
+async function boot(
+  { amphoraId, kind, apartFrom }: Extract<AmphoraStep, { type: 'boot' }>,
+  ports: AmphoraPorts,
+  signal: AbortSignal,
+): Promise<AmphoraStepResult> {
   const { compute, certificate, deploymentId } = ports;
   const existing = await compute.get(amphoraId, signal);
   const told = ports.heartbeats().controllers;
@@ -70,7 +74,8 @@ async function boot(amphoraId: AmphoraId, ports: AmphoraPorts, signal: AbortSign
   const quick = AbortSignal.any([signal, AbortSignal.timeout(quickBootMs)]);
   const facts = await askAgent(amphoraId, running.agent, ports, quick).catch(() => null);
   const controllers = existing === undefined ? told : [];
-  return { type: 'booted', computeId: running.computeId, agent: running.agent, controllers, facts };
+  const { computeId, agent, place } = running;
+  return { type: 'booted', computeId, agent, controllers, facts, place };
 
   async function create(id: AmphoraId, { heartbeats }: AmphoraPorts, aborts: AbortSignal): Promise<Instance> {
     const { key, interval } = heartbeats();
@@ -82,8 +87,9 @@ async function boot(amphoraId: AmphoraId, ports: AmphoraPorts, signal: AbortSign
       heartbeatInterval: interval,
       serverPem: `${issued.certificatePem.trimEnd()}\n${issued.privateKeyPem}`,
       clientCaPem: certificate.clientCaPem(),
+      topology: kind.topology,
     });
-    return compute.create({ amphoraId: id, deploymentId, files }, aborts);
+    return compute.create({ amphoraId: id, deploymentId, files, kind, apartFrom }, aborts);
   }
 }
 

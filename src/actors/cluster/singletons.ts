@@ -1,4 +1,5 @@
 // The spares pool and housekeeping of the cluster, wherever they run.
+import { type AmphoraKind, isPlain } from '../../domain/amphora/kind.ts';
 import type { PeerCalls, SuggestionMessage, SweepReport } from '../../domain/cluster/messages.ts';
 import type { AmphoraId, LoadBalancerId } from '../../domain/ids.ts';
 import type { SparesPoolView } from '../../domain/views.ts';
@@ -32,17 +33,21 @@ export class Singletons {
   /** A spare for a load balancer; waits until there is one. @throws when the signal aborts first */
   suggest(
     loadBalancerId: LoadBalancerId,
+    kind: AmphoraKind,
     excluded: readonly AmphoraId[],
     signal: AbortSignal,
   ): Promise<SuggestionMessage> {
     const { ownership, peers } = this.#options;
-    const here = () => this.suggestHere(loadBalancerId, excluded, signal);
-    const there = (node: string) => peers.call(node, 'spares.suggest', { loadBalancerId, excluded }, signal);
+    const here = () => this.suggestHere(loadBalancerId, kind, excluded, signal);
+    // Nodes of an earlier version know no kinds.
+    const asked = { loadBalancerId, excluded, ...(!isPlain(kind) && { kind }) };
+    const there = (node: string) => peers.call(node, 'spares.suggest', asked, signal);
     return askWherever<SuggestionMessage>(ownership, sparesPlace, here, there, signal);
   }
 
   async suggestHere(
     loadBalancerId: LoadBalancerId,
+    kind: AmphoraKind,
     excluded: readonly AmphoraId[],
     signal: AbortSignal,
   ): Promise<PeerCalls['spares.suggest']['result']> {
@@ -51,7 +56,7 @@ export class Singletons {
     const request = ++this.#requests;
     try {
       return await ask<PeerCalls['spares.suggest']['result']>(
-        (replyTo) => pool.tell({ type: 'suggest', request, loadBalancerId, excluded: [...excluded], replyTo }),
+        (replyTo) => pool.tell({ type: 'suggest', request, loadBalancerId, kind, excluded: [...excluded], replyTo }),
         signal,
       );
     } catch (error) {

@@ -3,6 +3,7 @@ import { type Peer, renderAll } from '../../domain/haproxy/render.ts';
 import type { Secrets } from '../../domain/haproxy/tls.ts';
 import { renderLvs } from '../../domain/lvs/render.ts';
 import type { AmphoraId, LoadBalancerId } from '../../domain/ids.ts';
+import type { AmphoraKind } from '../../domain/amphora/kind.ts';
 import type { AmphoraEntity } from '../../domain/amphora/amphora.ts';
 import type { AmphoraCommand } from '../../domain/amphora/state.ts';
 import type { SuggestionMessage } from '../../domain/cluster/messages.ts';
@@ -26,6 +27,7 @@ export interface LoadBalancerPorts {
   readonly spares: {
     suggest(
       loadBalancerId: LoadBalancerId,
+      kind: AmphoraKind,
       excluded: readonly AmphoraId[],
       signal: AbortSignal,
     ): Promise<SuggestionMessage>;
@@ -73,7 +75,7 @@ export async function runLoadBalancerStep(
 
 /** Asks until an amphora grants itself: a suggested one may have been taken, or be gone. */
 async function claimAmphora(
-  { loadBalancerId, role, isRepeat }: Step<'claimAmphora'>,
+  { loadBalancerId, role, kind, isRepeat }: Step<'claimAmphora'>,
   ports: LoadBalancerPorts,
   signal: AbortSignal,
 ): Promise<LoadBalancerStepResult> {
@@ -83,9 +85,9 @@ async function claimAmphora(
     ? [...(await ports.loadBalancers.query<Answers['claimedAmphorae']>(loadBalancerId, claimed, signal))]
     : [];
   for (;;) {
-    const suggestion = await ports.spares.suggest(loadBalancerId, excluded, signal);
+    const suggestion = await ports.spares.suggest(loadBalancerId, kind, excluded, signal);
     if (suggestion.type === 'none') throw new Error(suggestion.reason);
-    const command = { type: 'allocateAmphora', loadBalancerId, role } as const;
+    const command = { type: 'allocateAmphora', loadBalancerId, role, kind } as const;
     const reply = await ports.amphorae.ask(suggestion.amphoraId, command, signal);
     if (reply.type === 'ok' && reply.answer.instance !== null) {
       const { computeId, agent } = reply.answer.instance;

@@ -1,10 +1,12 @@
 // The spares pool: keeps booted amphorae at hand, points load balancers to them, and boots for those that wait. Its
 // state is what amphorae tell; it is learnt anew from their rows at the start.
 import type { Logger } from 'pino';
+import type { AmphoraKind } from '../../domain/amphora/kind.ts';
 import type { AmphoraFacts } from '../../domain/amphora/facts.ts';
 import type { Elsewhere, SuggestionMessage } from '../../domain/cluster/messages.ts';
 import type { AmphoraId, LoadBalancerId } from '../../domain/ids.ts';
 import {
+  apartFrom,
   bootPauseMs,
   emptyPool,
   findGranted,
@@ -32,6 +34,7 @@ export type SparesPoolMessage =
       readonly type: 'suggest';
       readonly request: number;
       readonly loadBalancerId: LoadBalancerId;
+      readonly kind: AmphoraKind;
       /** Amphorae the load balancer counts as its own already, or that did not grant themselves. */
       readonly excluded: readonly AmphoraId[];
       /** Told `elsewhere` when the pool ends or starts anew: to be asked again. */
@@ -46,7 +49,7 @@ export interface SparesPoolOptions {
   readonly limits: PoolLimits;
   readonly known: () => Iterable<readonly [AmphoraId, AmphoraFacts]>;
   /** Both come back as `amphoraChanged`, also when nothing comes of them. */
-  readonly boot: (id: AmphoraId) => void;
+  readonly boot: (id: AmphoraId, kind: AmphoraKind, apartFrom: readonly AmphoraId[]) => void;
   readonly remove: (id: AmphoraId) => void;
   readonly newId: () => AmphoraId;
   readonly now: () => number;
@@ -98,12 +101,12 @@ function receive(state: State, message: SparesPoolMessage, options: SparesPoolOp
   const { pool, waiters } = state;
   switch (message.type) {
     case 'suggest': {
-      const { request, loadBalancerId, excluded, replyTo } = message;
+      const { request, loadBalancerId, kind, excluded, replyTo } = message;
       const granted = findGranted(pool, loadBalancerId, excluded);
       if (granted !== undefined) return replyTo.tell({ type: 'amphora', amphoraId: granted });
-      pool.waiting.set(request, { id: request, loadBalancerId });
+      pool.waiting.set(request, { id: request, loadBalancerId, kind });
       waiters.set(request, { replyTo });
-      return serveWaiting(state, options.now());
+      return serveWaiting(state, options);
     }
     case 'withdraw':
       pool.waiting.delete(message.request);
@@ -112,7 +115,7 @@ function receive(state: State, message: SparesPoolMessage, options: SparesPoolOp
     case 'amphoraChanged':
       return onAmphoraChanged(state, message.id, message.now, options);
     case 'plan':
-      return serveWaiting(state, options.now());
+      return serveWaiting(state, options);
     case 'view':
       return message.replyTo.tell(view(state, options.limits));
   }
@@ -125,7 +128,7 @@ function onAmphoraChanged(state: State, id: AmphoraId, facts: AmphoraFacts, opti
   if (facts.status === 'READY') {
     pool.failedBoots = 0;
     pool.notBefore = 0;
-    serveWaiting(state, options.now());
+    serveWaiting(state, options);
   } else if (before?.status === 'BOOTING' && facts.bootFailure !== null) {
     pool.notBefore = options.now() + bootPauseMs(pool.failedBoots);
     pool.failedBoots++;
@@ -133,23 +136,39 @@ function onAmphoraChanged(state: State, id: AmphoraId, facts: AmphoraFacts, opti
   }
 }
 
-function learn(pool: PoolState, id: AmphoraId, { status, loadBalancerId }: AmphoraFacts): void {
+function learn(pool: PoolState, id: AmphoraId, { status, loadBalancerId, kind, host }: AmphoraFacts): void {
   if (status === 'DELETED') {
     pool.amphorae.delete(id);
     return;
   }
   const known: KnownAmphora | undefined = pool.amphorae.get(id);
   const suggestedAt = known?.status === status ? known.suggestedAt : Number.NEGATIVE_INFINITY;
-  pool.amphorae.set(id, { status, loadBalancerId, suggestedAt });
+  const before = known === undefined ? {} : meaningOf(known);
+  const facts = { ...(kind !== undefined && { kind }), ...(host !== undefined && { host }) };
+  pool.amphorae.set(id, { ...before, ...facts, status, loadBalancerId, suggestedAt });
 }
 
-function serveWaiting({ pool, waiters }: State, now: number): void {
-  for (const [request, waiter] of waiters) {
-    const amphoraId = findSpare(pool, now);
-    if (amphoraId === undefined) return;
-    pool.amphorae.set(amphoraId, { status: 'READY', loadBalancerId: null, suggestedAt: now });
-    pool.waiting.delete(request);
-    waiters.delete(request);
+/** What the amphora does not tell. */
+function meaningOf({ meantFor, kind, host }: KnownAmphora): Partial<KnownAmphora> {
+  return {
+    ...(meantFor !== undefined && { meantFor }),
+    ...(kind !== undefined && { kind }),
+    ...(host !== undefined && { host }),
+  };
+}
+
+function serveWaiting({ pool, waiters }: State, options: SparesPoolOptions): void {
+  const now = options.now();
+  for (const [id, waiter] of waiters) {
+    const request = pool.waiting.get(id);
+    const amphoraId = request && findSpare(pool, request, options.limits, now);
+    if (amphoraId === undefined) continue;
+    const known = pool.amphorae.get(amphoraId);
+    const meantFor = request?.loadBalancerId;
+    if (known !== undefined && meantFor !== undefined)
+      pool.amphorae.set(amphoraId, { ...known, meantFor, suggestedAt: now });
+    pool.waiting.delete(id);
+    waiters.delete(id);
     waiter.replyTo.tell({ type: 'amphora', amphoraId });
   }
 }
@@ -163,10 +182,13 @@ function refuseWaiting({ pool, waiters }: State, reason: string): void {
 function carryOut(state: State, options: SparesPoolOptions, planAgain: () => void): void {
   const now = options.now();
   const plan = planPool(state.pool, options.limits, now);
-  for (let count = 0; count < plan.boot; count++) {
+  for (const boot of plan.boot) {
     const id = options.newId();
-    learn(state.pool, id, { ...unheard, status: 'BOOTING' });
-    options.boot(id);
+    const { kind, meantFor } = boot;
+    const apart = apartFrom(state.pool, boot, options.limits, now);
+    const known = { status: 'BOOTING', loadBalancerId: null, suggestedAt: Number.NEGATIVE_INFINITY, kind } as const;
+    state.pool.amphorae.set(id, meantFor === null ? known : { ...known, meantFor });
+    options.boot(id, kind, apart);
   }
   for (const id of plan.remove) {
     learn(state.pool, id, { ...unheard, status: 'PENDING_DELETE' });

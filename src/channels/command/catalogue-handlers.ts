@@ -1,5 +1,11 @@
 // Carries out the methods for flavors, availability zones and their profiles.
-import { type Catalogue, type CatalogueKind, catalogueNames, problemWithData } from '../../domain/catalogue.ts';
+import {
+  type Catalogue,
+  type CatalogueKind,
+  catalogueNames,
+  type Offers,
+  problemWithData,
+} from '../../domain/catalogue.ts';
 import { deriveId } from '../../domain/ids.ts';
 import { RpcError } from '../rpc/errors.ts';
 import type { CommandKey } from '../rpc/method.ts';
@@ -32,18 +38,18 @@ export interface CataloguePort {
 
 type CatalogueHandlers = Pick<CommandHandlers, Extract<keyof CommandHandlers, `${CatalogueKind}.${string}`>>;
 
-export function catalogueHandlers(catalogue: CataloguePort): CatalogueHandlers {
+export function catalogueHandlers(catalogue: CataloguePort, offers: Offers): CatalogueHandlers {
   const make = maker(catalogue);
   return {
     'flavorProfile.create': async (params, { command }) => {
       const id = deriveId<string>(command.id, 'flavorProfile');
-      checkData('flavorProfile', params.flavorData, 'flavorData');
+      checkData('flavorProfile', params.flavorData, 'flavorData', offers);
       const object = { id, ...attributesIn(flavorProfileShape, params) };
       return { flavorProfile: await make('flavorProfile', id, { type: 'create', object }, command) };
     },
     'flavorProfile.update': async ({ id, ...params }, { command }) => {
       const patch = patchIn(flavorProfileShape, params) as Partial<Catalogue['flavorProfile']>;
-      if (patch.flavorData !== undefined) checkData('flavorProfile', patch.flavorData, 'flavorData');
+      if (patch.flavorData !== undefined) checkData('flavorProfile', patch.flavorData, 'flavorData', offers);
       if (patch.flavorData !== undefined || patch.providerName !== undefined) {
         const users = (await catalogue.list('flavor')).filter((flavor) => flavor.flavorProfileId === id);
         if (users.length > 0) throw inUse('flavorProfile', id);
@@ -67,7 +73,7 @@ export function catalogueHandlers(catalogue: CataloguePort): CatalogueHandlers {
     'flavor.list': async ({ enabled }) => ({ items: byEnabled(await catalogue.list('flavor'), enabled) }),
     'availabilityZoneProfile.create': async (params, { command }) => {
       const id = deriveId<string>(command.id, 'availabilityZoneProfile');
-      checkData('availabilityZoneProfile', params.availabilityZoneData, 'availabilityZoneData');
+      checkData('availabilityZoneProfile', params.availabilityZoneData, 'availabilityZoneData', offers);
       const object = { id, ...attributesIn(availabilityZoneProfileShape, params) };
       const made = await make('availabilityZoneProfile', id, { type: 'create', object }, command);
       return { availabilityZoneProfile: made };
@@ -75,7 +81,7 @@ export function catalogueHandlers(catalogue: CataloguePort): CatalogueHandlers {
     'availabilityZoneProfile.update': async ({ id, ...params }, { command }) => {
       const patch = patchIn(availabilityZoneProfileShape, params) as Partial<Catalogue['availabilityZoneProfile']>;
       const { availabilityZoneData: data, providerName } = patch;
-      if (data !== undefined) checkData('availabilityZoneProfile', data, 'availabilityZoneData');
+      if (data !== undefined) checkData('availabilityZoneProfile', data, 'availabilityZoneData', offers);
       if (data !== undefined || providerName !== undefined) {
         const zones = await catalogue.list('availabilityZone');
         if (zones.some((zone) => zone.availabilityZoneProfileId === id)) throw inUse('availabilityZoneProfile', id);
@@ -144,8 +150,13 @@ function maker(catalogue: CataloguePort) {
   };
 }
 
-function checkData(kind: 'flavorProfile' | 'availabilityZoneProfile', data: string, field: string): void {
-  const problem = problemWithData(kind, data);
+function checkData(
+  kind: 'flavorProfile' | 'availabilityZoneProfile',
+  data: string,
+  field: string,
+  offers: Offers,
+): void {
+  const problem = problemWithData(kind, data, offers);
   if (problem !== undefined)
     throw new RpcError('invalid', `Invalid input for field/attribute ${field}: ${problem}`, { field });
 }

@@ -7,8 +7,8 @@ import type {
   NewMember,
 } from '../../domain/load-balancer/commands.ts';
 import { deriveId, type LoadBalancerId } from '../../domain/ids.ts';
-import { flavorOf } from '../../domain/catalogue.ts';
-import type { Topology } from '../../domain/statuses.ts';
+import { type InstanceKind, kindKey, plainInstance } from '../../domain/amphora/kind.ts';
+import { type Wish, wishOf } from '../../domain/catalogue.ts';
 import type { ObjectKind } from '../../domain/load-balancer/state.ts';
 import type { Views } from '../../domain/views.ts';
 import { RpcError } from '../rpc/errors.ts';
@@ -46,7 +46,7 @@ export function commandHandlers(ports: CommandPorts): CommandHandlers {
     ...l7RuleHandlers(ports, dispatch),
     ...quotaHandlers(ports.quotas),
     ...fleetHandlers(ports, dispatch),
-    ...catalogueHandlers(ports.catalogue),
+    ...catalogueHandlers(ports.catalogue, ports.placement.offers),
     ...statusHandlers(ports),
     'server.info': async () => ports.info,
   };
@@ -58,10 +58,8 @@ function loadBalancerHandlers(ports: CommandPorts, dispatch: Dispatch, tls: TlsA
   return {
     'loadBalancer.create': async (params, context) => {
       const { listeners, pools, ...creation } = await creationOf(ports, params, context);
-      const topology = await topologyFor(ports, params);
-      await refuseUnofferedZone(ports, params);
       const tree = await tls.newTree({ listeners, pools }, params.projectId, context);
-      const command = { ...creation, ...tree, ...(topology === 'SINGLE' ? {} : { topology }) };
+      const command = { ...creation, ...tree };
       const { id } = await dispatch.toLoadBalancer(command.loadBalancerId, command, context);
       return { loadBalancer: (await reads.loadBalancerTree(id)) ?? null };
     },
@@ -92,24 +90,28 @@ function loadBalancerHandlers(ports: CommandPorts, dispatch: Dispatch, tls: TlsA
 type CreateParams = ParamsOf<CommandMethods['loadBalancer.create']>;
 type CreateCommand = Extract<LoadBalancerCommand, { type: 'createLoadBalancer' }>;
 
-/** @throws RpcError when a load balancer may not be created with the flavor */
-async function topologyFor({ catalogue, defaultTopology }: CommandPorts, params: CreateParams): Promise<Topology> {
-  const { flavorId } = params;
-  if (flavorId === null || flavorId === undefined) return defaultTopology;
-  const flavor = await catalogue.find('flavor', flavorId);
-  if (flavor === undefined) throw new RpcError('notFound', `Flavor ${flavorId} not found.`, { field: 'flavorId' });
-  if (!flavor.enabled) throw refused('flavorId', `Flavor ${flavorId} is disabled`);
-  const profile = await catalogue.find('flavorProfile', flavor.flavorProfileId);
-  return flavorOf(profile?.flavorData ?? '{}').topology ?? defaultTopology;
+/** What flavor and availability zone ask for. @throws RpcError when a load balancer may not be created with them */
+async function wishedFor({ catalogue }: CommandPorts, { flavorId, availabilityZone }: CreateParams): Promise<Wish> {
+  let [flavorData, zoneData]: readonly (string | undefined)[] = [];
+  if (flavorId !== null && flavorId !== undefined) {
+    const flavor = await catalogue.find('flavor', flavorId);
+    if (flavor === undefined) throw new RpcError('notFound', `Flavor ${flavorId} not found.`, { field: 'flavorId' });
+    if (!flavor.enabled) throw refused('flavorId', `Flavor ${flavorId} is disabled`);
+    flavorData = (await catalogue.find('flavorProfile', flavor.flavorProfileId))?.flavorData;
+  }
+  if (availabilityZone !== null && availabilityZone !== undefined) {
+    const zone = await catalogue.find('availabilityZone', availabilityZone);
+    const message = `Availability zone ${availabilityZone} not found.`;
+    if (zone === undefined) throw new RpcError('notFound', message, { field: 'availabilityZone' });
+    if (!zone.enabled) throw refused('availabilityZone', `Availability zone ${availabilityZone} is disabled`);
+    const profile = await catalogue.find('availabilityZoneProfile', zone.availabilityZoneProfileId);
+    zoneData = profile?.availabilityZoneData;
+  }
+  return wishOf(flavorData, zoneData);
 }
 
-/** @throws RpcError when a load balancer may not be created in the availability zone */
-async function refuseUnofferedZone({ catalogue }: CommandPorts, { availabilityZone }: CreateParams): Promise<void> {
-  if (availabilityZone === null || availabilityZone === undefined) return;
-  const zone = await catalogue.find('availabilityZone', availabilityZone);
-  const message = `Availability zone ${availabilityZone} not found.`;
-  if (zone === undefined) throw new RpcError('notFound', message, { field: 'availabilityZone' });
-  if (!zone.enabled) throw refused('availabilityZone', `Availability zone ${availabilityZone} is disabled`);
+function isSame(one: InstanceKind, other: InstanceKind): boolean {
+  return kindKey({ topology: 'SINGLE', ...one }) === kindKey({ topology: 'SINGLE', ...other });
 }
 
 function refused(field: string, what: string): RpcError {
@@ -117,19 +119,27 @@ function refused(field: string, what: string): RpcError {
 }
 
 async function creationOf(
-  { network }: CommandPorts,
+  ports: CommandPorts,
   params: CreateParams,
   { command, signal }: ChangeContext,
 ): Promise<CreateCommand> {
   const { vipSubnetId: subnetId, vipNetworkId: networkId, vipPortId: portId, vipAddress: address } = params;
   const tree = newTree(params, command.id);
+  const { network, placement } = ports;
   const place = await network.resolveVip({ subnetId, networkId, portId, address }, signal).catch((error: unknown) => {
     const message = `The network cannot be asked about the VIP: ${(error as Error).message}`;
     throw new RpcError('unavailable', message);
   });
   if (!place.ok) throw new RpcError('invalid', `Validation failure: ${place.reason}`, { field: place.field });
+  const { topology = placement.topology, instances, validVipNetworks } = await wishedFor(ports, params);
+  if (validVipNetworks?.includes(place.networkId) === false) {
+    const what = `Supplied VIP network ${place.networkId} is not valid in availability zone ${params.availabilityZone}`;
+    throw refused('vipNetworkId', what);
+  }
   return {
     type: 'createLoadBalancer',
+    ...(topology !== 'SINGLE' && { topology }),
+    ...(!isSame(instances, plainInstance) && { instances }),
     loadBalancerId: deriveId<LoadBalancerId>(command.id, 'loadBalancer'),
     projectId: params.projectId,
     vip: { subnetId: place.subnetId, networkId: place.networkId, requestedAddress: place.address },

@@ -1,6 +1,7 @@
 // What the command channel needs of the rest: the actors that decide, the tables that are read, the network that VIPs
 // are on. The composition root gives it; nothing here knows who stands behind.
 import type { Refusal } from '../../domain/decision.ts';
+import type { Offers } from '../../domain/catalogue.ts';
 import type { Topology } from '../../domain/statuses.ts';
 import type { CommandAnswer, LoadBalancerCommand } from '../../domain/load-balancer/commands.ts';
 import type { ObjectKind } from '../../domain/load-balancer/state.ts';
@@ -51,6 +52,14 @@ export interface ListQuery {
   readonly marker: string | null;
 }
 
+/** What decides how load balancers are placed, besides flavors and availability zones. */
+export interface Placement {
+  /** Of load balancers whose flavor does not say. */
+  readonly topology: Topology;
+  /** Of the compute driver. */
+  readonly offers: Offers;
+}
+
 /** Queries on the tables for reading. They show every change that was answered before. */
 export interface Reads {
   findObject<K extends ObjectKind>(kind: K, id: string): Promise<Views[K] | undefined>;
@@ -89,8 +98,7 @@ export interface CommandPorts {
   readonly tls: TlsPort;
   readonly reads: Reads;
   readonly catalogue: CataloguePort;
-  /** Of load balancers whose flavor does not say. */
-  readonly defaultTopology: Topology;
+  readonly placement: Placement;
   readonly quotas: QuotaPort;
   readonly feed: {
     subscribe(listener: (change: StatusChange) => void, loadBalancerId?: string): Promise<() => void>;

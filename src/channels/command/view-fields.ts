@@ -57,6 +57,7 @@ const object: Fields<ObjectView> = {
 const loadBalancer: Fields<LoadBalancerView, keyof ObjectView | keyof LoadBalancerAttributes> = {
   projectId: 'Project that owns it.',
   vipAddress: 'Address of the VIP; null until there is one.',
+  topology: 'SINGLE or ACTIVE_STANDBY; from its flavor or the setting at its creation.',
   vipPortId: 'Port of the VIP; null until there is one.',
   vipSubnetId: 'Subnet of the VIP.',
   vipNetworkId: 'Network of the VIP.',
@@ -120,6 +121,10 @@ const amphora: Fields<AmphoraView> = {
   agentHost: 'Where its agent listens.',
   agentPort: 'Where its agent listens.',
   controllers: 'Addresses (host:port) that it sends heartbeats to.',
+  computeFlavor: 'Flavor of the compute service that was asked for; null for its usual one.',
+  imageId: 'Image that it was made of; null where the compute driver does not tell.',
+  cachedZone: 'Zone of the compute service; null where the compute driver does not tell.',
+  host: 'Machine that it runs on; null where the compute driver does not tell.',
   haproxyVersion: 'As its agent told.',
   certificateFingerprint: 'SHA-256 of its certificate.',
   certificateExpiresAt: 'When its certificate ends.',

@@ -1,5 +1,6 @@
 // The methods of `/peer`: what nodes ask of each other, and what they tell without waiting for an answer. Peers are programs of
 // ours, known by a certificate: their messages are checked for their frame, and read as what their version says.
+import type { AmphoraKind } from '../../domain/amphora/kind.ts';
 import type { PeerCalls, PeerNotices } from '../../domain/cluster/messages.ts';
 import { type HandlersOf, reads, result } from '../rpc/method.ts';
 import { maybe, needed } from '../rpc/parameters.ts';
@@ -50,6 +51,7 @@ export const peerMethods = {
     params: {
       loadBalancerId: needed(objectId<LoadBalancerId>(), 'For whom.'),
       excluded: needed(trustedList<AmphoraId>(), 'Not these.'),
+      kind: maybe(trustedObject<AmphoraKind>(), 'Of what kind; plain unless given.'),
     },
     result: result<PeerCalls['spares.suggest']['result']>('The suggestion.'),
   }),

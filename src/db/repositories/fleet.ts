@@ -1,5 +1,6 @@
 // Amphorae that are there, for whoever starts to watch them.
 import type { Pool } from 'pg';
+import type { AmphoraKind } from '../../domain/amphora/kind.ts';
 import type { AmphoraFacts } from '../../domain/amphora/facts.ts';
 import type { AmphoraId, LoadBalancerId } from '../../domain/ids.ts';
 import type { AmphoraStatus } from '../../domain/statuses.ts';
@@ -11,11 +12,20 @@ export async function allAmphorae(pool: Pool): Promise<ReadonlyMap<AmphoraId, Am
     status: AmphoraStatus;
     load_balancer_id: LoadBalancerId | null;
     controllers: readonly string[];
-  }>('select id, status, load_balancer_id, controllers from amphorae');
+    kind: AmphoraKind | null;
+    host: string | null;
+  }>('select id, status, load_balancer_id, controllers, kind, host from amphorae');
   return new Map(
-    rows.map(({ id, status, load_balancer_id: loadBalancerId, controllers }) => [
+    rows.map(({ id, status, load_balancer_id: loadBalancerId, controllers, kind, host }) => [
       id,
-      { status, loadBalancerId, bootFailure: null, controllers },
+      {
+        status,
+        loadBalancerId,
+        bootFailure: null,
+        controllers,
+        ...(kind !== null && { kind }),
+        ...(host !== null && { host }),
+      },
     ]),
   );
 }

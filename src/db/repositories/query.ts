@@ -14,7 +14,12 @@ export type QueriedKind = ObjectKind | 'amphora';
 /** The view of each kind with what a list shows besides. */
 export type Queried<K extends QueriedKind> = K extends ObjectKind
   ? Views[K] & { readonly projectId: string }
-  : AmphoraView & { readonly vipAddress: string | null; readonly vipPortId: string | null };
+  : AmphoraView & {
+      readonly vipAddress: string | null;
+      readonly vipPortId: string | null;
+      readonly vrrpAddress: string | null;
+      readonly vrrpPortId: string | null;
+    };
 
 export interface ObjectQuery {
   /** Only objects of that project; null for all. Amphorae have none. */
@@ -109,7 +114,8 @@ function tableOf(kind: QueriedKind): string {
 
 function selectFrom(kind: QueriedKind, where: string): string {
   if (kind !== 'amphora') return select(kind, where, `'project_id', ${expression(kind, 'project_id')}`);
-  return `select to_jsonb(t) || jsonb_build_object('vip_address', l.vip_address, 'vip_port_id', l.vip_port_id) as row
+  return `select to_jsonb(t) || jsonb_build_object('vip_address', l.vip_address, 'vip_port_id', l.vip_port_id,
+      'vrrp_address', l.vrrp_ports -> t.id::text ->> 'address', 'vrrp_port_id', l.vrrp_ports -> t.id::text ->> 'portId') as row
     from amphorae t left join load_balancers l on l.id = t.load_balancer_id where ${where}`;
 }
 

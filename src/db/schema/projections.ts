@@ -28,6 +28,9 @@ export const loadBalancers = pgTable(
     vipPortId: text('vip_port_id'),
     vipSubnetId: text('vip_subnet_id').notNull(),
     vipNetworkId: text('vip_network_id').notNull(),
+    topology: text().notNull().default('SINGLE'),
+    /** Of a pair, by amphora. */
+    vrrpPorts: jsonb('vrrp_ports').notNull().default({}),
     flavorId: uuid('flavor_id').references(() => flavors.id, { onDelete: 'restrict' }),
     availabilityZone: text('availability_zone').references(() => availabilityZones.name, { onDelete: 'restrict' }),
     generation: integer().notNull(),
@@ -181,6 +184,12 @@ export const amphorae = pgTable(
     agentPort: integer('agent_port'),
     /** host:port of every node that it sends heartbeats to. */
     controllers: jsonb().$type<readonly string[]>().notNull().default([]),
+    /** Null when it is plain. */
+    kind: jsonb(),
+    computeFlavor: text('compute_flavor'),
+    imageId: text('image_id'),
+    cachedZone: text('cached_zone'),
+    host: text(),
     haproxyVersion: text('haproxy_version'),
     certificateFingerprint: text('certificate_fingerprint'),
     certificateExpiresAt: moment('certificate_expires_at'),

@@ -1,6 +1,7 @@
 // Decide, evolve and plan of an amphora: boot, ready (a spare), allocated, deleted.
 import { type Decision, refuse } from '../decision.ts';
 import type { EntityDefinition } from '../entity.ts';
+import { kindKey, plainKind } from './kind.ts';
 import type { AmphoraStatus } from '../statuses.ts';
 import {
   type DueSteps,
@@ -41,7 +42,9 @@ type AmphoraDecision = Decision<AmphoraEvent, AmphoraAnswer>;
 export function decideAmphora(state: MaybeAmphora, command: AmphoraCommand, at: number): AmphoraDecision {
   if (command.type === 'createAmphora') {
     if (state !== undefined) return accept(state, []);
-    const created: AmphoraEvent = { type: 'amphoraCreated', at, id: command.amphoraId };
+    const { amphoraId: id, kind, apartFrom } = command;
+    const more = { ...(kind !== undefined && { kind }), ...(apartFrom !== undefined && { apartFrom }) };
+    const created: AmphoraEvent = { type: 'amphoraCreated', at, id, ...more };
     return { type: 'accept', events: [created], answer: { id: command.amphoraId, instance: null, isGone: false } };
   }
   if (state === undefined || state.deletion?.done === true) return refuse('notFound', 'Amphora not found.');
@@ -71,7 +74,7 @@ export function decideAmphora(state: MaybeAmphora, command: AmphoraCommand, at: 
  */
 function decideAllocate(
   state: AmphoraState,
-  { loadBalancerId, role }: Extract<AmphoraCommand, { type: 'allocateAmphora' }>,
+  { loadBalancerId, role, kind }: Extract<AmphoraCommand, { type: 'allocateAmphora' }>,
   at: number,
 ): AmphoraDecision {
   const { allocation } = state;
@@ -81,6 +84,9 @@ function decideAllocate(
   }
   if (amphoraStatus(state) !== 'READY') {
     return refuse('conflict', `Amphora ${state.id} is ${amphoraStatus(state)}, not READY`);
+  }
+  if (kind !== undefined && kindKey(kind) !== kindKey(state.kind ?? plainKind)) {
+    return refuse('conflict', `Amphora ${state.id} is of another kind`);
   }
   return accept(state, [allocated]);
 }
@@ -118,8 +124,9 @@ export function decideAmphoraStepEnded(
 function resultEvents(result: AmphoraStepResult, at: number): readonly AmphoraEvent[] {
   switch (result.type) {
     case 'booted': {
-      const { computeId, agent, controllers } = result;
-      const booted: AmphoraEvent = { type: 'amphoraBooted', at, computeId, agent, controllers };
+      const { computeId, agent, controllers, place } = result;
+      const where = place === undefined ? {} : { place };
+      const booted: AmphoraEvent = { type: 'amphoraBooted', at, computeId, agent, controllers, ...where };
       return result.facts === null ? [booted] : [booted, { type: 'amphoraReady', at, facts: result.facts }];
     }
     case 'agentAnswered':
@@ -141,9 +148,10 @@ export function decideAmphoraResumed(state: MaybeAmphora, at: number): readonly 
 export function evolveAmphora(state: MaybeAmphora, event: AmphoraEvent): MaybeAmphora {
   if (state === undefined) {
     if (event.type !== 'amphoraCreated') return undefined;
-    const { id, at } = event;
+    const { id, at, kind, apartFrom } = event;
+    const more = { ...(kind !== undefined && { kind }), ...(apartFrom !== undefined && { apartFrom }) };
     const unknown = { instance: null, agent: null, controllers: [], wantedControllers: null };
-    return { id, createdAt: at, updatedAt: at, ...unknown, allocation: null, deletion: null, steps: noSteps };
+    return { id, createdAt: at, updatedAt: at, ...more, ...unknown, allocation: null, deletion: null, steps: noSteps };
   }
   return { ...evolveExisting(state, event), updatedAt: event.at };
 }
@@ -154,7 +162,9 @@ function evolveExisting(state: AmphoraState, event: AmphoraEvent): AmphoraState 
       return state;
     case 'amphoraBooted': {
       const instance = { computeId: event.computeId, agent: event.agent };
-      return { ...state, instance, controllers: event.controllers, steps: endStep(state.steps, stepKeys.boot) };
+      const where = event.place === undefined ? {} : { place: event.place };
+      const steps = endStep(state.steps, stepKeys.boot);
+      return { ...state, ...where, instance, controllers: event.controllers, steps };
     }
     case 'controllersWanted':
       return { ...state, wantedControllers: event.controllers, steps: endStep(state.steps, stepKeys.configureAgent) };
@@ -204,7 +214,8 @@ function wantedSteps(state: AmphoraState, now: number): readonly AmphoraStep[] {
     if (state.deletion.done || stepKeys.boot in state.steps.running) return [];
     return [{ type: 'destroy', key: stepKeys.destroy, amphoraId }];
   }
-  if (state.instance === null) return [{ type: 'boot', key: stepKeys.boot, amphoraId }];
+  const { kind = plainKind, apartFrom = [] } = state;
+  if (state.instance === null) return [{ type: 'boot', key: stepKeys.boot, amphoraId, kind, apartFrom }];
   if (state.agent === null) {
     return [{ type: 'awaitAgent', key: stepKeys.awaitAgent, amphoraId, agent: state.instance.agent }];
   }
@@ -212,7 +223,8 @@ function wantedSteps(state: AmphoraState, now: number): readonly AmphoraStep[] {
   const { wantedControllers: controllers, allocation } = state;
   if (controllers !== null) {
     const { agent } = state.instance;
-    steps.push({ type: 'configureAgent', key: stepKeys.configureAgent, amphoraId, agent, controllers });
+    const { topology } = kind;
+    steps.push({ type: 'configureAgent', key: stepKeys.configureAgent, amphoraId, agent, controllers, topology });
   }
   const checkAt = allocationCheckAt(state);
   if (allocation !== null && checkAt !== undefined && checkAt <= now) {

@@ -1,5 +1,6 @@
 // The files an amphora gets before its first start, as OpenStack's amphora agent reads them.
 import type { AmphoraId } from '../ids.ts';
+import type { Topology } from '../statuses.ts';
 
 export interface ConfigDrive {
   readonly amphoraId: AmphoraId;
@@ -12,10 +13,11 @@ export interface ConfigDrive {
   readonly serverPem: string;
   /** PEM of the CA that signs controllers' certificates. */
   readonly clientCaPem: string;
+  readonly topology: Topology;
 }
 
 /** What amphora-agent.conf says that is not the same for all. */
-export type AgentConfiguration = Pick<ConfigDrive, 'amphoraId' | 'controllers' | 'heartbeatKey' | 'heartbeatInterval'>;
+export type AgentConfiguration = Omit<ConfigDrive, 'serverPem' | 'clientCaPem'>;
 
 /** Path below `/etc/octavia` → content. Holds secrets. */
 export function configDriveFiles(drive: ConfigDrive): Readonly<Record<string, string>> {
@@ -28,7 +30,7 @@ export function configDriveFiles(drive: ConfigDrive): Readonly<Record<string, st
 
 /** amphora-agent.conf. Holds the heartbeat secret. */
 export function agentConfiguration(settings: AgentConfiguration): string {
-  const { amphoraId, controllers, heartbeatKey, heartbeatInterval } = settings;
+  const { amphoraId, controllers, heartbeatKey, heartbeatInterval, topology } = settings;
   return `[DEFAULT]
 debug = False
 
@@ -56,6 +58,6 @@ amphora_udp_driver = keepalived_lvs
 agent_tls_protocol = TLSv1.2
 
 [controller_worker]
-loadbalancer_topology = SINGLE
+loadbalancer_topology = ${topology}
 `;
 }

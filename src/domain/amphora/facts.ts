@@ -1,4 +1,5 @@
 // What others than its owner know of an amphora: whose it is, where its agent listens, and whom it reports to. Pure.
+import type { AmphoraKind } from './kind.ts';
 import type { LoadBalancerId } from '../ids.ts';
 import type { AmphoraStatus } from '../statuses.ts';
 import { amphoraStatus } from './amphora.ts';
@@ -11,6 +12,10 @@ export interface AmphoraFacts {
   readonly bootFailure: string | null;
   /** host:port of every node that it sends heartbeats to. */
   readonly controllers: readonly string[];
+  /** Plain when absent. */
+  readonly kind?: AmphoraKind;
+  /** The machine it runs on; absent where compute does not tell. */
+  readonly host?: string;
 }
 
 export function amphoraFacts(state: AmphoraState): AmphoraFacts {
@@ -20,5 +25,7 @@ export function amphoraFacts(state: AmphoraState): AmphoraFacts {
     loadBalancerId: state.allocation?.loadBalancerId ?? null,
     bootFailure: neverReady ? (state.deletion?.reason ?? '') : null,
     controllers: state.controllers,
+    ...(state.kind !== undefined && { kind: state.kind }),
+    ...(typeof state.place?.host === 'string' && { host: state.place.host }),
   };
 }

@@ -1,6 +1,7 @@
 // An amphora as its journal tells it. Its journal alone says to whom it belongs.
+import type { AmphoraKind, InstancePlace } from './kind.ts';
 import type { AmphoraId, LoadBalancerId } from '../ids.ts';
-import type { AmphoraRole } from '../statuses.ts';
+import type { AmphoraRole, Topology } from '../statuses.ts';
 import type { StepEvent, StepsState } from '../step.ts';
 import type { StepEnded } from '../load-balancer/steps.ts';
 
@@ -21,6 +22,12 @@ export interface AmphoraState {
   readonly id: AmphoraId;
   readonly createdAt: number;
   readonly updatedAt: number;
+  /** Plain when absent. */
+  readonly kind?: AmphoraKind;
+  /** Amphorae whose machine it is not to share; none when absent. */
+  readonly apartFrom?: readonly AmphoraId[];
+  /** As compute told; absent where it does not. */
+  readonly place?: InstancePlace;
   /** Where it runs; null until compute has made it. */
   readonly instance: { readonly computeId: string; readonly agent: AgentAddress } | null;
   /** What its agent said when it was ready; null until then. */
@@ -43,7 +50,15 @@ export interface AgentFacts {
 export type MaybeAmphora = AmphoraState | undefined;
 
 export type AmphoraEvent =
-  | { readonly type: 'amphoraCreated'; readonly at: number; readonly id: AmphoraId }
+  | {
+      readonly type: 'amphoraCreated';
+      readonly at: number;
+      readonly id: AmphoraId;
+      /** Plain when absent. */
+      readonly kind?: AmphoraKind;
+      /** None when absent. */
+      readonly apartFrom?: readonly AmphoraId[];
+    }
   | {
       readonly type: 'amphoraBooted';
       readonly at: number;
@@ -51,6 +66,7 @@ export type AmphoraEvent =
       readonly agent: AgentAddress;
       /** What it was given; empty when that is not known. */
       readonly controllers: readonly string[];
+      readonly place?: InstancePlace;
     }
   | { readonly type: 'amphoraReady'; readonly at: number; readonly facts: AgentFacts }
   | {
@@ -69,8 +85,21 @@ export type AmphoraEvent =
   | StepEvent;
 
 export type AmphoraCommand =
-  | { readonly type: 'createAmphora'; readonly amphoraId: AmphoraId }
-  | { readonly type: 'allocateAmphora'; readonly loadBalancerId: LoadBalancerId; readonly role: AmphoraRole }
+  | {
+      readonly type: 'createAmphora';
+      readonly amphoraId: AmphoraId;
+      /** Plain when absent. */
+      readonly kind?: AmphoraKind;
+      /** None when absent. */
+      readonly apartFrom?: readonly AmphoraId[];
+    }
+  | {
+      readonly type: 'allocateAmphora';
+      readonly loadBalancerId: LoadBalancerId;
+      readonly role: AmphoraRole;
+      /** Refused when it is of another; absent where any will do. */
+      readonly kind?: AmphoraKind;
+    }
   /** Nodes have come or gone: it shall send its heartbeats to these. */
   | { readonly type: 'reportTo'; readonly controllers: readonly string[] }
   | {
@@ -92,10 +121,15 @@ export interface AmphoraAnswer {
 }
 
 export type AmphoraStep = { readonly key: string; readonly amphoraId: AmphoraId } & (
-  | { readonly type: 'boot' }
+  | { readonly type: 'boot'; readonly kind: AmphoraKind; readonly apartFrom: readonly AmphoraId[] }
   | { readonly type: 'awaitAgent'; readonly agent: AgentAddress }
   | { readonly type: 'checkAllocation'; readonly loadBalancerId: LoadBalancerId }
-  | { readonly type: 'configureAgent'; readonly agent: AgentAddress; readonly controllers: readonly string[] }
+  | {
+      readonly type: 'configureAgent';
+      readonly agent: AgentAddress;
+      readonly controllers: readonly string[];
+      readonly topology: Topology;
+    }
   | { readonly type: 'destroy' }
 );
 
@@ -108,6 +142,7 @@ export type AmphoraStepResult =
       readonly controllers: readonly string[];
       /** What the agent said, when it was up already. */
       readonly facts: AgentFacts | null;
+      readonly place?: InstancePlace | undefined;
     }
   | { readonly type: 'agentAnswered'; readonly facts: AgentFacts }
   | { readonly type: 'allocationChecked'; readonly isClaimed: boolean }

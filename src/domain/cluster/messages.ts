@@ -1,5 +1,6 @@
 // What nodes say to each other over `/peer`. Every call may be repeated: it changes nothing by itself, or carries a command,
 // which is known by its id or idempotent.
+import type { AmphoraKind } from '../amphora/kind.ts';
 import type { EntityKind } from '../entity.ts';
 import type { HeartbeatMessage } from '../health/message.ts';
 import type { AmphoraId, LoadBalancerId } from '../ids.ts';
@@ -53,7 +54,12 @@ export interface PeerCalls {
   };
   /** Answers once there is an amphora, or none is to be expected. */
   'spares.suggest': {
-    readonly params: { readonly loadBalancerId: LoadBalancerId; readonly excluded: readonly AmphoraId[] };
+    readonly params: {
+      readonly loadBalancerId: LoadBalancerId;
+      readonly excluded: readonly AmphoraId[];
+      /** Plain when absent. */
+      readonly kind?: AmphoraKind | undefined;
+    };
     readonly result: SuggestionMessage | Elsewhere;
   };
   'spares.show': {

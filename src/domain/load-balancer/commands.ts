@@ -11,6 +11,7 @@ import type {
   ObjectId,
   PoolId,
 } from '../ids.ts';
+import type { InstanceKind } from '../amphora/kind.ts';
 import type { Topology } from '../statuses.ts';
 import type {
   HealthMonitorAttributes,
@@ -67,6 +68,8 @@ export type LoadBalancerCommand =
       readonly projectId: string;
       /** SINGLE when absent. */
       readonly topology?: Topology;
+      /** What is asked of its amphorae; plain when absent. */
+      readonly instances?: InstanceKind;
       readonly vip: { readonly subnetId: string; readonly networkId: string; readonly requestedAddress: string | null };
       readonly attributes: LoadBalancerAttributes;
       readonly listeners: readonly NewListener[];

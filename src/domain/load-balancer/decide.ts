@@ -54,8 +54,9 @@ type CreateCommand = Extract<LoadBalancerCommand, { type: 'createLoadBalancer' }
 function decideCreate(state: MaybeLoadBalancer, command: CreateCommand, at: number): LbDecision {
   const { loadBalancerId: id, projectId, vip } = command;
   if (state !== undefined) return refuse('conflict', `Load Balancer ${id} exists already.`);
-  const topology = command.topology === undefined ? {} : { topology: command.topology };
-  const created: LoadBalancerEvent = { type: 'loadBalancerCreated', at, id, projectId, ...topology, vip };
+  const { topology, instances } = command;
+  const more = { ...(topology !== undefined && { topology }), ...(instances !== undefined && { instances }) };
+  const created: LoadBalancerEvent = { type: 'loadBalancerCreated', at, id, projectId, ...more, vip };
   const empty = evolveLoadBalancer(undefined, created);
   if (empty === undefined) throw new Error('a created load balancer has a state');
   const decision = decideChanges(empty, id, treeOf(command), at);

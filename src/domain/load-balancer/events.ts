@@ -1,6 +1,7 @@
 // The facts a load balancer's journal is made of. Changing the meaning of one needs a new version and an upcaster
 // (`src/domain/upcast.ts`); adding an optional field does not.
 import type { AmphoraId, LoadBalancerId, ObjectId } from '../ids.ts';
+import type { InstanceKind } from '../amphora/kind.ts';
 import type { AmphoraRole, Topology } from '../statuses.ts';
 import type { StepEvent } from '../step.ts';
 import type { LbObject, ObjectKind } from './state.ts';
@@ -24,6 +25,8 @@ export type LoadBalancerEvent =
       readonly projectId: string;
       /** SINGLE when absent. */
       readonly topology?: Topology;
+      /** What is asked of its amphorae; plain when absent. */
+      readonly instances?: InstanceKind;
       readonly vip: { readonly subnetId: string; readonly networkId: string; readonly requestedAddress: string | null };
     }
   | { readonly type: 'objectsChanged'; readonly at: number; readonly changes: readonly ObjectChange[] }

@@ -18,6 +18,7 @@ function created(event: Extract<LoadBalancerEvent, { type: 'loadBalancerCreated'
     id: event.id,
     projectId: event.projectId,
     ...(event.topology !== undefined && { topology: event.topology }),
+    ...(event.instances !== undefined && { instances: event.instances }),
     vip: { ...event.vip, taken: [], port: null },
     objects: {},
     generation: 0,

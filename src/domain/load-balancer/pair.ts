@@ -2,6 +2,7 @@
 // other in its keepalived and haproxy configurations, so a newcomer and the one that serves must learn of each other in an
 // order: keepalived hears only who sends to it, and one that hears nobody takes the VIP. So the one that serves is told first,
 // and a newcomer starts once it is spoken to. All of this is a difference between what slots know and what they should.
+import { type AmphoraKind, plainInstance } from '../amphora/kind.ts';
 import type { AmphoraId } from '../ids.ts';
 import type { AmphoraRole, Topology } from '../statuses.ts';
 import type { LoadBalancerEvent } from './events.ts';
@@ -15,6 +16,11 @@ const rolesByTopology: Readonly<Record<Topology, readonly AmphoraRole[]>> = {
 
 export function topologyOf(state: LoadBalancerState): Topology {
   return state.topology ?? 'SINGLE';
+}
+
+/** Of what kind its amphorae are. */
+export function kindOf(state: LoadBalancerState): AmphoraKind {
+  return { topology: topologyOf(state), ...(state.instances ?? plainInstance) };
 }
 
 /** Roles that the load balancer fills. */

@@ -1,7 +1,7 @@
 // From state to work: which steps bring the world to what is desired. Nothing here knows create from update or
 // failover from deletion; all are the difference between what is wanted and what is there.
 import { type DueSteps, dueSteps } from '../step.ts';
-import { hasItsRole, isAheadOfPeer, isPair, pairingOf, rolesOf, servingSlots } from './pair.ts';
+import { hasItsRole, isAheadOfPeer, isPair, kindOf, pairingOf, rolesOf, servingSlots } from './pair.ts';
 import type { LoadBalancerState, Slot } from './state.ts';
 import { type LoadBalancerStep, type PlacedVip, type SlotAddress, stepKeys } from './steps.ts';
 import { servedTree } from './tree.ts';
@@ -41,7 +41,7 @@ function stepsToPlace(state: LoadBalancerState): readonly LoadBalancerStep[] {
     const key = stepKeys.claim(role);
     // Any earlier run may have been granted an amphora whose name never reached the journal.
     const isRepeat = state.steps.retries[key] !== undefined || state.steps.runs > 0;
-    steps.push({ type: 'claimAmphora', key, loadBalancerId, role, isRepeat });
+    steps.push({ type: 'claimAmphora', key, loadBalancerId, role, kind: kindOf(state), isRepeat });
   }
   return steps;
 }

@@ -1,5 +1,6 @@
 // A load balancer's rows in the tables for reading.
 import { moment, type Row, type Rows } from '../projection.ts';
+import { topologyOf } from './pair.ts';
 import type { LbObject, LoadBalancerState } from './state.ts';
 import { errorReason, provisioningStatuses } from './statuses.ts';
 
@@ -55,9 +56,13 @@ function objectRow(state: LoadBalancerState, object: LbObject): Record<string, u
   }
 }
 
-function loadBalancerColumns({ projectId, vip, generation }: LoadBalancerState): Record<string, unknown> {
+function loadBalancerColumns(state: LoadBalancerState): Record<string, unknown> {
+  const { projectId, vip, generation } = state;
+  const ports = state.slots.flatMap(({ amphoraId, port }) => (port === undefined ? [] : [[amphoraId, port]]));
   return {
     projectId,
+    topology: topologyOf(state),
+    vrrpPorts: Object.fromEntries(ports) as Record<string, unknown>,
     vipAddress: vip.port?.address ?? vip.requestedAddress,
     vipPortId: vip.port?.portId ?? null,
     vipSubnetId: vip.subnetId,

@@ -11,6 +11,7 @@ import type {
   ObjectId,
   PoolId,
 } from '../ids.ts';
+import type { InstanceKind } from '../amphora/kind.ts';
 import type { AmphoraRole, Topology } from '../statuses.ts';
 import type { StepsState } from '../step.ts';
 import type {
@@ -126,6 +127,8 @@ export interface LoadBalancerState {
   readonly projectId: string;
   /** SINGLE when absent. */
   readonly topology?: Topology;
+  /** What its flavor and availability zone ask of its amphorae; plain when absent. */
+  readonly instances?: InstanceKind;
   readonly vip: VipState;
   readonly objects: Readonly<Record<ObjectId, LbObject>>;
   /** Counts accepted changes. */

@@ -1,4 +1,5 @@
 // The steps of a load balancer: their keys, what each is told, and what each brings back.
+import type { AmphoraKind } from '../amphora/kind.ts';
 import type { AmphoraId, LoadBalancerId } from '../ids.ts';
 import type { AmphoraRole } from '../statuses.ts';
 import type { StepFailure } from '../step.ts';
@@ -61,7 +62,12 @@ export type LoadBalancerStep = { readonly key: string; readonly loadBalancerId: 
       readonly address: string | null;
       readonly taken: readonly string[];
     }
-  | { readonly type: 'claimAmphora'; readonly role: AmphoraRole; readonly isRepeat: boolean }
+  | {
+      readonly type: 'claimAmphora';
+      readonly role: AmphoraRole;
+      readonly kind: AmphoraKind;
+      readonly isRepeat: boolean;
+    }
   /** Gives one of a pair its port: the other one must know its address. */
   | { readonly type: 'plugAmphora'; readonly slot: SlotAddress; readonly vip: PlacedVip }
   | {

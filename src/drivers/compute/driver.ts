@@ -1,5 +1,6 @@
 // The compute port: where amphorae run. An instance is named by its amphora's id, so every call can be repeated and
 // a step that was lost in a crash finds what it made before.
+import type { InstanceKind, InstancePlace } from '../../domain/amphora/kind.ts';
 import type { AmphoraId, DeploymentId } from '../../domain/ids.ts';
 
 /** Where the agent of an amphora listens (mutual TLS). */
@@ -17,6 +18,8 @@ export interface Instance {
   readonly agent: AgentEndpoint | undefined;
   /** A sentence for operators when status is ERROR. */
   readonly fault?: string | undefined;
+  /** Where it is, and of what image; absent where the driver does not know. */
+  readonly place?: InstancePlace;
 }
 
 export interface InstanceRequest {
@@ -27,6 +30,10 @@ export interface InstanceRequest {
    * `amphora-agent.conf`, `certs/server.pem`, `certs/client_ca.pem`. Holds secrets: written with mode 0600, never logged.
    */
   readonly files: Readonly<Record<string, string>>;
+  /** Of it, what the driver `offers`. All that is null or absent is as the driver has it. */
+  readonly kind?: InstanceKind;
+  /** Instances of these amphorae are not to share a machine with it; a driver that knows no machines pays no heed. */
+  readonly apartFrom?: readonly AmphoraId[];
 }
 
 /**
@@ -39,6 +46,10 @@ export interface ComputeDriver {
    * the world itself; false for a service that may answer from a stale or partial view.
    */
   readonly listsEverything: boolean;
+  /** What can be asked of an instance, by flavors and availability zones; nothing else is ever asked. */
+  readonly offers: readonly (keyof InstanceKind)[];
+  /** Whether instances are on machines that the driver can tell apart. */
+  readonly knowsHosts: boolean;
   /**
    * Makes the instance `amphora-<id>`, or adopts the one of that name (which keeps the files it was made with).
    * Returns as soon as the instance exists; it may still be in BUILD.

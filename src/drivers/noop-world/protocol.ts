@@ -1,6 +1,7 @@
 // What nodes and tests say to the noop world, and what it answers: JSON, one message a line, over TCP on loopback.
 // Requests carry an id, so many may be under way on one connection.
 import type { AmphoraId, LoadBalancerId } from '../../domain/ids.ts';
+import type { InstanceKind } from '../../domain/amphora/kind.ts';
 import type { ServeRequest, ServeResult } from '../amphora/driver.ts';
 import type { Instance, InstanceRequest } from '../compute/driver.ts';
 import type { AllocateVip, PluggedPort, PlugVip, Subnet, Vip, VipRequest, VipResolution } from '../network/driver.ts';
@@ -70,6 +71,8 @@ export interface WorldControls {
   seed: { params: { readonly seed: number }; result: null };
   /** Amphorae refuse configurations with a line that matches; null ends it. */
   refuseConfigurations: { params: { readonly pattern: string | null }; result: null };
+  /** Machines for instances made from now on; 0 for one each, as in the beginning. */
+  hosts: { params: { readonly count: number }; result: null };
   /** Milliseconds from create to ACTIVE, for instances made from now on. */
   bootTime: { params: { readonly ms: number }; result: null };
   /** Stops (true) or resumes the heartbeats of an amphora, which otherwise goes on. */
@@ -94,6 +97,8 @@ export interface WorldState {
     readonly lvs: Readonly<Record<string, readonly string[]>>;
     /** Of one of a pair: its own address, and that of the other one as it was told last. Null for one that stands alone. */
     readonly vrrp: { readonly address: string; readonly peerAddress: string | null; readonly priority: number } | null;
+    readonly host: string | null;
+    readonly kind: InstanceKind | null;
   }[];
   /** Load balancer → VIP address. */
   readonly ports: Readonly<Record<string, string>>;

@@ -138,6 +138,7 @@ function controlsOf(world: World, behaviours: Behaviours): Controls {
       world.refusedConfigurations = pattern === null ? undefined : new RegExp(pattern);
       return null;
     },
+    hosts: ({ count }) => ((world.hosts = count), null),
     bootTime: ({ ms }) => ((world.bootMs = ms), null),
     silence: ({ amphoraId, silent }) => {
       const instance = world.find(amphoraId);

@@ -2,6 +2,7 @@
 // network, the log and misbehaviour are around it.
 import { createHash, X509Certificate } from 'node:crypto';
 import { deriveId } from '../../domain/ids.ts';
+import type { InstanceKind, InstancePlace } from '../../domain/amphora/kind.ts';
 import type { Instance } from '../compute/driver.ts';
 import { PermanentFailure, TransientFailure } from '../failure.ts';
 import type { PluggedPort, Subnet, Vip } from '../network/driver.ts';
@@ -24,6 +25,8 @@ export interface WorldInstance {
   readonly host: string;
   files: Readonly<Record<string, string>>;
   readonly bootedAt: number;
+  readonly kind?: InstanceKind;
+  readonly place: InstancePlace;
   stopped: boolean;
   silent: boolean;
   /** Load balancer → configuration. */
@@ -46,6 +49,8 @@ type Handlers = { [C in WorldCall]: (params: WorldCalls[C]['params']) => WorldCa
 
 export class World {
   bootMs = 0;
+  /** Machines that instances are on; 0 for one each. */
+  hosts = 0;
   refusedConfigurations: RegExp | undefined;
   readonly #instances = new Map<string, WorldInstance>();
   /** Load balancer → port. */
@@ -96,6 +101,8 @@ export class World {
         configurations: Object.fromEntries(instance.configurations),
         lvs: Object.fromEntries(instance.lvs),
         vrrp: instance.vrrp,
+        host: instance.place.host,
+        kind: instance.kind ?? null,
       })),
       ports: Object.fromEntries([...this.#ports].map(([loadBalancerId, { address }]) => [loadBalancerId, address])),
     };
@@ -110,6 +117,7 @@ export class World {
         computeId: `noop-${request.amphoraId}`,
         host: toAddress(this.#nextHost++),
         bootedAt: this.#now() + this.bootMs,
+        place: this.#placeFor(request),
         stopped: false,
         silent: false,
         configurations: new Map(),
@@ -201,11 +209,29 @@ export class World {
     },
   };
 
-  #view({ amphoraId, computeId, host, bootedAt, stopped }: WorldInstance): Instance {
+  /** The machine with the fewest instances, of those that are apart from others that are named. */
+  #placeFor({ amphoraId, kind, apartFrom = [] }: WorldCalls['compute.create']['params']): InstancePlace {
+    const zone = kind?.computeZone ?? 'nova';
+    const imageId = deriveId<string>('noop', 'image', kind?.imageTag ?? 'amphora');
+    if (this.hosts === 0) return { host: `host-of-${amphoraId}`, zone, imageId };
+    const counts = new Map<string, number>(Array.from({ length: this.hosts }, (_, index) => [`host-${index}`, 0]));
+    const shunned = new Set<string | null>();
+    for (const { amphoraId: id, place } of this.#instances.values()) {
+      counts.set(place.host ?? '', (counts.get(place.host ?? '') ?? 0) + 1);
+      if (apartFrom.includes(id as (typeof apartFrom)[number])) shunned.add(place.host);
+    }
+    const free = [...counts].filter(([host]) => !shunned.has(host)).toSorted(([, one], [, other]) => one - other);
+    const host = free[0]?.[0];
+    if (host === undefined)
+      throw new TransientFailure('no host is apart from the others', { call: 'compute.noop create' });
+    return { host, zone, imageId };
+  }
+
+  #view({ amphoraId, computeId, host, bootedAt, stopped, place }: WorldInstance): Instance {
     const booted = this.#now() >= bootedAt;
     const status = stopped ? 'STOPPED' : booted ? 'ACTIVE' : 'BUILD';
     const agent = status === 'ACTIVE' ? { host, port: 9443 } : undefined;
-    return { amphoraId: amphoraId as Instance['amphoraId'], computeId, status, agent };
+    return { amphoraId: amphoraId as Instance['amphoraId'], computeId, status, agent, place };
   }
 
   #agent(amphoraId: string, call: string): WorldInstance {

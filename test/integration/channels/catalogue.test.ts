@@ -67,7 +67,8 @@ describe('a flavor', () => {
   test.each([
     ['{', 'expected a JSON object, given something else'],
     ['[]', 'expected a JSON object'],
-    ['{"compute_flavor":"x"}', 'the provider does not know "compute_flavor"'],
+    ['{"flavour":"x"}', 'the provider does not know "flavour"'],
+    ['{"compute_flavor":"x"}', 'the compute driver does not know compute_flavor'],
     [
       '{"loadbalancer_topology":"ACTIVE_ACTIVE"}',
       'loadbalancer_topology: expected SINGLE or ACTIVE_STANDBY, given "ACTIVE_ACTIVE"',

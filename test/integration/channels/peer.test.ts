@@ -17,12 +17,13 @@ import { testAuthority } from '../../support/certificates.ts';
 import { tempFolder } from '../../support/temp-folder.ts';
 import { waitFor } from '../../support/wait-for.ts';
 import { readKeyPair } from '../../../src/channels/tls.ts';
+import { plainKind } from '../../../src/domain/amphora/kind.ts';
 
 const folder = tempFolder('peers');
 const node = randomUUID();
 const loadBalancerId = randomUUID() as LoadBalancerId;
 const amphoraId = randomUUID() as AmphoraId;
-const suggestion = { loadBalancerId, excluded: [] };
+const suggestion = { loadBalancerId, excluded: [], kind: plainKind };
 const undo: (() => Promise<unknown>)[] = [];
 let ours: PeerCredentials;
 let others: PeerCredentials;

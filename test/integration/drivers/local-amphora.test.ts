@@ -67,6 +67,7 @@ test('an amphora boots, serves the VIP, is adopted by the next controller, and g
     controllers: ['127.0.0.1:9'],
     heartbeatKey: 'a-heartbeat-key-of-the-test',
     heartbeatInterval: 1,
+    topology: 'SINGLE',
     serverPem: issued.certificatePem + issued.privateKeyPem,
     clientCaPem: certificates.clientCaPem(),
   });

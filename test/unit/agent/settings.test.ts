@@ -29,6 +29,7 @@ describe('the agent’s settings', () => {
       controllers: ['192.0.2.1:5555', '[2001:db8::1]:5556'],
       heartbeatKey: 'hush',
       heartbeatInterval: 0.5,
+      topology: 'SINGLE',
       serverPem: '',
       clientCaPem: '',
     });

@@ -41,6 +41,8 @@ export function localCompute(options: LocalComputeOptions): ComputeDriver {
   return {
     name: 'local',
     listsEverything: true,
+    offers: [],
+    knowsHosts: false,
     create: (request, signal) => compute.create(request, signal),
     get: (amphoraId, signal) => compute.get(amphoraId, signal),
     delete: (amphoraId, signal) => compute.delete(amphoraId, signal),

@@ -1,10 +1,13 @@
 import { describe, expect, test } from '@jest/globals';
 import type { AmphoraId, LoadBalancerId } from '../../../../src/domain/ids.ts';
+import { type AmphoraKind, plainKind } from '../../../../src/domain/amphora/kind.ts';
 import {
+  apartFrom,
   bootPauseMs,
   emptyPool,
   findGranted,
   findSpare,
+  type KnownAmphora,
   type PoolState,
   planPool,
   suggestionMs,
@@ -27,6 +30,8 @@ function waitingFor(pool: PoolState, count: number): PoolState {
   return pool;
 }
 
+const spareAt = (pool: PoolState, now: number) => findSpare(pool, { id: 1, loadBalancerId: lb }, {}, now);
+
 describe('the spares pool', () => {
   test.each([
     { name: 'boots up to its size', pool: poolOf(), size: 2, boot: 2 },
@@ -41,7 +46,7 @@ describe('the spares pool', () => {
       boot: 1,
     },
   ])('$name', ({ pool, size, boot }) => {
-    expect(planPool(pool, { size, maxBooting: 4 }, 0).boot).toBe(boot);
+    expect(planPool(pool, { size, maxBooting: 4 }, 0).boot).toHaveLength(boot);
   });
 
   test('lets go of what is more than its size', () => {
@@ -50,10 +55,10 @@ describe('the spares pool', () => {
 
   test('suggests a spare to one asker at a time, and again when nobody took it', () => {
     const pool = poolOf('ALLOCATED', 'READY');
-    expect(findSpare(pool, 0)).toBe('a1');
+    expect(spareAt(pool, 0)).toBe('a1');
     pool.amphorae.set('a1' as AmphoraId, { status: 'READY', loadBalancerId: null, suggestedAt: 0 });
-    expect(findSpare(pool, suggestionMs - 1)).toBeUndefined();
-    expect(findSpare(pool, suggestionMs)).toBe('a1');
+    expect(spareAt(pool, suggestionMs - 1)).toBeUndefined();
+    expect(spareAt(pool, suggestionMs)).toBe('a1');
   });
 
   test('finds what was granted to a load balancer that does not know it', () => {
@@ -65,7 +70,69 @@ describe('the spares pool', () => {
   test('waits longer after each boot that failed, a minute at most', () => {
     const pool = poolOf();
     pool.notBefore = 100;
-    expect(planPool(pool, { size: 1, maxBooting: 4 }, 50)).toEqual({ boot: 0, remove: [], againAt: 100 });
+    expect(planPool(pool, { size: 1, maxBooting: 4 }, 50)).toEqual({ boot: [], remove: [], againAt: 100 });
     expect([0, 1, 2, 50].map(bootPauseMs)).toEqual([500, 1_000, 2_000, 60_000]);
+  });
+});
+
+describe('the spares pool, of kinds and machines,', () => {
+  const large: AmphoraKind = { ...plainKind, computeFlavor: 'large' };
+  const known = (more: Partial<KnownAmphora>): KnownAmphora => ({
+    status: 'READY',
+    loadBalancerId: null,
+    suggestedAt: Number.NEGATIVE_INFINITY,
+    ...more,
+  });
+  const pooled = (...amphorae: readonly Partial<KnownAmphora>[]): PoolState => {
+    const pool = emptyPool();
+    amphorae.forEach((more, index) => pool.amphorae.set(`a${index}` as AmphoraId, known(more)));
+    return pool;
+  };
+  const limits = { size: 1, maxBooting: 4 };
+
+  test('suggests a spare of the kind that is wanted only', () => {
+    const pool = pooled({}, { kind: large });
+    expect(findSpare(pool, { id: 1, loadBalancerId: lb, kind: large }, {}, 0)).toBe('a1');
+    expect(findSpare(pooled({}), { id: 1, loadBalancerId: lb, kind: large }, {}, 0)).toBeUndefined();
+  });
+
+  test('boots what another kind is waited for, and keeps its spares', () => {
+    const pool = pooled({});
+    pool.waiting.set(1, { id: 1, loadBalancerId: lb, kind: large });
+    expect(planPool(pool, limits, 0)).toEqual({
+      boot: [{ kind: large, meantFor: lb }],
+      remove: [],
+      againAt: undefined,
+    });
+  });
+
+  test('lets go of a spare of another kind that nobody waits for', () => {
+    expect(planPool(pooled({}, { kind: large }), limits, 0).remove).toEqual(['a1']);
+  });
+
+  test.each([
+    { antiAffinity: 'off', spare: 'a1' },
+    { antiAffinity: 'soft', spare: 'a2' },
+    { antiAffinity: 'hard', spare: 'a2' },
+  ] as const)('with anti-affinity $antiAffinity suggests $spare beside one on the same machine', (more) => {
+    const pool = pooled({ status: 'ALLOCATED', loadBalancerId: lb, host: 'h1' }, { host: 'h1' }, { host: 'h2' });
+    expect(findSpare(pool, { id: 1, loadBalancerId: lb }, more, 0)).toBe(more.spare);
+  });
+
+  test('shares a machine where it must not be apart, and boots another one where it must', () => {
+    const pool = pooled({ status: 'ALLOCATED', loadBalancerId: lb, host: 'h1' }, { host: 'h1' });
+    const request = { id: 1, loadBalancerId: lb };
+    expect(findSpare(pool, request, { antiAffinity: 'soft' }, 0)).toBe('a1');
+    expect(findSpare(pool, request, { antiAffinity: 'hard' }, 0)).toBeUndefined();
+    pool.waiting.set(1, request);
+    const [boot] = planPool(pool, { ...limits, antiAffinity: 'hard' }, 0).boot;
+    if (boot === undefined) throw new Error('nothing boots');
+    expect(boot.meantFor).toBe(lb);
+    expect(apartFrom(pool, boot, { antiAffinity: 'hard' }, 0)).toEqual(['a0']);
+  });
+
+  test('counts the machine of what was suggested to the load balancer just now', () => {
+    const pool = pooled({ host: 'h1', meantFor: lb, suggestedAt: 0 }, { host: 'h1' }, { host: 'h2' });
+    expect(findSpare(pool, { id: 2, loadBalancerId: lb }, { antiAffinity: 'hard' }, 1)).toBe('a2');
   });
 });

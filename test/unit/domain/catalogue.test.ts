@@ -1,0 +1,43 @@
+import { describe, expect, test } from '@jest/globals';
+import { plainInstance } from '../../../src/domain/amphora/kind.ts';
+import { capabilities, problemWithData, wishOf } from '../../../src/domain/catalogue.ts';
+
+const everything = ['computeFlavor', 'imageTag', 'computeZone', 'volumeZone', 'managementNetwork'] as const;
+
+describe('a profile', () => {
+  test.each([
+    ['flavorProfile', { loadbalancer_topology: 'ACTIVE_STANDBY', compute_flavor: 'large', amp_image_tag: 'v2' }],
+    ['availabilityZoneProfile', { compute_zone: 'az1', volume_zone: 'az1', management_network: 'net' }],
+    ['availabilityZoneProfile', { valid_vip_networks: ['net-1', 'net-2'] }],
+  ] as const)('of the kind %s may say %j where compute offers it', (kind, data) => {
+    expect(problemWithData(kind, JSON.stringify(data), everything)).toBeUndefined();
+  });
+
+  test.each([
+    ['flavorProfile', { compute_flavor: 'large' }, 'the compute driver does not know compute_flavor'],
+    ['availabilityZoneProfile', { compute_zone: 'az1' }, 'the compute driver does not know compute_zone'],
+  ] as const)('of the kind %s may not say %j where compute does not offer it', (kind, data, problem) => {
+    expect(problemWithData(kind, JSON.stringify(data), [])).toBe(problem);
+    expect(capabilities(kind, []).map(({ name }) => name)).not.toContain(Object.keys(data)[0]);
+  });
+
+  test.each([
+    ['flavorProfile', { compute_flavor: 7 }, 'compute_flavor: expected a text of 1 to 255 characters, given 7'],
+    [
+      'availabilityZoneProfile',
+      { valid_vip_networks: 'net' },
+      'valid_vip_networks: expected a list of texts of 1 to 255 characters, given "net"',
+    ],
+  ] as const)('of the kind %s is refused by name when it says %j', (kind, data, problem) => {
+    expect(problemWithData(kind, JSON.stringify(data), everything)).toBe(problem);
+  });
+
+  test('leaves open what it does not say', () => {
+    expect(wishOf()).toEqual({ topology: undefined, instances: plainInstance, validVipNetworks: undefined });
+    expect(wishOf('{"compute_flavor":"large"}', '{"compute_zone":"az1"}').instances).toEqual({
+      ...plainInstance,
+      computeFlavor: 'large',
+      computeZone: 'az1',
+    });
+  });
+});
