@@ -13,8 +13,9 @@ export function certificateManagerByReference({ file, barbican }: CertificateMan
   const managerOf = (ref: string): CertificateManager => {
     if (ref.startsWith(fileScheme)) return file;
     if (barbican !== undefined && /^https?:\/\//.test(ref)) return barbican;
-    const urls = barbican === undefined ? 'no Barbican is set (tls.barbican)' : 'the URL of a secret or container';
-    throw new PermanentFailure(`expected file:<name>, or ${urls}, given ${ref}`, { call: 'certificate-manager' });
+    const urls =
+      barbican === undefined ? ' (there is no Barbican here)' : ' or the URL of a secret or container of Barbican';
+    throw new PermanentFailure(`expected file:<name>${urls}, given ${ref}`, { call: 'certificate-manager' });
   };
   return {
     name: barbican === undefined ? 'file' : 'file, barbican',

@@ -1,3 +1,4 @@
+import { noListenerTls, noPoolTls } from '../../../src/domain/load-balancer/tls.ts';
 import { describe, expect, test } from '@jest/globals';
 import {
   NewerVersionError,
@@ -86,4 +87,18 @@ describe('a load balancer of version 1', () => {
     const update = { type: 'updatePool', id: 'p', patch: { name: 'q' } };
     expect(upcastCommand('loadBalancer', 1, 2, update)).toEqual(update);
   });
+});
+
+test('a load balancer of version 3 speaks no TLS, and is as complete as one of today', () => {
+  const changes = [
+    { kind: 'listener', id: 'l', form: { name: 'l' } },
+    { kind: 'pool', id: 'p', form: { name: 'p' } },
+  ];
+  const [event] = upcastEvents('loadBalancer', 3, 4, [{ type: 'objectsChanged', at: 1, changes }]);
+  expect(event).toMatchObject({
+    changes: [{ form: { name: 'l', ...noListenerTls } }, { form: { name: 'p', ...noPoolTls } }],
+  });
+  // From the first version on, all steps are taken.
+  const [first] = upcastEvents('loadBalancer', 1, 4, [{ type: 'objectsChanged', at: 1, changes }]);
+  expect(first).toMatchObject({ changes: [{ form: { allowedCidrs: [], ...noListenerTls } }, { form: noPoolTls }] });
 });

@@ -29,6 +29,26 @@ describe('a configuration on this host', () => {
     expect(own).not.toContain('/var/lib/octavia');
   });
 
+  test('reads certificates, keys and lists below the working directory', () => {
+    const secrets = new Map([
+      ['certificate web', 'web'],
+      ['authority ca', 'ca'],
+    ]);
+    const listener = {
+      protocol: 'TERMINATED_HTTPS',
+      defaultTlsContainerRef: 'web',
+      clientAuthentication: 'MANDATORY',
+      clientCaTlsContainerRef: 'ca',
+    } as const;
+    const pool = { tlsEnabled: true, tlsContainerRef: 'web', caTlsContainerRef: 'ca' };
+    const tree = servedTree({ listener, pool, members: [{}] });
+    const text = localise(renderHaproxy(tree, { secrets }) ?? '', host);
+    expect(text).not.toContain('/var/lib/octavia');
+    expect(text).toContain(`\n    crt-base certs/${tree.loadBalancerId}\n`);
+    expect(text).toMatch(/ bind \S+ ssl crt-list certs\/\S+ ca-file certs\/\S+ verify required/);
+    expect(text).toMatch(/ ssl crt [0-9a-f]{40}\.pem ca-file certs\/\S+ verify required/);
+  });
+
   test('has no more connections than there are files to open', () => {
     expect(own).toContain('\n    maxconn 7800\n');
     expect(localise(configuration, { ...host, mostConnections: 1_000_000 })).toContain('\n    maxconn 50000\n');

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { type AddressInfo, type Socket, createServer } from 'node:net';
 import { afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { type AmphoraId, type LoadBalancerId, deriveId } from '../../../../../src/domain/ids.ts';
@@ -264,5 +265,66 @@ describe('serving', () => {
     const fake = await agent((call) => (call === upload ? (answers.shift() ?? 'never') : accept(call)));
     expect(await serve(fake)).toEqual({ accepted: false, reason: details });
     expect(await failureOf(serve(fake))).toBeInstanceOf(PermanentFailure);
+  });
+});
+
+describe('files of TLS', () => {
+  const names = ['a', 'b', 'c'].map((letter) => `${letter.repeat(40)}.pem`);
+  const [one = '', two = '', three = ''] = names;
+  const configured = (...own: readonly string[]) => `# TLS files: ${own.join(' ')}\nglobal\n`;
+  const content = (name: string) => `content of ${name}`;
+  const md5 = (text: string) => createHash('md5').update(text).digest('hex');
+  const path = (name: string) => `/1.0/loadbalancer/${loadBalancerId}/certificates/${name}`;
+
+  /** Holds a configuration with the files one and two; is given one with two and three. */
+  async function served(upload: Behaviour, removal: Behaviour = { json: { message: 'OK' } }) {
+    const bodies = new Map<string, string>();
+    const fake = await agent((call, body) => {
+      bodies.set(call, body);
+      if (call.startsWith('DELETE ')) return removal;
+      if (call === `GET ${path(two)}`) return { json: { md5sum: md5(content(two)) } };
+      if (call.includes('/certificates/')) {
+        const absent = { status: 404, json: { message: 'Certificate Not Found', details: 'No certificate' } };
+        return call.startsWith('GET ') ? absent : { json: { message: 'OK' } };
+      }
+      if (call.startsWith('GET ')) return { text: configured(one, two) };
+      return call.endsWith('/haproxy') ? upload : { status: 202, json: { message: 'OK' } };
+    });
+    const files = [two, three].map((name) => ({ name, content: content(name) }));
+    const request = {
+      loadBalancerId,
+      vipAddress: '10.0.0.2',
+      port,
+      configuration: configured(two, three),
+      files,
+      lvs: null,
+    };
+    const result = await driver.serve(fake.address, request, signal());
+    const ofFiles = fake.calls.map((call) => call.replace(path(''), '')).filter((call) => call.includes('.pem'));
+    return { result, fake, bodies, ofFiles };
+  }
+
+  test('go before the configuration, where they are missing; those that it does not need go after it', async () => {
+    const { result, fake, bodies, ofFiles } = await served({ status: 202, json: { message: 'OK' } });
+    expect(result).toEqual({ accepted: true });
+    expect(ofFiles).toEqual([`GET ${two}`, `GET ${three}`, `PUT ${three}`, `DELETE ${one}`]);
+    expect(bodies.get(`PUT ${path(three)}`)).toBe(content(three));
+    const places = [`PUT ${path(three)}`, 'haproxy', 'reload', `DELETE ${path(one)}`].map((end) =>
+      fake.calls.findLastIndex((call) => call.endsWith(end)),
+    );
+    expect(places).toEqual(places.toSorted((a, b) => a - b));
+  });
+
+  test('of a configuration that is refused go again, and those of the one before stay', async () => {
+    const refusal = { status: 400, json: { message: 'Invalid request', details: '[ALERT] no' } };
+    const { result, ofFiles } = await served(refusal);
+    expect(result).toMatchObject({ accepted: false });
+    expect(ofFiles.at(-1)).toBe(`DELETE ${three}`);
+    expect(ofFiles).not.toContain(`DELETE ${one}`);
+  });
+
+  test('that cannot be removed are nobody’s trouble', async () => {
+    const { result } = await served({ status: 202, json: { message: 'OK' } }, { status: 400, json: { message: 'no' } });
+    expect(result).toEqual({ accepted: true });
   });
 });
