@@ -6,6 +6,7 @@ import { certificateManagerByReference } from '../drivers/certificate-manager/by
 import { barbicanCertificateManager } from '../drivers/certificate-manager/barbican/barbican.ts';
 import type { CertificateManager } from '../drivers/certificate-manager/driver.ts';
 import { fileCertificateManager } from '../drivers/certificate-manager/file.ts';
+import { areRevokedBy } from '../drivers/certificate-manager/revocations.ts';
 import { PermanentFailure } from '../drivers/failure.ts';
 import { ServiceToken } from '../drivers/keystone/service-token.ts';
 
@@ -25,10 +26,13 @@ function barbicanOf({ tls, api }: Config): CertificateManager | undefined {
 export function tlsPortOf({ tls }: Pick<Config, 'tls'>, manager: Pick<CertificateManager, 'fetch'>): TlsPort {
   return {
     policy: tlsPolicyOf(tls),
-    async problemOf({ ref, kind }, { projectId, userToken }, signal) {
+    async problemOf({ ref, kind, authority }, asker, signal) {
       try {
-        await manager.fetch({ ref, kind, projectId, userToken }, signal);
-        return undefined;
+        const content = await manager.fetch({ ref, kind, ...asker }, signal);
+        if (authority === undefined) return undefined;
+        const authorities = await manager.fetch({ ref: authority.ref, kind: 'authority', ...asker }, signal);
+        if (areRevokedBy(content, authorities)) return undefined;
+        return `The CRL specified is not valid for the certificate authority reference supplied, ${authority.ref}.`;
       } catch (error) {
         if (error instanceof PermanentFailure) return error.message;
         throw error;

@@ -95,7 +95,7 @@ export function tlsAdmission({ tls, reads }: TlsPorts): TlsAdmission {
     if (before === undefined) return patch;
     const after = complete({ ...before, ...patch });
     const terms = termNames.filter((name) => after[name] !== before[name]).map((name) => [name, after[name]]);
-    await admit(secretsIn(patch), await projectOf(before.loadBalancerId), context);
+    await admit(concerned(after, patch), await projectOf(before.loadBalancerId), context);
     return { ...patch, ...(Object.fromEntries(terms) as Patch<Views[K]>) };
   };
   return {
@@ -136,6 +136,12 @@ export function tlsAdmission({ tls, reads }: TlsPorts): TlsAdmission {
 }
 
 const termNames = ['tlsCiphers', 'tlsVersions', 'alpnProtocols'] as const satisfies (keyof TlsTerms)[];
+
+/** The references that a change names, and revocations whose authorities it names. */
+function concerned(after: object, patch: object): readonly SecretUse[] {
+  const isNamed = (field: string | undefined) => field !== undefined && Object.hasOwn(patch, field);
+  return secretsIn(after).filter(({ field, authority }) => isNamed(field) || isNamed(authority?.field));
+}
 
 function concernsTls(name: string): boolean {
   return name === 'tlsEnabled' || termNames.some((term) => term === name) || /ContainerRefs?$/.test(name);

@@ -36,6 +36,8 @@ export interface SecretUse {
   readonly field: string;
   readonly ref: string;
   readonly kind: SecretKind;
+  /** Of revocations: the attribute and reference of the authorities that must have signed them. */
+  readonly authority?: { readonly field: string; readonly ref: string };
 }
 
 const kinds: Readonly<Record<string, SecretKind>> = {
@@ -48,14 +50,26 @@ const kinds: Readonly<Record<string, SecretKind>> = {
   crlContainerRef: 'revocations',
 };
 
+const authorityOf: Readonly<Record<string, string>> = {
+  clientCrlContainerRef: 'clientCaTlsContainerRef',
+  crlContainerRef: 'caTlsContainerRef',
+};
+
 /** The references among some attributes of a listener or a pool, in the order of the attributes. */
 export function secretsIn(attributes: object): readonly SecretUse[] {
   return Object.entries(attributes).flatMap(([field, value]: [string, unknown]) => {
     const kind = kinds[field];
     if (kind === undefined) return [];
-    const refs = Array.isArray(value) ? value : [value];
-    return refs.filter((ref) => typeof ref === 'string').map((ref) => ({ field, ref, kind }));
+    const refs = (Array.isArray(value) ? value : [value]).filter((ref) => typeof ref === 'string');
+    const authority = authorityIn(attributes as Readonly<Record<string, unknown>>, field);
+    return refs.map((ref) => ({ field, ref, kind, ...authority }));
   });
+}
+
+function authorityIn(attributes: Readonly<Record<string, unknown>>, of: string): Pick<SecretUse, 'authority'> {
+  const field = authorityOf[of] ?? '';
+  const ref = attributes[field];
+  return typeof ref === 'string' ? { authority: { field, ref } } : {};
 }
 
 /** Whether a change names a reference: what stands behind it may be new though the reference is not. */

@@ -137,6 +137,22 @@ test('a listener ends TLS with the certificate of a file, and takes a renewed on
   expect([before.length, after.length]).toEqual([2, 2]);
   expect(after.filter((path) => before.includes(path))).toEqual([]);
 
+  // A reference that leads nowhere any more stops changes, says so, and leaves traffic alone.
+  expect(await run('certificate', 'rm', 'web', '--project', project)).toMatchObject({ status: 0 });
+  await client.call('listener.update', { id: listenerId, name: 'named' });
+  const why = await waitFor(
+    async () => {
+      const explained = await client.call('loadBalancer.explain', { id });
+      return explained.provisioningStatus === 'ERROR' ? explained.why.join(' ') : undefined;
+    },
+    { describe: 'the load balancer to be in ERROR', ...quick },
+  );
+  expect(why).toContain('file:web: the project has no such file');
+  expect(await askTls({ host, port: 8443 })).toMatchObject({ status: 200, shown: 'renewed.example' });
+  await add('web', second);
+  await client.call('listener.update', { id: listenerId, defaultTlsContainerRef: 'file:web' });
+  await active();
+
   // Keys are in the folder of certificates and with the amphora, and nowhere else: not in a dump of the database, not in
   // PostgreSQL's own files, not in the log, not in the journal that `explain` shows.
   const dump = await dumped(running.databaseUrl);
