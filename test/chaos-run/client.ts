@@ -3,7 +3,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { type CommandClient, connectCommandChannel } from '../../src/channels/command/client.ts';
 import { RpcError } from '../../src/channels/rpc/errors.ts';
-import { type Made, type Script, callOf, type Operation } from './model.ts';
+import { type Made, type Offers, type Script, callOf, type Operation } from './model.ts';
 
 /** Where a node listens just now; undefined while it does not. */
 export interface Address {
@@ -43,7 +43,7 @@ export interface ClientOptions {
   readonly nodes: readonly (() => Address | undefined)[];
   /** Number of the node that is asked first. */
   readonly firstNode: number;
-  readonly vipSubnetId: string;
+  readonly offers: Offers;
   /** No command is sent again after it aborts. */
   readonly giveUp: AbortSignal;
   readonly log: (line: string) => void;
@@ -62,11 +62,11 @@ export class Client {
 
   /** Carries a script out, in order, each operation once the one before it was answered. Ends early when giving up. */
   async play(script: Script, startedAt: number): Promise<void> {
-    const { vipSubnetId, giveUp } = this.#options;
+    const { offers, giveUp } = this.#options;
     let made: Made | undefined;
     for (const operation of script.operations) {
       await wait(Math.max(0, startedAt + operation.atMs - Date.now()));
-      const { method, params } = callOf(script, operation.change, made, vipSubnetId);
+      const { method, params } = callOf(script, operation.change, made, offers);
       const log: CommandLog = { script: script.name, operation, attempts: [] };
       this.logs.push(log);
       const result = await this.#until(log, (connection) =>

@@ -37,6 +37,8 @@ export interface Script {
   /** Number of the client that carries it out. */
   readonly client: number;
   readonly listenerPort: number;
+  /** Served by two amphorae, where the nodes know that. */
+  readonly isPair?: boolean;
   readonly operations: readonly Operation[];
 }
 
@@ -51,6 +53,13 @@ export function modelAfter(changes: readonly Change[]): Model | undefined {
   }, undefined);
 }
 
+/** What a cluster has for load balancers. */
+export interface Offers {
+  readonly vipSubnetId: string;
+  /** Null where the nodes know no pairs. */
+  readonly pairFlavorId: string | null;
+}
+
 /** Ids of the objects that a create made. */
 export interface Made {
   readonly loadBalancer: string;
@@ -59,8 +68,8 @@ export interface Made {
 }
 
 /** The call of the command channel that means the change. */
-export function callOf(script: Script, change: Change, made: Made | undefined, vipSubnetId: string) {
-  if (change.type === 'create') return createCall(script, change.model, vipSubnetId);
+export function callOf(script: Script, change: Change, made: Made | undefined, offers: Offers) {
+  if (change.type === 'create') return createCall(script, change.model, offers);
   if (made === undefined) throw new Error(`${script.name} is changed before it was created`);
   switch (change.type) {
     case 'describe':
@@ -84,12 +93,13 @@ export function callOf(script: Script, change: Change, made: Made | undefined, v
   }
 }
 
-function createCall(script: Script, model: Model, vipSubnetId: string) {
+function createCall(script: Script, model: Model, { vipSubnetId, pairFlavorId }: Offers) {
   const { name, listenerPort: protocolPort } = script;
   const { description, connectionLimit, lbAlgorithm, members } = model;
   const healthMonitor = { type: 'TCP', delay: 5, timeout: 2, maxRetries: 2 };
   const pool = { name: 'web', protocol: 'HTTP', lbAlgorithm, members, healthMonitor };
   const listener = { name: 'web', protocol: 'HTTP', protocolPort, connectionLimit, defaultPool: { name: 'web' } };
-  const params = { projectId: 'chaos', name, description, vipSubnetId, listeners: [listener], pools: [pool] };
+  const flavorId = script.isPair === true ? pairFlavorId : null;
+  const params = { projectId: 'chaos', name, description, vipSubnetId, flavorId, listeners: [listener], pools: [pool] };
   return { method: 'loadBalancer.create', params } as const;
 }

@@ -1,12 +1,14 @@
 // One run from its start to its verdict: schedule, cluster, clients and disturbances, rest, judgement.
 import { setTimeout as wait } from 'node:timers/promises';
-import { connectCommandChannel } from '../../src/channels/command/client.ts';
+import { type CommandClient, connectCommandChannel } from '../../src/channels/command/client.ts';
+import { RpcError } from '../../src/channels/rpc/errors.ts';
 import { Client, type CommandLog } from './client.ts';
 import { Cluster } from './cluster.ts';
 import { type Evidence, readDatabase } from './evidence.ts';
 import { grouped } from './grouped.ts';
 import { judge, type Verdict } from './judge/judge.ts';
 import { orphans } from './judge/orphans.ts';
+import type { Offers } from './model.ts';
 import { unfinished } from './judge/stuck.ts';
 import { type Disturbance, type Schedule, scheduleOf } from './schedule.ts';
 
@@ -58,13 +60,13 @@ function aborted(signal: AbortSignal | undefined): Promise<never> {
 }
 
 async function play(schedule: Schedule, cluster: Cluster, options: RunOptions): Promise<readonly CommandLog[]> {
-  const vipSubnetId = await subnetOf(cluster);
+  const offers = await offersOf(cluster);
   const giveUp = new AbortController();
   const nodes = cluster.nodes.map((node) => () => node.address());
   const clients = Array.from(
     { length: options.clients },
     (_, index) =>
-      new Client({ nodes, firstNode: index % nodes.length, vipSubnetId, giveUp: giveUp.signal, log: options.log }),
+      new Client({ nodes, firstNode: index % nodes.length, offers, giveUp: giveUp.signal, log: options.log }),
   );
   const startedAt = Date.now();
   const scripts = schedule.scripts.map(async (script) => clients[script.client]?.play(script, startedAt));
@@ -130,14 +132,29 @@ async function gather(schedule: Schedule, cluster: Cluster, logs: readonly Comma
   };
 }
 
-async function subnetOf(cluster: Cluster): Promise<string> {
+async function offersOf(cluster: Cluster): Promise<Offers> {
   const address = cluster.nodes[0]?.address();
   if (address === undefined) throw new Error('the first node does not run');
   const connection = await connectCommandChannel(address);
   const { items } = await connection.call('subnet.list', {});
+  const pairFlavorId = await pairFlavor(connection);
   await connection.close();
   if (items[0] === undefined) throw new Error('the network driver has no subnet');
-  return items[0].id;
+  return { vipSubnetId: items[0].id, pairFlavorId };
+}
+
+/** Of the same name and id in every round; null where the nodes are of a version that knows no pairs. */
+async function pairFlavor(connection: CommandClient): Promise<string | null> {
+  try {
+    const flavorData = JSON.stringify({ loadbalancer_topology: 'ACTIVE_STANDBY' });
+    const profile = { name: 'pair', providerName: 'amphora', flavorData, commandId: 'chaos-profile' } as const;
+    const { flavorProfile } = await connection.call('flavorProfile.create', profile);
+    const flavor = { name: 'pair', flavorProfileId: flavorProfile?.id ?? '', commandId: 'chaos-flavor' };
+    return (await connection.call('flavor.create', flavor)).flavor?.id ?? null;
+  } catch (error) {
+    if (error instanceof RpcError && error.code === 'invalid') return null;
+    throw error;
+  }
 }
 
 function shown({ disturbances, endsAtMs }: Schedule): string {

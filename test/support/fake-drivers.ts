@@ -20,6 +20,8 @@ export class FakeWorld {
   readonly misbehave = new Map<string, Misbehaviour[]>();
   /** Configurations that contain this text are refused. */
   refuses: string | undefined;
+  /** Amphora → text of configurations that it alone refuses. */
+  readonly refusesOne = new Map<string, string>();
   /** Held by a test while calls of that name shall wait. */
   readonly gates = new Map<string, Promise<void>>();
   #nextAddress = 10;
@@ -101,8 +103,9 @@ export class FakeWorld {
       }),
     serve: ({ amphoraId }, request, signal): Promise<ServeResult> =>
       this.#call('amphora.serve', amphoraId, signal, () => {
-        if (this.refuses !== undefined && request.configuration?.includes(this.refuses) === true) {
-          return { accepted: false, reason: `haproxy does not know ${this.refuses}` } as const;
+        const refused = this.refusesOne.get(amphoraId) ?? this.refuses;
+        if (refused !== undefined && request.configuration?.includes(refused) === true) {
+          return { accepted: false, reason: `haproxy does not know ${refused}` } as const;
         }
         this.served.set(amphoraId, request);
         return { accepted: true } as const;

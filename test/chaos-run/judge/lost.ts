@@ -14,7 +14,7 @@ function lostOf(
   script: Script,
   logs: readonly CommandLog[],
   database: DatabaseEvidence,
-  served: ReadonlyMap<string, string>,
+  served: ReadonlyMap<string, readonly string[]>,
 ): readonly string[] {
   const wanted = expectations(logs);
   if (wanted.includes('anything')) return [];
@@ -26,13 +26,13 @@ function lostOf(
   const [model, ...others] = wanted.filter((one) => one !== undefined && one !== 'anything');
   if (model === undefined) return [`${script.name} (${row.id}) was deleted and is there`];
   const inDatabase = modelInDatabase(database, row.id);
-  const inWorld = modelServed(served.get(row.id) ?? '');
+  const inWorld = (served.get(row.id) ?? ['']).map(modelServed);
   const ofDatabase = [model, ...others].some((one) => isSame(one, inDatabase))
     ? []
     : [`${script.name} (${row.id}) is ${shown(inDatabase)} in the database, acknowledged was ${shown(model)}`];
-  const ofWorld = [model, ...others].some((one) => isSame({ ...one, description: '' }, inWorld))
-    ? []
-    : [`${script.name} (${row.id}) is served as ${shown(inWorld)}, acknowledged was ${shown(model)}`];
+  const ofWorld = inWorld
+    .filter((each) => ![model, ...others].some((one) => isSame({ ...one, description: '' }, each)))
+    .map((each) => `${script.name} (${row.id}) is served as ${shown(each)}, acknowledged was ${shown(model)}`);
   return [...ofDatabase, ...ofWorld];
 }
 
@@ -62,11 +62,13 @@ function modelInDatabase(database: DatabaseEvidence, id: string): Model {
   };
 }
 
-/** Load balancer → what its newest amphora serves. That there is only one is for others to judge. */
-function servedConfigurations({ world }: Evidence): ReadonlyMap<string, string> {
-  return new Map(
-    world.instances.filter(({ isUp }) => isUp).flatMap(({ configurations }) => Object.entries(configurations)),
-  );
+/** Load balancer → what its amphorae serve. That there are as many as should be is for others to judge. */
+function servedConfigurations({ world }: Evidence): ReadonlyMap<string, readonly string[]> {
+  const all = world.instances
+    .filter(({ isUp }) => isUp)
+    .flatMap(({ configurations }) => Object.entries(configurations));
+  const byId = [...grouped(all, ([id]) => id)];
+  return new Map(byId.map(([id, entries]) => [id, entries.map(([, configuration]) => configuration)]));
 }
 
 const algorithms: Readonly<Record<string, string>> = {

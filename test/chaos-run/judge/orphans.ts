@@ -1,5 +1,5 @@
 // Where world and journal differ: instances and ports that nobody owns, owned ones that are not there, and addresses that
-// two amphorae serve.
+// more or fewer amphorae serve than should.
 import { grouped } from '../grouped.ts';
 import type { DatabaseEvidence, Evidence } from '../evidence.ts';
 
@@ -29,7 +29,8 @@ export function orphans({ world, entities, amphorae, loadBalancers }: Situation)
       if (status !== 'ACTIVE') return [];
       if (world.ports !== null && world.ports[id] !== address) return [`load balancer ${id} has no port of ${address}`];
       const count = holders.get(address)?.length ?? 0;
-      return count === 1 ? [] : [`${address} of load balancer ${id} is served by ${count} amphorae`];
+      const wanted = values['topology'] === 'ACTIVE_STANDBY' ? 2 : 1;
+      return count === wanted ? [] : [`${address} of load balancer ${id} is served by ${count} amphorae`];
     }),
     ...amphorae
       .filter(({ status, loadBalancerId }) => status === 'ALLOCATED' && !liveLoadBalancers.has(loadBalancerId ?? ''))

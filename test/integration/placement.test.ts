@@ -1,0 +1,126 @@
+// What flavors, availability zones and settings say about where amphorae are, from the command channel to the world.
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import type { CommandClient } from '../../src/channels/command/client.ts';
+import { WorldClient } from '../../src/drivers/noop-world/client.ts';
+import type { WorldState } from '../../src/drivers/noop-world/protocol.ts';
+import { type StartedWorld, startNoopWorld } from '../../src/drivers/noop-world/start.ts';
+import { untilActive, useAmphi } from '../support/amphi.ts';
+import { built } from '../support/built.ts';
+
+const amphi = useAmphi('placement');
+let started: StartedWorld;
+let world: WorldClient;
+let client: CommandClient;
+let apiPort: number | null;
+
+beforeAll(async () => {
+  started = await startNoopWorld({ main: built('drivers/noop-world/main.js') });
+  world = new WorldClient({ address: started.address, node: 'test' });
+  await world.control('hosts', { count: 3 });
+  const running = await amphi.up({
+    AMPHI_DRIVER: 'noop',
+    AMPHI_NOOP_WORLD: started.address,
+    AMPHI_HEARTBEAT_INTERVAL: '0.2',
+    AMPHI_SPARES_SIZE: '3',
+    AMPHI_LOAD_BALANCERS_ANTI_AFFINITY: 'hard',
+    AMPHI_ROLES: 'worker,health,housekeeping,api',
+  });
+  apiPort = running.apiPort;
+  client = await running.connect();
+}, 90_000);
+afterAll(async () => {
+  await world.close();
+  await started.stop();
+});
+
+async function flavor(name: string, data: object): Promise<string> {
+  const flavorData = JSON.stringify(data);
+  const { flavorProfile } = await client.call('flavorProfile.create', { name, providerName: 'amphora', flavorData });
+  return (await client.call('flavor.create', { name, flavorProfileId: flavorProfile?.id ?? '' })).flavor?.id ?? '';
+}
+
+async function zone(name: string, data: object): Promise<string> {
+  const availabilityZoneData = JSON.stringify(data);
+  const profile = { name, providerName: 'amphora' as const, availabilityZoneData };
+  const made = (await client.call('availabilityZoneProfile.create', profile)).availabilityZoneProfile;
+  await client.call('availabilityZone.create', { name, availabilityZoneProfileId: made?.id ?? '' });
+  return name;
+}
+
+async function create(more: { readonly flavorId?: string; readonly availabilityZone?: string }): Promise<string> {
+  const vipSubnetId = (await client.call('subnet.list', {})).items[0]?.id ?? '';
+  const { loadBalancer } = await client.call('loadBalancer.create', { projectId: 'p', vipSubnetId, ...more });
+  const id = loadBalancer?.id ?? '';
+  await untilActive(client, id, false);
+  return id;
+}
+
+async function instancesOf(loadBalancerId: string): Promise<WorldState['instances']> {
+  const { items } = await client.call('amphora.list', { loadBalancerId });
+  const ids = new Set(items.filter(({ status }) => status === 'ALLOCATED').map(({ id }) => id));
+  return (await world.control('state', {})).instances.filter(({ amphoraId }) => ids.has(amphoraId));
+}
+
+const hostsOf = async (id: string) => new Set((await instancesOf(id)).map(({ host }) => host));
+
+test('the two of a pair are on different machines, from the beginning and after failovers', async () => {
+  const flavorId = await flavor('pair', { loadbalancer_topology: 'ACTIVE_STANDBY' });
+  const ids = await Promise.all(Array.from({ length: 4 }, () => create({ flavorId })));
+  for (const id of ids) expect((await hostsOf(id)).size).toBe(2);
+  for (const id of ids) {
+    await client.call('loadBalancer.failover', { id });
+    await untilActive(client, id, false);
+    expect((await hostsOf(id)).size).toBe(2);
+  }
+}, 60_000);
+
+test('an amphora is made as its flavor and availability zone say, and shows that', async () => {
+  const flavorId = await flavor('large', { compute_flavor: 'm1.large', amp_image_tag: 'next' });
+  const availabilityZone = await zone('east', { compute_zone: 'az-east', management_network: 'mgmt' });
+  const id = await create({ flavorId, availabilityZone });
+  const [instance] = await instancesOf(id);
+  expect(instance?.kind).toMatchObject({
+    computeFlavor: 'm1.large',
+    imageTag: 'next',
+    computeZone: 'az-east',
+    managementNetwork: 'mgmt',
+    volumeZone: null,
+  });
+  const response = await fetch(`http://127.0.0.1:${apiPort}/v2/octavia/amphorae?loadbalancer_id=${id}`);
+  const { amphorae } = (await response.json()) as { readonly amphorae: readonly Record<string, unknown>[] };
+  expect(amphorae).toEqual([
+    expect.objectContaining({
+      role: 'STANDALONE',
+      compute_flavor: 'm1.large',
+      cached_zone: 'az-east',
+      image_id: expect.any(String),
+      vrrp_priority: null,
+    }),
+  ]);
+}, 60_000);
+
+test('amphorae of a pair show what VRRP is told', async () => {
+  const flavorId = await flavor('pair of api', { loadbalancer_topology: 'ACTIVE_STANDBY' });
+  const id = await create({ flavorId });
+  const response = await fetch(`http://127.0.0.1:${apiPort}/v2/octavia/amphorae?loadbalancer_id=${id}`);
+  const { amphorae } = (await response.json()) as { readonly amphorae: readonly Record<string, unknown>[] };
+  const roles = new Map(amphorae.map(({ role, vrrp_priority: priority }) => [role, priority]));
+  expect(roles).toEqual(
+    new Map([
+      ['MASTER', 100],
+      ['BACKUP', 90],
+    ]),
+  );
+  for (const amphora of amphorae) {
+    expect(amphora).toMatchObject({ vrrp_id: 1, vrrp_ip: expect.any(String), vrrp_port_id: expect.any(String) });
+    expect(amphora['ha_ip']).not.toBe(amphora['vrrp_ip']);
+  }
+}, 60_000);
+
+test('a VIP is only on networks that the availability zone allows', async () => {
+  const availabilityZone = await zone('nowhere', { valid_vip_networks: ['another network'] });
+  await expect(create({ availabilityZone })).rejects.toMatchObject({
+    code: 'invalid',
+    message: expect.stringContaining('is not valid in availability zone nowhere'),
+  });
+}, 60_000);
