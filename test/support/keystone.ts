@@ -79,7 +79,7 @@ async function setUp(config: string, url: string): Promise<void> {
   await manage('bootstrap', '--bootstrap-password', adminPassword, '--bootstrap-region-id', 'one', ...urls);
 }
 
-function freePort(): Promise<number> {
+export function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer().on('error', reject);
     server.listen(0, '127.0.0.1', () => {
