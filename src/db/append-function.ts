@@ -1,6 +1,7 @@
 // The one server-side statement that writes a batch of entries: fence, command, claims, sequence, events and rows for
 // reading, decided per entry, in one round trip and one transaction. Its text is made from the schema, so that a
 // column added to a projection is written without anybody remembering it here.
+import { createHash } from 'node:crypto';
 import { getTableColumns, getTableName } from 'drizzle-orm';
 import type { ObjectKind } from '../domain/load-balancer/state.ts';
 import { quotaKinds } from '../domain/quota.ts';
@@ -9,10 +10,18 @@ import { type ProjectionName, projections } from './schema/projections.ts';
 import { quotas } from './schema/runtime.ts';
 
 /**
- * A new name whenever arguments, results or columns of projections change: nodes of two versions run side by side during an
- * upgrade, and each writes the columns that it knows.
+ * Another name when arguments or results change, which is to be counted here, and when columns of projections do, which follows
+ * from them: nodes of two versions run side by side during an upgrade, and each writes the columns that it knows.
  */
-export const appendFunction = 'append_entries_v5';
+export const appendFunction = `append_entries_v6_${columnsDigest()}`;
+
+function columnsDigest(): string {
+  const columns = Object.values(projections).map((table) => [
+    getTableName(table),
+    Object.values(getTableColumns(table)).map((column) => column.name),
+  ]);
+  return createHash('sha256').update(JSON.stringify(columns)).digest('hex').slice(0, 8);
+}
 
 /**
  * Takes a JSON array of entries, gives a row per entry: its index, an outcome, and details.

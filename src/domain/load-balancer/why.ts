@@ -63,6 +63,8 @@ function departures({ history }: Pick<ExplanationView, 'history'>): readonly Dep
     for (const { type, amphoraId, why, reason } of events as readonly Partial<LeavingEvent>[]) {
       if (amphoraId === undefined) continue;
       const known = found.get(amphoraId);
+      if (type === 'replacementDue')
+        found.set(amphoraId, { amphoraId, why: 'replaced', reason: reason ?? '', goneAt: null });
       if (type === 'amphoraLeaving')
         found.set(amphoraId, { amphoraId, why: why ?? '', reason: reason ?? '', goneAt: null });
       if (type === 'amphoraRetired' && known !== undefined) found.set(amphoraId, { ...known, goneAt: at });
@@ -93,6 +95,7 @@ function doing(key: string): string {
   if (key === stepKeys.vip) return 'it asks for an address for its VIP';
   if (key === stepKeys.releaseVip) return 'it gives the address of its VIP back';
   if (stepKeys.isClaim(key)) return `it waits for an amphora (${about})`;
+  if (stepKeys.isPlug(key)) return `it gives amphora ${about} a port beside the VIP`;
   if (stepKeys.isDeploy(key)) return `it brings its configuration to amphora ${about}`;
   return `it removes amphora ${about}`;
 }

@@ -66,6 +66,20 @@ describe('a load balancer', () => {
     ]);
   });
 
+  test('whose pair is replaced one after the other names both, until they are gone', () => {
+    const due = (amphoraId: string) => ({ type: 'replacementDue', amphoraId, reason: 'failover was asked for' });
+    const steps = [step('plug:b', { state: 'running', startedAt: 'then' })];
+    const history = [entry(3, { type: 'amphoraRetired', amphoraId: 'b' }), entry(2, due('a'), due('b')), entry(1)];
+    expect(why({ provisioningStatus: 'PENDING_UPDATE', history: history.slice(1), steps })).toEqual([
+      'amphora a is being replaced: failover was asked for',
+      'amphora b is being replaced: failover was asked for',
+      'it gives amphora b a port beside the VIP since then',
+    ]);
+    expect(why({ provisioningStatus: 'PENDING_UPDATE', history })[0]).toBe(
+      'amphora a is being replaced: failover was asked for',
+    );
+  });
+
   test('that is ACTIVE while its members do not answer says whose word that is', () => {
     expect(why({ operatingStatus: 'ERROR' })[1]).toContain('operating status ERROR is what amphorae report');
   });

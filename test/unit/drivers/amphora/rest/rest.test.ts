@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { type AddressInfo, type Socket, createServer } from 'node:net';
 import { afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { type AmphoraId, type LoadBalancerId, deriveId } from '../../../../../src/domain/ids.ts';
+import { renderKeepalived, type VrrpInstance } from '../../../../../src/domain/vrrp/keepalived.ts';
 import type { AmphoraAddress, AmphoraDriver } from '../../../../../src/drivers/amphora/driver.ts';
 import { createRestAmphoraDriver } from '../../../../../src/drivers/amphora/rest/rest.ts';
 import type { CertificateDriver } from '../../../../../src/drivers/certificate/driver.ts';
@@ -326,5 +327,61 @@ describe('files of TLS', () => {
   test('that cannot be removed are nobody’s trouble', async () => {
     const { result } = await served({ status: 202, json: { message: 'OK' } }, { status: 400, json: { message: 'no' } });
     expect(result).toEqual({ accepted: true });
+  });
+});
+
+describe('one of a pair', () => {
+  const vrrp: VrrpInstance = {
+    loadBalancerId,
+    vipAddress: '10.0.0.2',
+    subnetCidr: '10.0.0.0/24',
+    gateway: null,
+    beginsAs: 'BACKUP',
+    priority: 90,
+    address: '10.0.0.3',
+    peerAddress: '10.0.0.4',
+    password: 'of-both',
+  };
+  const request = { loadBalancerId, vipAddress: '10.0.0.2', port, configuration: 'new', files: [], lvs: null, vrrp };
+
+  /** Takes everything, and keeps what it was sent. */
+  async function willing(refuses = ''): Promise<{ readonly fake: FakeAgent; readonly uploads: readonly string[] }> {
+    const uploads: string[] = [];
+    const fake = await agent((call, body) => {
+      if (refuses !== '' && call.startsWith(refuses)) return { status: 400, json: { message: 'no', details: 'no' } };
+      if (call.startsWith('GET /1.0/interface/')) return { json: { message: 'OK', interface: 'eth1' } };
+      if (call.startsWith('GET /1.0/listeners')) return { json: [] };
+      if (call.startsWith('GET')) return { status: 404, json: { message: 'Loadbalancer Not Found' } };
+      if (call.endsWith('/vrrp/upload')) uploads.push(body);
+      return { status: call.endsWith('/vrrp/upload') ? 200 : 202, json: { message: 'OK' } };
+    });
+    return { fake, uploads };
+  }
+
+  const aboutVrrp = (fake: FakeAgent) => fake.calls.filter((call) => /vrrp|reload/.test(call));
+
+  test('is told of the other one before haproxy starts, and takes part once that serves', async () => {
+    const { fake, uploads } = await willing();
+    expect(await driver.serve(fake.address, request, signal())).toEqual({ accepted: true });
+    expect(aboutVrrp(fake)).toEqual([
+      'PUT /1.0/vrrp/upload',
+      `PUT /1.0/loadbalancer/${loadBalancerId}/reload`,
+      'PUT /1.0/vrrp/start',
+    ]);
+    expect(uploads).toEqual([renderKeepalived(vrrp, 'eth1')]);
+  });
+
+  test('is not told again what it was started with, but of another peer', async () => {
+    const { fake, uploads } = await willing();
+    for (const peerAddress of ['10.0.0.4', '10.0.0.4', '10.0.0.5']) {
+      await driver.serve(fake.address, { ...request, vrrp: { ...vrrp, peerAddress } }, signal());
+    }
+    expect(uploads).toHaveLength(2);
+  });
+
+  test('takes part though it refuses a configuration: it would send no heartbeats otherwise', async () => {
+    const { fake } = await willing(`PUT /1.0/loadbalancer/${amphoraId}`);
+    expect(await driver.serve(fake.address, request, signal())).toEqual({ accepted: false, reason: 'no' });
+    expect(aboutVrrp(fake)).toEqual(['PUT /1.0/vrrp/upload', 'PUT /1.0/vrrp/start']);
   });
 });
