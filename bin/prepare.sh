@@ -53,19 +53,19 @@ install_pgbouncer() {
   "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y pgbouncer >/dev/null 2>&1 || echo 'pgbouncer could not be installed'
 }
 
-# OpenStack's own clients and Keystone, for tests of the REST API: skipped where they cannot be had.
+# OpenStack's own clients, Keystone and Barbican, for tests: skipped where they cannot be had.
 install_openstack_clients() {
   if ! command -v apt-get >/dev/null; then return 0; fi
   local packages=/usr/lib/python3/dist-packages
-  if [[ -d $packages/openstackclient && -d $packages/octaviaclient && -d $packages/keystone ]]; then return 0; fi
+  if [[ -d $packages/openstackclient && -d $packages/octaviaclient && -d $packages/keystone && -d $packages/barbican ]]; then return 0; fi
   local as_root=()
   if [[ $(id -u) -ne 0 ]]; then
     sudo -n true 2>/dev/null || return 0
     as_root=(sudo -n)
   fi
-  echo "OpenStack's clients or Keystone are missing. Installing them for their tests"
+  echo "OpenStack's clients, Keystone or Barbican are missing. Installing them for their tests"
   local run=("${as_root[@]}" env DEBIAN_FRONTEND=noninteractive)
-  local install=(apt-get install -y --no-install-recommends python3-openstackclient python3-octaviaclient python3-keystone)
+  local install=(apt-get install -y --no-install-recommends python3-openstackclient python3-octaviaclient python3-keystone python3-barbican)
   "${run[@]}" "${install[@]}" >/dev/null 2>&1 ||
     { "${run[@]}" apt-get update -q >/dev/null 2>&1 && "${run[@]}" "${install[@]}" >/dev/null 2>&1; } ||
     echo "OpenStack's clients could not be installed"

@@ -1,11 +1,15 @@
 // OpenStack's own, unmodified clients against a running `amphi up`: the command line and openstacksdk.
 import { execFile } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import { useAmphi } from '../../support/amphi.ts';
+import { putSecret } from '../../../src/drivers/certificate-manager/folder.ts';
 import { packageRoot } from '../../support/built.ts';
+import { testAuthority } from '../../support/certificates.ts';
+import { pemOf } from '../../support/tls.ts';
+import { tempFolder } from '../../support/temp-folder.ts';
 
 const run = promisify(execFile);
 const python = '/usr/bin/python3';
@@ -14,6 +18,7 @@ const hasClients = ['openstackclient', 'octaviaclient'].every((name) => existsSy
 const withClients = hasClients ? describe : describe.skip;
 
 const amphi = useAmphi('clients');
+const pki = tempFolder('clients-pki');
 let endpoint = '';
 
 interface Failed {
@@ -38,6 +43,43 @@ withClients('(skipped where python3-openstackclient and python3-octaviaclient ar
     const { apiPort } = await amphi.up({ AMPHI_DRIVER: 'noop', AMPHI_SPARES_SIZE: '2' });
     endpoint = `http://127.0.0.1:${apiPort}`;
   }, 90_000);
+
+  test('the command line makes a listener that ends TLS and a pool that speaks it, and lets go of what they were given', async () => {
+    const authority = await testAuthority(pki);
+    const put = (name: string, pem: string) =>
+      putSecret({ folder: join(amphi.dataDir, 'tls'), projectId: 'default', name }, pem);
+    await put('web', pemOf(await authority.sign('server', 'web.example')));
+    await put('ca', readFileSync(authority.file, 'utf8'));
+    await lb('create', '--name', 'secure', '--vip-subnet-id', 'noop', '--wait');
+    const port = ['--protocol', 'TERMINATED_HTTPS', '--protocol-port', '443'];
+    const refs = ['--default-tls-container-ref', 'file:web', '--sni-container-refs', 'file:web'];
+    const clients = ['--client-authentication', 'OPTIONAL', '--client-ca-tls-container-ref', 'file:ca'];
+    const terms = ['--tls-version', 'TLSv1.3', '--tls-ciphers', 'TLS_AES_256_GCM_SHA384', '--alpn-protocol', 'h2'];
+    const given = [...port, ...refs, ...clients, ...terms];
+    const listener = await lb('listener', 'create', '--name', 'tls', ...given, '--wait', 'secure');
+    expect(listener).toMatchObject({
+      provisioning_status: 'ACTIVE',
+      default_tls_container_ref: 'file:web',
+      client_authentication: 'OPTIONAL',
+      tls_versions: ['TLSv1.3'],
+      alpn_protocols: ['h2'],
+    });
+    await lb('listener', 'unset', '--tls-versions', '--tls-ciphers', '--alpn-protocols', '--sni-container-refs', 'tls');
+    expect(await lb('listener', 'show', 'tls')).toMatchObject({
+      tls_versions: ['TLSv1.2', 'TLSv1.3'],
+      tls_ciphers: expect.stringContaining('ECDHE-ECDSA-AES128-GCM-SHA256'),
+      sni_container_refs: [],
+    });
+    await lb('listener', 'set', '--default-tls-container-ref', 'file:web', '--wait', 'tls');
+    const kind = ['--protocol', 'HTTP', '--lb-algorithm', 'ROUND_ROBIN'];
+    const encrypted = ['--enable-tls', '--ca-tls-container-ref', 'file:ca', '--tls-container-ref', 'file:web'];
+    await lb('pool', 'create', '--name', 'inner', ...kind, ...encrypted, '--listener', 'tls');
+    await lb('pool', 'unset', '--tls-container-ref', 'inner');
+    expect(await lb('pool', 'show', 'inner')).toMatchObject({ tls_enabled: true, ca_tls_container_ref: 'file:ca' });
+    const wrong = lb('listener', 'set', '--default-tls-container-ref', 'file:none', 'tls');
+    await expect(wrong).rejects.toThrow('Could not retrieve certificate: file:none');
+    await lb('delete', '--cascade', 'secure');
+  }, 180_000);
 
   // Without --wait where nothing depends on it: the client looks every few seconds only, and changes queue.
   test('the command line creates, lists, shows, sets, unsets and deletes every resource', async () => {
