@@ -55,7 +55,7 @@ export const schema = z.strictObject({
     'Folder for what a node keeps outside the database: keys, tokens, the embedded PostgreSQL, local amphorae. Relative to the current folder.',
   ),
   secretsDir: maybe(text('the path of a folder')).describe(
-    'Folder for what all nodes of a cluster must have alike: heartbeat.key and certificates/ with the authorities. The data folder unless given.',
+    'Folder for what all nodes of a cluster must have alike: heartbeat.key, certificates/ with the authorities, tls/ with certificates of users. The data folder unless given.',
   ),
   roles: withDefault(listOf(roles), [...roles]).describe('What this node does. `amphi up` does everything.'),
   driver: withDefault(choice(drivers), 'local').describe(

@@ -191,6 +191,12 @@ test('browsers are told to come by HTTPS only, also with what haproxy answers it
   }
 });
 
+test('a PROMETHEUS listener with a certificate gives its metrics by TLS only', async () => {
+  const { vip, get } = await serve({ listener: { protocol: 'PROMETHEUS', defaultPoolId: null } });
+  expect((await get({ path: '/metrics' })).body).toContain('haproxy_frontend_status');
+  expect(await isRefused(ask({ host: vip, port: 8443, path: '/metrics' }))).toBe(true);
+});
+
 describe('a listener', () => {
   test('speaks HTTP/2 with whoever offers it, and no protocol that it does not name', async () => {
     const { vip, get } = await serve({ listener: { alpnProtocols: ['h2', 'http/1.1'] } });
