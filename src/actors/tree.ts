@@ -371,7 +371,7 @@ export class Tree {
               type: 'createAmphora',
               amphoraId,
               ...(!isPlain(kind) && { kind }),
-              ...(apartFrom.length > 0 && { apartFrom }),
+              ...(apartFrom.amphorae.length > 0 && { apartFrom }),
             },
             { tell: unlessAccepted(amphoraId) },
           ),

@@ -1,7 +1,7 @@
 // The spares pool: keeps booted amphorae at hand, points load balancers to them, and boots for those that wait. Its
 // state is what amphorae tell; it is learnt anew from their rows at the start.
 import type { Logger } from 'pino';
-import type { AmphoraKind } from '../../domain/amphora/kind.ts';
+import type { AmphoraKind, Apart } from '../../domain/amphora/kind.ts';
 import type { AmphoraFacts } from '../../domain/amphora/facts.ts';
 import type { Elsewhere, SuggestionMessage } from '../../domain/cluster/messages.ts';
 import type { AmphoraId, LoadBalancerId } from '../../domain/ids.ts';
@@ -12,6 +12,7 @@ import {
   findGranted,
   findSpare,
   type KnownAmphora,
+  overview,
   type PoolLimits,
   type PoolState,
   planPool,
@@ -49,7 +50,7 @@ export interface SparesPoolOptions {
   readonly limits: PoolLimits;
   readonly known: () => Iterable<readonly [AmphoraId, AmphoraFacts]>;
   /** Both come back as `amphoraChanged`, also when nothing comes of them. */
-  readonly boot: (id: AmphoraId, kind: AmphoraKind, apartFrom: readonly AmphoraId[]) => void;
+  readonly boot: (id: AmphoraId, kind: AmphoraKind, apartFrom: Apart) => void;
   readonly remove: (id: AmphoraId) => void;
   readonly newId: () => AmphoraId;
   readonly now: () => number;
@@ -158,10 +159,13 @@ function meaningOf({ meantFor, kind, host }: KnownAmphora): Partial<KnownAmphora
 }
 
 function serveWaiting({ pool, waiters }: State, options: SparesPoolOptions): void {
+  if (waiters.size === 0) return;
   const now = options.now();
+  let seen = overview(pool, options.limits, now);
   for (const [id, waiter] of waiters) {
+    if (seen.spares.size === 0) return;
     const request = pool.waiting.get(id);
-    const amphoraId = request && findSpare(pool, request, options.limits, now);
+    const amphoraId = request && findSpare(seen, request, options.limits);
     if (amphoraId === undefined) continue;
     const known = pool.amphorae.get(amphoraId);
     const meantFor = request?.loadBalancerId;
@@ -170,6 +174,7 @@ function serveWaiting({ pool, waiters }: State, options: SparesPoolOptions): voi
     pool.waiting.delete(id);
     waiters.delete(id);
     waiter.replyTo.tell({ type: 'amphora', amphoraId });
+    seen = overview(pool, options.limits, now);
   }
 }
 

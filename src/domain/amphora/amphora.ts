@@ -25,6 +25,8 @@ import type {
   MaybeAmphora,
 } from './state.ts';
 
+const nobody = { amphorae: [], isHard: false };
+
 /** Keys are in journals and must not change. */
 const stepKeys = {
   boot: 'boot',
@@ -214,7 +216,7 @@ function wantedSteps(state: AmphoraState, now: number): readonly AmphoraStep[] {
     if (state.deletion.done || stepKeys.boot in state.steps.running) return [];
     return [{ type: 'destroy', key: stepKeys.destroy, amphoraId }];
   }
-  const { kind = plainKind, apartFrom = [] } = state;
+  const { kind = plainKind, apartFrom = nobody } = state;
   if (state.instance === null) return [{ type: 'boot', key: stepKeys.boot, amphoraId, kind, apartFrom }];
   if (state.agent === null) {
     return [{ type: 'awaitAgent', key: stepKeys.awaitAgent, amphoraId, agent: state.instance.agent }];

@@ -1,4 +1,5 @@
 // What an amphora is made as. A spare fits only those who want its kind; others have one booted for them.
+import type { AmphoraId } from '../ids.ts';
 import type { Topology } from '../statuses.ts';
 
 /** Null: what the compute driver takes unless told. */
@@ -35,6 +36,12 @@ export function kindKey({ topology, ...kind }: AmphoraKind): string {
 
 export function isPlain(kind: AmphoraKind): boolean {
   return kindKey(kind) === kindKey(plainKind);
+}
+
+/** Amphorae whose machine another one must not share, or should not where there is another. */
+export interface Apart {
+  readonly amphorae: readonly AmphoraId[];
+  readonly isHard: boolean;
 }
 
 /** Where compute has put an instance, as far as it tells. */

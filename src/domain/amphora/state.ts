@@ -1,5 +1,5 @@
 // An amphora as its journal tells it. Its journal alone says to whom it belongs.
-import type { AmphoraKind, InstancePlace } from './kind.ts';
+import type { AmphoraKind, Apart, InstancePlace } from './kind.ts';
 import type { AmphoraId, LoadBalancerId } from '../ids.ts';
 import type { AmphoraRole, Topology } from '../statuses.ts';
 import type { StepEvent, StepsState } from '../step.ts';
@@ -24,8 +24,8 @@ export interface AmphoraState {
   readonly updatedAt: number;
   /** Plain when absent. */
   readonly kind?: AmphoraKind;
-  /** Amphorae whose machine it is not to share; none when absent. */
-  readonly apartFrom?: readonly AmphoraId[];
+  /** None when absent. */
+  readonly apartFrom?: Apart;
   /** As compute told; absent where it does not. */
   readonly place?: InstancePlace;
   /** Where it runs; null until compute has made it. */
@@ -57,7 +57,7 @@ export type AmphoraEvent =
       /** Plain when absent. */
       readonly kind?: AmphoraKind;
       /** None when absent. */
-      readonly apartFrom?: readonly AmphoraId[];
+      readonly apartFrom?: Apart;
     }
   | {
       readonly type: 'amphoraBooted';
@@ -91,7 +91,7 @@ export type AmphoraCommand =
       /** Plain when absent. */
       readonly kind?: AmphoraKind;
       /** None when absent. */
-      readonly apartFrom?: readonly AmphoraId[];
+      readonly apartFrom?: Apart;
     }
   | {
       readonly type: 'allocateAmphora';
@@ -121,7 +121,7 @@ export interface AmphoraAnswer {
 }
 
 export type AmphoraStep = { readonly key: string; readonly amphoraId: AmphoraId } & (
-  | { readonly type: 'boot'; readonly kind: AmphoraKind; readonly apartFrom: readonly AmphoraId[] }
+  | { readonly type: 'boot'; readonly kind: AmphoraKind; readonly apartFrom: Apart }
   | { readonly type: 'awaitAgent'; readonly agent: AgentAddress }
   | { readonly type: 'checkAllocation'; readonly loadBalancerId: LoadBalancerId }
   | {

@@ -1,6 +1,6 @@
 // How many amphorae the spares pool boots or lets go, of which kind, and which one it suggests to whom. The pool only suggests:
 // the amphora's own journal grants. It keeps spares of one kind; for others it boots on demand. Pure.
-import { type AmphoraKind, kindKey, plainKind } from '../amphora/kind.ts';
+import { type AmphoraKind, type Apart, kindKey, plainKind } from '../amphora/kind.ts';
 import type { AmphoraId, LoadBalancerId } from '../ids.ts';
 import type { AmphoraStatus } from '../statuses.ts';
 
@@ -64,21 +64,43 @@ export function emptyPool(): PoolState {
   return { amphorae: new Map(), waiting: new Map(), failedBoots: 0, notBefore: 0 };
 }
 
-function isSpare({ status, suggestedAt }: KnownAmphora, now: number): boolean {
-  return status === 'READY' && now - suggestedAt >= suggestionMs;
+function isOfKind({ kind = plainKind }: KnownAmphora, { kind: wanted = plainKind }: Pick<Request, 'kind'>): boolean {
+  return kind === wanted || kindKey(kind) === kindKey(wanted);
 }
 
-function isOfKind({ kind = plainKind }: KnownAmphora, { kind: wanted = plainKind }: Request): boolean {
-  return kindKey(kind) === kindKey(wanted);
+type Amphorae = Map<AmphoraId, KnownAmphora>;
+
+/** The pool seen once, because many may wait and many may be there. */
+export interface Overview {
+  /** Nobody has been pointed to them lately. */
+  readonly spares: Amphorae;
+  readonly suggested: Amphorae;
+  readonly booting: Amphorae;
+  /** Amphorae that load balancers have or are about to have, where machines matter. */
+  readonly byOwner: ReadonlyMap<LoadBalancerId, Amphorae>;
 }
 
-/** Amphorae that the load balancer has, or is about to have. */
-function siblings(pool: PoolState, loadBalancerId: LoadBalancerId, now: number): readonly [AmphoraId, KnownAmphora][] {
-  return [...pool.amphorae].filter(
-    ([, known]) =>
-      (known.loadBalancerId === loadBalancerId && known.status === 'ALLOCATED') ||
-      (known.meantFor === loadBalancerId && (known.status === 'BOOTING' || !isSpare(known, now))),
-  );
+export function overview(
+  pool: PoolState,
+  { antiAffinity = 'off' }: Pick<PoolLimits, 'antiAffinity'>,
+  now: number,
+): Overview {
+  const [spares, suggested, booting]: [Amphorae, Amphorae, Amphorae] = [new Map(), new Map(), new Map()];
+  const byOwner = new Map<LoadBalancerId, Amphorae>();
+  for (const [id, known] of pool.amphorae) {
+    const { status, suggestedAt } = known;
+    const isSpare = status === 'READY' && now - suggestedAt >= suggestionMs;
+    if (isSpare) spares.set(id, known);
+    else if (status === 'READY') suggested.set(id, known);
+    else if (status === 'BOOTING') booting.set(id, known);
+    if (antiAffinity === 'off' || isSpare) continue;
+    const owner = status === 'ALLOCATED' ? known.loadBalancerId : (known.meantFor ?? null);
+    if (owner === null || !['ALLOCATED', 'READY', 'BOOTING'].includes(status)) continue;
+    const others = byOwner.get(owner);
+    if (others === undefined) byOwner.set(owner, new Map([[id, known]]));
+    else others.set(id, known);
+  }
+  return { spares, suggested, booting, byOwner };
 }
 
 /**
@@ -86,19 +108,19 @@ function siblings(pool: PoolState, loadBalancerId: LoadBalancerId, now: number):
  * has, when that need not be. Undefined when there is none.
  */
 export function findSpare(
-  pool: PoolState,
+  { spares, byOwner }: Overview,
   request: Request,
   { antiAffinity = 'off' }: Pick<PoolLimits, 'antiAffinity'>,
-  now: number,
-  except: ReadonlySet<AmphoraId> = new Set(),
 ): AmphoraId | undefined {
-  const fitting = [...pool.amphorae].filter(
-    ([id, known]) => !except.has(id) && isSpare(known, now) && isOfKind(known, request),
-  );
-  if (antiAffinity === 'off') return fitting[0]?.[0];
-  const taken = new Set(siblings(pool, request.loadBalancerId, now).flatMap(([, { host }]) => host ?? []));
-  const apart = fitting.find(([, { host }]) => host === null || host === undefined || !taken.has(host));
-  return (apart ?? (antiAffinity === 'soft' ? fitting[0] : undefined))?.[0];
+  const taken = new Set(Array.from(byOwner.get(request.loadBalancerId)?.values() ?? [], ({ host }) => host));
+  let shared: AmphoraId | undefined;
+  for (const [id, known] of spares) {
+    if (!isOfKind(known, request)) continue;
+    const { host } = known;
+    if (antiAffinity === 'off' || host === null || host === undefined || !taken.has(host)) return id;
+    shared ??= id;
+  }
+  return antiAffinity === 'soft' ? shared : undefined;
 }
 
 /** An amphora that was granted to the load balancer before, though the grant never reached its journal. */
@@ -114,85 +136,63 @@ export function findGranted(
 }
 
 export function planPool(pool: PoolState, limits: PoolLimits, now: number): PoolPlan {
-  const all = [...pool.amphorae];
-  const spares = all.filter(([, known]) => isSpare(known, now)).map(([id]) => id);
-  const isSuggested = all.some(([, known]) => known.status === 'READY' && !isSpare(known, now));
-  const { unmet, taken } = matched(pool, limits, now);
-  const rest = spares.filter((id) => !taken.has(id));
-  const missing = missingSpares(pool, limits, rest, taken);
+  const seen = overview(pool, limits, now);
+  const mayBoot = Math.max(0, limits.maxBooting - seen.booting.size);
+  const unmet = withoutAmphora(pool, seen, limits);
   const wanted = unmet.map(({ loadBalancerId, kind = plainKind }) => ({ kind, meantFor: loadBalancerId }));
-  const boots = [...wanted, ...missing];
+  const boots = [...wanted, ...missingSpares(seen, limits)];
   if (boots.length === 0) {
-    const isCalm = pool.waiting.size === 0 && !isSuggested;
-    return { boot: [], remove: isCalm ? surplus(pool, limits, rest) : [], againAt: undefined };
+    const isCalm = pool.waiting.size === 0 && seen.suggested.size === 0;
+    return { boot: [], remove: isCalm ? surplus(seen, limits) : [], againAt: undefined };
   }
   if (pool.notBefore > now) return { boot: [], remove: [], againAt: pool.notBefore };
-  const booting = all.filter(([, { status }]) => status === 'BOOTING').length;
-  return { boot: boots.slice(0, Math.max(0, limits.maxBooting - booting)), remove: [], againAt: undefined };
+  return { boot: boots.slice(0, mayBoot), remove: [], againAt: undefined };
 }
 
-/** Who waits, each with a spare or with an amphora that boots; `unmet` are those for whom there is neither. */
-function matched(pool: PoolState, limits: PoolLimits, now: number) {
-  const taken = new Set<AmphoraId>();
-  const unmet: Request[] = [];
-  for (const request of pool.waiting.values()) {
-    const id = findSpare(pool, request, limits, now, taken) ?? findBooting(pool, request, limits, taken);
-    if (id === undefined) unmet.push(request);
-    else taken.add(id);
-  }
-  return { unmet, taken };
+/** Who waits and has neither a spare nor an amphora that boots. Takes from what was seen what the others have. */
+function withoutAmphora(pool: PoolState, seen: Overview, limits: PoolLimits): readonly Request[] {
+  return [...pool.waiting.values()].filter((request) => {
+    const spare = findSpare(seen, request, limits);
+    if (spare !== undefined) return !seen.spares.delete(spare);
+    const booting = findBooting(seen, request, limits);
+    return booting === undefined || !seen.booting.delete(booting);
+  });
 }
 
 /** Where machines matter, one that boots for the load balancer itself: only that is kept apart. */
 function findBooting(
-  pool: PoolState,
+  { booting }: Overview,
   request: Request,
   { antiAffinity = 'off' }: PoolLimits,
-  taken: ReadonlySet<AmphoraId>,
 ): AmphoraId | undefined {
-  return [...pool.amphorae].find(
-    ([id, known]) =>
-      known.status === 'BOOTING' &&
-      !taken.has(id) &&
-      isOfKind(known, request) &&
-      (antiAffinity === 'off' || known.meantFor === request.loadBalancerId),
-  )?.[0];
+  for (const [id, known] of booting) {
+    if (isOfKind(known, request) && (antiAffinity === 'off' || known.meantFor === request.loadBalancerId)) return id;
+  }
+  return undefined;
 }
 
-/** Amphorae whose machine one that is about to boot is not to share. */
+/** Amphorae whose machine one that is about to boot must not share, or should not. */
 export function apartFrom(
   pool: PoolState,
   { meantFor }: Boot,
-  { antiAffinity = 'off' }: Pick<PoolLimits, 'antiAffinity'>,
+  limits: Pick<PoolLimits, 'antiAffinity'>,
   now: number,
-): readonly AmphoraId[] {
-  if (meantFor === null || antiAffinity === 'off') return [];
-  return siblings(pool, meantFor, now).map(([id]) => id);
+): Apart {
+  const isHard = limits.antiAffinity === 'hard';
+  if (meantFor === null || (limits.antiAffinity ?? 'off') === 'off') return { amphorae: [], isHard };
+  return { amphorae: [...(overview(pool, limits, now).byOwner.get(meantFor)?.keys() ?? [])], isHard };
 }
 
-function missingSpares(
-  pool: PoolState,
-  { size, kind = plainKind }: PoolLimits,
-  rest: readonly AmphoraId[],
-  taken: ReadonlySet<AmphoraId>,
-): readonly Boot[] {
-  const isDefault = (known: KnownAmphora | undefined) => kindKey(known?.kind ?? plainKind) === kindKey(kind);
-  const ready = rest.filter((id) => isDefault(pool.amphorae.get(id))).length;
-  const booting = [...pool.amphorae].filter(
-    ([id, known]) => known.status === 'BOOTING' && !taken.has(id) && isDefault(known),
-  ).length;
-  return Array.from({ length: Math.max(0, size - ready - booting) }, () => ({ kind, meantFor: null }));
+function missingSpares({ spares, booting }: Overview, { size, kind = plainKind }: PoolLimits): readonly Boot[] {
+  const there = [...spares.values(), ...booting.values()].filter((known) => isOfKind(known, { kind })).length;
+  return Array.from({ length: Math.max(0, size - there) }, () => ({ kind, meantFor: null }));
 }
 
 /** More than the size, and all of kinds that nobody waits for. */
-function surplus(
-  pool: PoolState,
-  { size, kind = plainKind }: PoolLimits,
-  rest: readonly AmphoraId[],
-): readonly AmphoraId[] {
-  const isDefault = (id: AmphoraId) => kindKey(pool.amphorae.get(id)?.kind ?? plainKind) === kindKey(kind);
-  const usual = rest.filter(isDefault);
-  return [...rest.filter((id) => !isDefault(id)), ...usual.slice(0, Math.max(0, usual.length - size))];
+function surplus({ spares }: Overview, { size, kind = plainKind }: PoolLimits): readonly AmphoraId[] {
+  const usual = [...spares].filter(([, known]) => isOfKind(known, { kind }));
+  const others = [...spares].filter(([, known]) => !isOfKind(known, { kind }));
+  return [...others, ...usual.slice(0, Math.max(0, usual.length - size))].map(([id]) => id);
 }
 
 /** After a boot that failed: the pause doubles up to a minute. */

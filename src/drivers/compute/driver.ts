@@ -1,6 +1,6 @@
 // The compute port: where amphorae run. An instance is named by its amphora's id, so every call can be repeated and
 // a step that was lost in a crash finds what it made before.
-import type { InstanceKind, InstancePlace } from '../../domain/amphora/kind.ts';
+import type { Apart, InstanceKind, InstancePlace } from '../../domain/amphora/kind.ts';
 import type { AmphoraId, DeploymentId } from '../../domain/ids.ts';
 
 /** Where the agent of an amphora listens (mutual TLS). */
@@ -32,8 +32,8 @@ export interface InstanceRequest {
   readonly files: Readonly<Record<string, string>>;
   /** Of it, what the driver `offers`. All that is null or absent is as the driver has it. */
   readonly kind?: InstanceKind;
-  /** Instances of these amphorae are not to share a machine with it; a driver that knows no machines pays no heed. */
-  readonly apartFrom?: readonly AmphoraId[];
+  /** Whose machine it is not to share; a driver that knows no machines pays no heed. */
+  readonly apartFrom?: Apart;
 }
 
 /**

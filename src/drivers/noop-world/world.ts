@@ -1,7 +1,7 @@
 // The imagined outside world: instances, ports and what amphorae were told to serve. Holds state and answers calls; the
 // network, the log and misbehaviour are around it.
 import { createHash, X509Certificate } from 'node:crypto';
-import { deriveId } from '../../domain/ids.ts';
+import { type AmphoraId, deriveId } from '../../domain/ids.ts';
 import type { InstanceKind, InstancePlace } from '../../domain/amphora/kind.ts';
 import type { Instance } from '../compute/driver.ts';
 import { PermanentFailure, TransientFailure } from '../failure.ts';
@@ -210,7 +210,7 @@ export class World {
   };
 
   /** The machine with the fewest instances, of those that are apart from others that are named. */
-  #placeFor({ amphoraId, kind, apartFrom = [] }: WorldCalls['compute.create']['params']): InstancePlace {
+  #placeFor({ amphoraId, kind, apartFrom }: WorldCalls['compute.create']['params']): InstancePlace {
     const zone = kind?.computeZone ?? 'nova';
     const imageId = deriveId<string>('noop', 'image', kind?.imageTag ?? 'amphora');
     if (this.hosts === 0) return { host: `host-of-${amphoraId}`, zone, imageId };
@@ -218,10 +218,10 @@ export class World {
     const shunned = new Set<string | null>();
     for (const { amphoraId: id, place } of this.#instances.values()) {
       counts.set(place.host ?? '', (counts.get(place.host ?? '') ?? 0) + 1);
-      if (apartFrom.includes(id as (typeof apartFrom)[number])) shunned.add(place.host);
+      if (apartFrom?.amphorae.includes(id as AmphoraId) === true) shunned.add(place.host);
     }
-    const free = [...counts].filter(([host]) => !shunned.has(host)).toSorted(([, one], [, other]) => one - other);
-    const host = free[0]?.[0];
+    const byLoad = [...counts].toSorted(([, one], [, other]) => one - other).map(([host]) => host);
+    const host = byLoad.find((one) => !shunned.has(one)) ?? (apartFrom?.isHard === true ? undefined : byLoad[0]);
     if (host === undefined)
       throw new TransientFailure('no host is apart from the others', { call: 'compute.noop create' });
     return { host, zone, imageId };

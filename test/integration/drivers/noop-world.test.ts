@@ -264,3 +264,27 @@ describe('the process', () => {
     await second.stop();
   });
 });
+
+describe('machines of the world', () => {
+  afterEach(() => world.control('hosts', { count: 0 }));
+
+  const made = async (apart?: { readonly from: AmphoraId; readonly isHard: boolean }) => {
+    const amphoraId = newId();
+    const apartFrom = apart === undefined ? {} : { apartFrom: { amphorae: [apart.from], isHard: apart.isHard } };
+    const { place } = await compute().create({ amphoraId, deploymentId, files: {}, ...apartFrom }, signal);
+    return { amphoraId, host: place?.host };
+  };
+
+  test('are not shared with whom an instance is to be apart from, while there is another one', async () => {
+    await world.control('hosts', { count: 2 });
+    const one = await made();
+    for (const isHard of [true, false]) expect((await made({ from: one.amphoraId, isHard })).host).not.toBe(one.host);
+  });
+
+  test('are shared where there is no other one, unless that must not be', async () => {
+    await world.control('hosts', { count: 1 });
+    const one = await made();
+    expect((await made({ from: one.amphoraId, isHard: false })).host).toBe(one.host);
+    await expect(made({ from: one.amphoraId, isHard: true })).rejects.toThrow('no host is apart from the others');
+  });
+});

@@ -8,8 +8,11 @@ import {
   findGranted,
   findSpare,
   type KnownAmphora,
+  overview,
+  type PoolLimits,
   type PoolState,
   planPool,
+  type Request,
   suggestionMs,
 } from '../../../../src/domain/spares/pool.ts';
 import type { AmphoraStatus } from '../../../../src/domain/statuses.ts';
@@ -30,7 +33,12 @@ function waitingFor(pool: PoolState, count: number): PoolState {
   return pool;
 }
 
-const spareAt = (pool: PoolState, now: number) => findSpare(pool, { id: 1, loadBalancerId: lb }, {}, now);
+const spareAt = (
+  pool: PoolState,
+  now: number,
+  limits: Pick<PoolLimits, 'antiAffinity'> = {},
+  request: Request = { id: 1, loadBalancerId: lb },
+) => findSpare(overview(pool, limits, now), request, limits);
 
 describe('the spares pool', () => {
   test.each([
@@ -92,8 +100,8 @@ describe('the spares pool, of kinds and machines,', () => {
 
   test('suggests a spare of the kind that is wanted only', () => {
     const pool = pooled({}, { kind: large });
-    expect(findSpare(pool, { id: 1, loadBalancerId: lb, kind: large }, {}, 0)).toBe('a1');
-    expect(findSpare(pooled({}), { id: 1, loadBalancerId: lb, kind: large }, {}, 0)).toBeUndefined();
+    expect(spareAt(pool, 0, {}, { id: 1, loadBalancerId: lb, kind: large })).toBe('a1');
+    expect(spareAt(pooled({}), 0, {}, { id: 1, loadBalancerId: lb, kind: large })).toBeUndefined();
   });
 
   test('boots what another kind is waited for, and keeps its spares', () => {
@@ -116,23 +124,28 @@ describe('the spares pool, of kinds and machines,', () => {
     { antiAffinity: 'hard', spare: 'a2' },
   ] as const)('with anti-affinity $antiAffinity suggests $spare beside one on the same machine', (more) => {
     const pool = pooled({ status: 'ALLOCATED', loadBalancerId: lb, host: 'h1' }, { host: 'h1' }, { host: 'h2' });
-    expect(findSpare(pool, { id: 1, loadBalancerId: lb }, more, 0)).toBe(more.spare);
+    expect(spareAt(pool, 0, more, { id: 1, loadBalancerId: lb })).toBe(more.spare);
   });
 
   test('shares a machine where it must not be apart, and boots another one where it must', () => {
     const pool = pooled({ status: 'ALLOCATED', loadBalancerId: lb, host: 'h1' }, { host: 'h1' });
     const request = { id: 1, loadBalancerId: lb };
-    expect(findSpare(pool, request, { antiAffinity: 'soft' }, 0)).toBe('a1');
-    expect(findSpare(pool, request, { antiAffinity: 'hard' }, 0)).toBeUndefined();
+    expect(spareAt(pool, 0, { antiAffinity: 'soft' }, request)).toBe('a1');
+    expect(spareAt(pool, 0, { antiAffinity: 'hard' }, request)).toBeUndefined();
     pool.waiting.set(1, request);
     const [boot] = planPool(pool, { ...limits, antiAffinity: 'hard' }, 0).boot;
     if (boot === undefined) throw new Error('nothing boots');
     expect(boot.meantFor).toBe(lb);
-    expect(apartFrom(pool, boot, { antiAffinity: 'hard' }, 0)).toEqual(['a0']);
+    expect(apartFrom(pool, boot, { antiAffinity: 'hard' }, 0)).toEqual({ amphorae: ['a0'], isHard: true });
   });
 
   test('counts the machine of what was suggested to the load balancer just now', () => {
     const pool = pooled({ host: 'h1', meantFor: lb, suggestedAt: 0 }, { host: 'h1' }, { host: 'h2' });
-    expect(findSpare(pool, { id: 2, loadBalancerId: lb }, { antiAffinity: 'hard' }, 1)).toBe('a2');
+    expect(spareAt(pool, 1, { antiAffinity: 'hard' }, { id: 2, loadBalancerId: lb })).toBe('a2');
+  });
+
+  test('does not count the machine of one that goes', () => {
+    const pool = pooled({ status: 'PENDING_DELETE', loadBalancerId: lb, meantFor: lb, host: 'h1' }, { host: 'h1' });
+    expect(spareAt(pool, 0, { antiAffinity: 'hard' }, { id: 1, loadBalancerId: lb })).toBe('a1');
   });
 });
