@@ -217,7 +217,8 @@ export class World {
     const counts = new Map<string, number>(Array.from({ length: this.hosts }, (_, index) => [`host-${index}`, 0]));
     const shunned = new Set<string | null>();
     for (const { amphoraId: id, place } of this.#instances.values()) {
-      counts.set(place.host ?? '', (counts.get(place.host ?? '') ?? 0) + 1);
+      const count = counts.get(place.host ?? '');
+      if (count !== undefined) counts.set(place.host ?? '', count + 1);
       if (apartFrom?.amphorae.includes(id as AmphoraId) === true) shunned.add(place.host);
     }
     const byLoad = [...counts].toSorted(([, one], [, other]) => one - other).map(([host]) => host);
