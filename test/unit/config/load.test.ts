@@ -136,6 +136,16 @@ describe('what is refused', () => {
     [{ AMPHI_HEARTBEAT_TIMEOUT: '1' }, 'heartbeat.timeout: expected more than heartbeat.interval (1), got 1'],
     [{ AMPHI_STEPS_TIMEOUT: '10' }, 'steps.timeout: expected less than lease.duration (10), got 10'],
     [{ AMPHI_API_PROT: '1' }, 'AMPHI_API_PROT (environment): no such setting; did you mean AMPHI_API_PORT?'],
+    [{ AMPHI_TLS_BARBICAN: 'https://barbican.example' }, 'tls.barbican: it is asked as a user of Keystone: expected'],
+    [
+      { AMPHI_TLS_MINIMUM_VERSION: 'TLSv1.3', AMPHI_TLS_POOL_VERSIONS: 'TLSv1.3' },
+      'tls.listenerVersions: expected none below tls.minimumVersion TLSv1.3, got TLSv1.2',
+    ],
+    [
+      { AMPHI_TLS_PROHIBITED_CIPHERS: 'RC4-SHA,DES', AMPHI_TLS_POOL_CIPHERS: 'HIGH:RC4-SHA' },
+      'tls.poolCiphers: expected none of tls.prohibitedCiphers, got RC4-SHA',
+    ],
+    [{ AMPHI_TLS_LISTENER_CIPHERS: 'a b' }, 'tls.listenerCiphers (AMPHI_TLS_LISTENER_CIPHERS): expected an OpenSSL'],
     [{ AMPHI_HEARTBEAT_KEY: 'short' }, 'heartbeat.key (AMPHI_HEARTBEAT_KEY): expected at least 16 characters'],
   ])('%j', (env, expected) => {
     expect(problemsOf({ env })).toEqual([expect.stringContaining(expected)]);
