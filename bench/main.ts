@@ -2,12 +2,14 @@
 import { Command } from 'commander';
 import { apiCommand } from './api.ts';
 import { createCommand } from './create.ts';
+import { heartbeatsCommand } from './heartbeats.ts';
 import { journalCommand } from './journal.ts';
 import { takeoverCommand } from './takeover.ts';
 
 await new Command('bench')
   .addCommand(apiCommand())
   .addCommand(createCommand())
+  .addCommand(heartbeatsCommand())
   .addCommand(journalCommand())
   .addCommand(takeoverCommand())
   .parseAsync();
