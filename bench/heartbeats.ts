@@ -159,6 +159,9 @@ async function send(
     lag_ms: { p50: round(quantile(lags, 0.5) * 1000, 1), max: round(Math.max(...lags) * 1000, 1) },
     rss_mib: mib('VmRSS'),
     rss_peak_mib: mib('VmHWM'),
+    heap_used_mib: round((await metric(node, 'amphi_process_nodejs_heap_size_used_bytes')) / 2 ** 20, 0),
+    heap_total_mib: round((await metric(node, 'amphi_process_nodejs_heap_size_total_bytes')) / 2 ** 20, 0),
+    external_mib: round((await metric(node, 'amphi_process_nodejs_external_memory_bytes')) / 2 ** 20, 0),
     rcvbuf: await metric(node, 'amphi_heartbeat_buffer_bytes'),
     port,
   };

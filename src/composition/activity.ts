@@ -61,9 +61,7 @@ export class Activity {
 
   /** Learns of every amphora from the table for reading. @throws when the database is away */
   async learnFleet(): Promise<void> {
-    const { fleet } = this.#options.tree;
-    const since = fleet.revision;
-    fleet.reconcile(await allAmphorae(this.#options.pool), since);
+    await this.#options.tree.fleet.reconcile(allAmphorae(this.#options.pool));
   }
 
   async #takeUp(shards: readonly OwnedShard[]): Promise<void> {

@@ -9,7 +9,12 @@ interface Known {
   readonly shard: number;
   /** Number of the change that brought it. */
   readonly revision: number;
+  /** The last look at the table that found it, or that it is younger than. */
+  seenAtLook: number;
 }
+
+/** Lists of nodes that are shared; there are as many as nodes have come and gone of late. */
+const mostLists = 1000;
 
 type Listener = (id: AmphoraId, facts: AmphoraFacts) => void;
 
@@ -20,7 +25,12 @@ export class Fleet {
   readonly #listeners = new Set<Listener>();
   /** Deleted since the newest look at the table began, which may show them still. */
   readonly #deleted = new Map<AmphoraId, number>();
+  /** Number of the last change that an owner has told. */
   #revision = 0;
+  #changes = 0;
+  #looks = 0;
+  /** Most amphorae report to the same nodes: one list for all of them. */
+  readonly #lists = new Map<string, readonly string[]>();
 
   get size(): number {
     return this.#known.size;
@@ -51,26 +61,50 @@ export class Fleet {
     this.#set(id, facts);
   }
 
-  /** To be taken before the table is read. */
-  get revision(): number {
-    return this.#revision;
+  /** Rises with every change, whoever told of it. */
+  get changes(): number {
+    return this.#changes;
   }
 
-  /** The table as it was read after `since`: what owners have told meanwhile is newer. */
-  reconcile(rows: ReadonlyMap<AmphoraId, AmphoraFacts>, since: number): void {
-    for (const [id, facts] of rows) {
-      const known = this.#known.get(id);
-      if ((known?.revision ?? this.#deleted.get(id) ?? 0) > since) continue;
-      if (known === undefined || !isSame(known.facts, facts)) this.#set(id, facts);
+  /**
+   * Puts right what is known by the table, which is read a page at a time: what owners have told since the reading began is newer.
+   * Amphorae that are on no page are deleted.
+   */
+  async reconcile(pages: AsyncIterable<readonly (readonly [AmphoraId, AmphoraFacts])[]>): Promise<void> {
+    const since = this.#revision;
+    const look = ++this.#looks;
+    for await (const page of pages) {
+      for (const [id, facts] of page) {
+        const known = this.#known.get(id);
+        if (known !== undefined) known.seenAtLook = look;
+        if ((known?.revision ?? this.#deleted.get(id) ?? 0) > since) continue;
+        if (known === undefined || !isSame(known.facts, facts)) this.#set(id, facts);
+      }
     }
-    for (const [id, { revision }] of this.#known) if (revision <= since && !rows.has(id)) this.#set(id, deleted);
+    for (const [id, { revision, seenAtLook }] of this.#known) {
+      if (revision <= since && seenAtLook < look) this.#set(id, deleted);
+    }
     for (const [id, revision] of this.#deleted) if (revision <= since) this.#deleted.delete(id);
   }
 
   #set(id: AmphoraId, facts: AmphoraFacts): void {
+    this.#changes++;
     if (facts.status === 'DELETED') this.#known.delete(id);
-    else this.#known.set(id, { facts, shard: this.shardOf(id), revision: this.#revision });
+    else {
+      const controllers = this.#shared(facts.controllers);
+      const known = { facts: { ...facts, controllers }, shard: this.shardOf(id), revision: this.#revision };
+      this.#known.set(id, { ...known, seenAtLook: this.#looks });
+    }
     for (const listener of this.#listeners) listener(id, facts);
+  }
+
+  #shared(list: readonly string[]): readonly string[] {
+    const key = list.join();
+    const known = this.#lists.get(key);
+    if (known !== undefined) return known;
+    if (this.#lists.size >= mostLists) this.#lists.clear();
+    this.#lists.set(key, list);
+    return list;
   }
 }
 

@@ -8,7 +8,13 @@ import {
   silenceCountsFrom,
   startReporting,
 } from '../../domain/health/reporting.ts';
-import { judge, startWatching, type WatchdogLimits, type WatchdogState } from '../../domain/health/watchdog.ts';
+import {
+  expectFrom,
+  judge,
+  startWatching,
+  type WatchdogLimits,
+  type WatchdogState,
+} from '../../domain/health/watchdog.ts';
 import type { AmphoraFacts } from '../../domain/amphora/facts.ts';
 import type { AmphoraId } from '../../domain/ids.ts';
 import type { Fleet } from '../cluster/fleet.ts';
@@ -49,6 +55,9 @@ interface State {
   readonly reporting: ReportingState;
   readonly timer: NodeJS.Timeout;
   holdReason: string | undefined;
+  /** What all amphorae were last compared with: while neither changes, there is nobody to tell. */
+  advisedList: string;
+  advisedChanges: number;
 }
 
 export function spawnHealthWatchdog(
@@ -66,6 +75,8 @@ export function spawnHealthWatchdog(
         reporting: startReporting(),
         timer: setInterval(() => self.tell({ type: 'tick' }), limits.tickMs),
         holdReason: undefined,
+        advisedList: '',
+        advisedChanges: -1,
       };
       expectOwned(state, options);
       return state;
@@ -124,7 +135,7 @@ function expect(
   { now, isJudge }: Pick<WatchdogOptions, 'now' | 'isJudge'>,
 ): void {
   if ((status === 'READY' || status === 'ALLOCATED') && isJudge(id)) {
-    if (!watch.expected.has(id)) watch.expected.set(id, now());
+    expectFrom(watch, id, now());
   } else {
     watch.expected.delete(id);
     watch.asked.delete(id);
@@ -136,8 +147,13 @@ function expectOwned({ watch }: State, options: WatchdogOptions): void {
 }
 
 /** Tells amphorae, a few at a time, when nodes have come or gone. */
-function adviseReporting({ watch, reporting }: State, { fleet, controllers, now, reportTo }: WatchdogOptions): void {
+function adviseReporting(state: State, { fleet, controllers, now, reportTo }: WatchdogOptions): void {
+  const { watch, reporting } = state;
   const wanted = controllers();
+  const list = wanted.join();
+  if (list === state.advisedList && fleet.changes === state.advisedChanges && reporting.advised.size === 0) return;
+  state.advisedList = list;
+  state.advisedChanges = fleet.changes;
   const told = (id: AmphoraId) => fleet.get(id)?.controllers;
   for (const id of planReporting(reporting, watch.expected.keys(), told, wanted, now())) reportTo(id, wanted);
 }

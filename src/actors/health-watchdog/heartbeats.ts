@@ -41,6 +41,9 @@ interface Unsaid {
 /** Nodes of data versions before this one take no numbers. */
 const numbersSince = 6;
 
+/** Amphorae whose last words are read together. */
+const askedAtOnce = 2_000;
+
 /** Amphorae that nobody knows, of which the last heard are remembered. */
 const mostUnknown = 100;
 
@@ -177,11 +180,14 @@ export class Heartbeats {
 
   async #expectNews(ids: readonly AmphoraId[]): Promise<void> {
     const { table, heardBefore, log } = this.#options;
-    const before = await heardBefore(ids).catch((error: unknown) => {
-      log.debug({ err: error }, 'what was heard before is not known: all is taken for new');
-      return new Map<string, string>();
-    });
-    for (const id of ids) table.expectNews(id, before.get(id));
+    for (let from = 0; from < ids.length; from += askedAtOnce) {
+      const some = ids.slice(from, from + askedAtOnce);
+      const before = await heardBefore(some).catch((error: unknown) => {
+        log.debug({ err: error }, 'what was heard before is not known: all is taken for new');
+        return new Map<string, string>();
+      });
+      for (const id of some) table.expectNews(id, before.get(id));
+    }
   }
 
   #noteFor(judge: string, message: HeartbeatMessage, isNew: boolean): void {

@@ -5,29 +5,36 @@ import type { AmphoraFacts } from '../../domain/amphora/facts.ts';
 import type { AmphoraId, LoadBalancerId } from '../../domain/ids.ts';
 import type { AmphoraStatus } from '../../domain/statuses.ts';
 
-/** What the table for reading shows of every amphora that is not deleted. */
-export async function allAmphorae(pool: Pool): Promise<ReadonlyMap<AmphoraId, AmphoraFacts>> {
-  const { rows } = await pool.query<{
-    id: AmphoraId;
-    status: AmphoraStatus;
-    load_balancer_id: LoadBalancerId | null;
-    controllers: readonly string[];
-    kind: AmphoraKind | null;
-    host: string | null;
-  }>('select id, status, load_balancer_id, controllers, kind, host from amphorae');
-  return new Map(
-    rows.map(({ id, status, load_balancer_id: loadBalancerId, controllers, kind, host }) => [
-      id,
-      {
-        status,
-        loadBalancerId,
-        bootFailure: null,
-        controllers,
-        ...(kind !== null && { kind }),
-        ...(host !== null && { host }),
-      },
-    ]),
-  );
+/** Rows that are read at once: the event loop turns between two pages. */
+const pageSize = 2_000;
+
+/** What the table for reading shows of every amphora that is not deleted, in pages. Each sees the table as it is by then. */
+export async function* allAmphorae(pool: Pool): AsyncGenerator<readonly (readonly [AmphoraId, AmphoraFacts])[]> {
+  for (let after: string | null = null; ; ) {
+    const { rows }: { rows: readonly Row[] } = await pool.query<Row>({
+      name: 'all_amphorae',
+      text: `select id, status, load_balancer_id, controllers, kind, host from amphorae
+        where $1::uuid is null or id > $1 order by id limit $2`,
+      values: [after, pageSize],
+    });
+    yield rows.map((row) => [row.id, factsIn(row)]);
+    if (rows.length < pageSize) return;
+    after = rows.at(-1)?.id ?? null;
+  }
+}
+
+interface Row {
+  readonly id: AmphoraId;
+  readonly status: AmphoraStatus;
+  readonly load_balancer_id: LoadBalancerId | null;
+  readonly controllers: readonly string[];
+  readonly kind: AmphoraKind | null;
+  readonly host: string | null;
+}
+
+function factsIn({ status, load_balancer_id: loadBalancerId, controllers, kind, host }: Row): AmphoraFacts {
+  const facts = { status, loadBalancerId, bootFailure: null, controllers };
+  return { ...facts, ...(kind !== null && { kind }), ...(host !== null && { host }) };
 }
 
 /** Of the ids given, those of amphorae that the journal knows and that are not deleted. */

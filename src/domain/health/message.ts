@@ -81,7 +81,7 @@ function poolsInside(listeners: Readonly<Record<string, ListenerReport>>): JsonO
 }
 
 function isListeners(value: unknown): value is Readonly<Record<string, ListenerReport>> {
-  return isRecord(value) && Object.values(value).every(isListener);
+  return isRecord(value) && isEvery(value, isListener);
 }
 
 function isListener(value: unknown): value is ListenerReport {
@@ -98,13 +98,23 @@ function isListener(value: unknown): value is ListenerReport {
 }
 
 function isPools(value: unknown): value is Readonly<Record<string, PoolReport>> {
-  return isRecord(value) && Object.values(value).every(isPool);
+  return isRecord(value) && isEvery(value, isPool);
 }
 
 function isPool(value: unknown): value is PoolReport {
   if (!isRecord(value) || typeof value['status'] !== 'string') return false;
   const members = value['members'];
-  return isRecord(members) && Object.values(members).every((word) => typeof word === 'string');
+  return isRecord(members) && isEvery(members, isText);
+}
+
+/** `Object.values(…).every(…)` without the list. What JSON makes has no properties but its own. */
+function isEvery(values: JsonObject, holds: (value: unknown) => boolean): boolean {
+  for (const key in values) if (!holds(values[key])) return false;
+  return true;
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === 'string';
 }
 
 function isCount(value: unknown): value is number {

@@ -59,12 +59,11 @@ export class HeartbeatTable {
     if (print !== undefined && !this.#prints.add(heard.row, print)) return 'repeat';
     heard.at = Math.max(heard.at, at);
     if (this.#number(heard, message.seq) === 'older') return 'late';
-    const statuses = statusText(message);
-    const isSame = heard.statuses === statuses;
-    if (!isSame) heard.statuses = flat(statuses);
+    const isSame = isSaidBy(message, heard.statuses);
     if (isSame && !heard.isWanted) return 'same';
+    if (!isSame) heard.statuses = statusText(message);
     heard.isWanted = false;
-    return this.#isPresumed(message.id, statuses) ? 'same' : 'news';
+    return this.#isPresumed(message.id, heard.statuses) ? 'same' : 'news';
   }
 
   /** It was heard by another node. `seq` is undefined when that node is of a version that does not tell. */
@@ -157,15 +156,40 @@ const listenerMark = '\u001cL';
 const poolMark = '\u001cP';
 const memberMark = '\u001cM';
 
+/** In one piece: a text put together by `+` would keep all its parts in memory. */
 function statusText({ listeners, pools }: HeartbeatMessage): string {
-  let text = '';
-  for (const id in listeners) text += listenerMark + id + between + listeners[id]?.status;
+  const parts: string[] = [];
+  for (const id in listeners) parts.push(listenerMark, id, between, listeners[id]?.status ?? '');
   for (const id in pools) {
     const pool = pools[id];
-    text += poolMark + id + between + pool?.status;
-    for (const member in pool?.members) text += memberMark + member + between + pool.members[member];
+    parts.push(poolMark, id, between, pool?.status ?? '');
+    for (const member in pool?.members) parts.push(memberMark, member, between, pool.members[member] ?? '');
   }
-  return text;
+  return parts.join('');
+}
+
+/** Whether that is the message's status text, which need not be made for it: nearly all heartbeats say what the last one said. */
+function isSaidBy({ listeners, pools }: HeartbeatMessage, text: string): boolean {
+  let at = 0;
+  const goesOn = (mark: string, id: string, word: string): boolean => {
+    const [idAt, betweenAt] = [at + mark.length, at + mark.length + id.length];
+    const isSaid =
+      text.startsWith(mark, at) &&
+      text.startsWith(id, idAt) &&
+      text.startsWith(between, betweenAt) &&
+      text.startsWith(word, betweenAt + between.length);
+    at = betweenAt + between.length + word.length;
+    return isSaid;
+  };
+  for (const id in listeners) if (!goesOn(listenerMark, id, listeners[id]?.status ?? '')) return false;
+  for (const id in pools) {
+    const pool = pools[id];
+    if (!goesOn(poolMark, id, pool?.status ?? '')) return false;
+    for (const member in pool?.members) {
+      if (!goesOn(memberMark, member, pool.members[member] ?? '')) return false;
+    }
+  }
+  return at === text.length;
 }
 
 function observationIn(statuses: string): Observation {
@@ -179,9 +203,4 @@ function observationIn(statuses: string): Observation {
     else members[id] = word;
   }
   return { listeners, pools };
-}
-
-/** The same text in one piece: one put together by `+` keeps all its parts in memory. */
-function flat(text: string): string {
-  return Buffer.from(text, 'utf8').toString('utf8');
 }

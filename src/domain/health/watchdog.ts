@@ -13,9 +13,15 @@ export interface WatchdogLimits {
   readonly breakerMinimum: number;
 }
 
+interface Expected {
+  readonly since: number;
+  /** Its silence cannot be long enough before: until then nobody need look. There may be a hundred thousand. */
+  lookAt: number;
+}
+
 export interface WatchdogState {
-  /** Amphorae that ought to send heartbeats → since when. */
-  readonly expected: Map<AmphoraId, number>;
+  /** Amphorae that ought to send heartbeats. */
+  readonly expected: Map<AmphoraId, Expected>;
   /** Failovers asked for → when; asked again when they did not come about. */
   readonly asked: Map<AmphoraId, number>;
   /** Silence before this moment does not count. */
@@ -35,6 +41,11 @@ export interface Judgement {
 
 export function startWatching(now: number): WatchdogState {
   return { expected: new Map(), asked: new Map(), graceFrom: now, lastTickAt: now, recent: [] };
+}
+
+/** From now on it ought to be heard; nothing changes for one that ought to already. */
+export function expectFrom({ expected }: WatchdogState, id: AmphoraId, now: number): void {
+  if (!expected.has(id)) expected.set(id, { since: now, lookAt: now });
 }
 
 const quiet: Judgement = { failover: [], held: [], holdReason: undefined };
@@ -58,10 +69,15 @@ export function judge(
     return quiet;
   }
   const silent: { id: AmphoraId; silentMs: number }[] = [];
-  for (const [id, since] of state.expected) {
-    const silentMs = now - Math.max(since, lastSeen(id) ?? 0, state.graceFrom);
+  for (const [id, expected] of state.expected) {
+    if (expected.lookAt > now) continue;
+    const from = Math.max(expected.since, lastSeen(id) ?? 0, state.graceFrom);
+    const silentMs = now - from;
     if (silentMs >= limits.timeoutMs) silent.push({ id, silentMs });
-    else state.asked.delete(id);
+    else {
+      expected.lookAt = from + limits.timeoutMs;
+      state.asked.delete(id);
+    }
   }
   return silent.length === 0 ? quiet : pace(state, silent, now, limits);
 }

@@ -11,30 +11,42 @@ const facts = (status: AmphoraFacts['status']): AmphoraFacts => ({
   controllers: [],
 });
 
+type Page = readonly (readonly [AmphoraId, AmphoraFacts])[];
+
+/** A table that is read a page at a time; `meanwhile` happens once the pages were read, before they are looked at. */
+async function* table(pages: readonly Page[], meanwhile: () => void = () => undefined): AsyncGenerator<Page> {
+  await Promise.resolve();
+  meanwhile();
+  yield* pages;
+}
+
 describe('the fleet', () => {
-  test('learns from the table what no message has told, and tells of it', () => {
+  test('learns from the table what no message has told, and tells of it', async () => {
     const fleet = new Fleet();
     const heard: string[] = [];
     fleet.onChange((id, { status }) => heard.push(`${id} ${status}`));
-    fleet.reconcile(new Map([[one, facts('READY')]]), fleet.revision);
-    fleet.reconcile(new Map([[one, facts('READY')]]), fleet.revision);
-    fleet.reconcile(new Map(), fleet.revision);
+    await fleet.reconcile(table([[[one, facts('READY')]]]));
+    await fleet.reconcile(table([[], [[one, facts('READY')]]]));
+    expect(fleet.changes).toBe(1);
+    await fleet.reconcile(table([[]]));
     expect(heard).toEqual([`${one} READY`, `${one} DELETED`]);
-    expect(fleet.size).toBe(0);
+    expect([fleet.size, fleet.changes]).toEqual([0, 2]);
   });
 
-  test('believes messages that came while the table was read rather than the table', () => {
+  test('believes messages that came while the table was read rather than the table', async () => {
     const fleet = new Fleet();
     fleet.learn(one, facts('BOOTING'));
-    const since = fleet.revision;
-    fleet.learn(one, facts('READY'));
-    fleet.reconcile(new Map([[one, facts('BOOTING')]]), since);
+    await fleet.reconcile(table([[[one, facts('BOOTING')]]], () => fleet.learn(one, facts('READY'))));
     expect(fleet.get(one)?.status).toBe('READY');
-    const later = fleet.revision;
-    fleet.learn(one, facts('DELETED'));
-    fleet.reconcile(new Map([[one, facts('READY')]]), later);
+    await fleet.reconcile(table([[[one, facts('READY')]]], () => fleet.learn(one, facts('DELETED'))));
     expect(fleet.get(one)).toBeUndefined();
-    fleet.reconcile(new Map([[one, facts('READY')]]), fleet.revision);
+    await fleet.reconcile(table([[[one, facts('READY')]]]));
     expect(fleet.get(one)?.status).toBe('READY');
+  });
+
+  test('keeps one that was made while the table was read', async () => {
+    const fleet = new Fleet();
+    await fleet.reconcile(table([[]], () => fleet.learn(one, facts('BOOTING'))));
+    expect(fleet.get(one)?.status).toBe('BOOTING');
   });
 });

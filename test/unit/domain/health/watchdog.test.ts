@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import {
+  expectFrom,
   judge,
   startWatching,
   type WatchdogLimits,
@@ -22,7 +23,7 @@ class Watch {
   now = 0;
 
   constructor(count: number) {
-    for (let index = 0; index < count; index++) this.state.expected.set(`a${index}` as AmphoraId, 0);
+    for (let index = 0; index < count; index++) expectFrom(this.state, `a${index}` as AmphoraId, 0);
   }
 
   /** Lets time pass in ticks; all but the silent send heartbeats. Gives the amphorae that were failed over. */
@@ -59,7 +60,7 @@ describe('the watchdog', () => {
     const watch = new Watch(0);
     watch.now = 10_000;
     watch.state.lastTickAt = 10_000;
-    watch.state.expected.set('late' as AmphoraId, 10_000);
+    expectFrom(watch.state, 'late' as AmphoraId, 10_000);
     expect(watch.pass(2_750, { silent: ['late'] })).toEqual([]);
     expect(watch.pass(250, { silent: ['late'] })).toEqual(['late']);
   });
