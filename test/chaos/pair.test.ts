@@ -109,6 +109,16 @@ describe('a pair', () => {
     expect(gap).toBeLessThan(1_000);
   });
 
+  test('of which the agent of the master hangs while its haproxy goes on is whole again later, and no two have the VIP', async () => {
+    const pair = await newPair();
+    const lost = await idOf(pair, 'MASTER');
+    const agent = amphoraProcesses(amphi.dataDir).find((one) => one.amphoraId === lost && one.isAgent);
+    if (agent === undefined) throw new Error('the master has no agent');
+    process.kill(agent.pid, 'SIGSTOP');
+    expect(await longestGap(pair.vip, untilWholeWithout(pair, lost))).toBeLessThan(takeoverMs);
+    expect(amphoraProcesses(amphi.dataDir).filter((one) => one.amphoraId === lost)).toEqual([]);
+  });
+
   test('that is failed over by an operator is replaced one after the other, and hardly misses a request', async () => {
     const pair = await newPair();
     const before = (await amphoraeOf(pair)).map(({ id }) => id);
