@@ -44,6 +44,7 @@ import { writeStatistics } from './db/repositories/statistics.ts';
 import { knownAmphorae } from './db/repositories/fleet.ts';
 import { heardBefore, writeOperatingStatuses } from './db/repositories/operating-statuses.ts';
 import { plainKind } from './domain/amphora/kind.ts';
+import { anyMaintenance } from './domain/cluster/orders.ts';
 import { HeartbeatTable } from './domain/health/table.ts';
 import { sweepShares } from './domain/housekeeping/sweep.ts';
 import type { AmphoraId, DeploymentId } from './domain/ids.ts';
@@ -177,6 +178,8 @@ async function startParts(config: Config, log: Logger, started: Started): Promis
     known: (ids) => knownAmphorae(pool, ids),
     limits: { ...sweepShares, graceMs: config.sweep.grace * 1000 },
     everyMs: config.sweep.interval * 1000,
+    // An instance that nobody knows is of no zone that we know.
+    isHeld: () => anyMaintenance(ownership.view.orders) !== undefined,
     now: Date.now,
     log,
   });

@@ -16,6 +16,7 @@ import { type AmphoraFacts, amphoraFacts } from '../domain/amphora/facts.ts';
 import { isPlain } from '../domain/amphora/kind.ts';
 import { amphoraRows } from '../domain/amphora/rows.ts';
 import type { AmphoraAnswer } from '../domain/amphora/state.ts';
+import { maintenanceOf } from '../domain/cluster/orders.ts';
 import type { SweepReport } from '../domain/cluster/messages.ts';
 import {
   type AmphoraQuestion,
@@ -276,10 +277,11 @@ export class Tree {
   }
 
   #spawnHousekeeping(): LiveActor<HousekeepingMessage> {
-    const { log, mailboxLimit, drivers, housekeeping } = this.#options;
+    const { log, mailboxLimit, drivers, housekeeping, ownership } = this.#options;
     const missing = missingInstancesChore({
       compute: drivers.compute,
       fleet: this.fleet,
+      isHeld: ({ zone }) => maintenanceOf(ownership.view.orders, zone ?? null) !== undefined,
       failOver: (id, facts, reason) => this.#failOver(id, facts, reason),
     });
     const surroundings = { registry: this.registry, log, mailboxLimit };
@@ -301,6 +303,7 @@ export class Tree {
         isBlind: () => !ownership.isConnected || ownership.leaseLost.aborted || health.lagMs() > mostLagMs(health),
         now: () => performance.now(),
         reportTo: (id, controllers) => this.cluster.amphorae.command(id, { type: 'reportTo', controllers }),
+        orders: () => ownership.view.orders,
         failOver: (id, facts, reason) => this.#failOver(id, facts, reason),
       },
     );

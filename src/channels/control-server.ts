@@ -32,6 +32,8 @@ export interface ControlServerOptions {
   readonly metrics: Pick<Registry, 'metrics' | 'contentType'>;
   /** What keeps this node from serving, a sentence each; none when it serves. */
   readonly unready: () => Promise<readonly string[]>;
+  /** What whoever asks whether it is ready should know besides, a sentence each. */
+  readonly notices?: (() => readonly string[]) | undefined;
   readonly log: { error(data: object, message: string): void };
 }
 
@@ -168,12 +170,13 @@ function serveMetrics(
   });
 }
 
-function serveHealth(app: FastifyInstance, { unready }: ControlServerOptions): void {
+function serveHealth(app: FastifyInstance, { unready, notices = () => [] }: ControlServerOptions): void {
   app.get('/healthz', () => ({ status: 'ok' }));
   app.get('/readyz', async (_, reply) => {
     const reasons = await unready().catch((error: unknown) => [(error as Error).message]);
-    if (reasons.length === 0) return { status: 'ok' };
-    return reply.code(503).send({ status: 'unready', reasons });
+    const told = notices().length > 0 ? { notices: notices() } : {};
+    if (reasons.length === 0) return { status: 'ok', ...told };
+    return reply.code(503).send({ status: 'unready', reasons, ...told });
   });
 }
 

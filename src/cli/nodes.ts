@@ -3,6 +3,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import type { Command } from 'commander';
 import type { InspectMethods } from '../channels/inspect/methods.ts';
 import type { RpcClient } from '../channels/rpc/client.ts';
+import { orderSentence } from '../domain/cluster/orders.ts';
 import type { NodeView } from '../domain/views.ts';
 import type { Act } from './act.ts';
 import { CliFailure } from './failure.ts';
@@ -20,6 +21,7 @@ export function nodesCommand(program: Command, act: Act): void {
       act(({ withInspect, output }) =>
         withInspect(async (client) => {
           const { nodes } = await client.call('nodes.list');
+          const { maintenance } = await client.call('maintenance.list', {});
           output.list(nodes, [
             { title: 'ID', of: (node) => node.id },
             { title: 'STATE', of: stateOf },
@@ -32,6 +34,7 @@ export function nodesCommand(program: Command, act: Act): void {
             { title: 'HEALTH', of: (node) => node.healthShards },
             { title: 'RUNS', of: (node) => node.singletons },
           ]);
+          for (const order of maintenance) output.say(orderSentence(order));
         }),
       ),
     );

@@ -15,6 +15,7 @@ import { downCommand } from './down.ts';
 import { examples } from './help.ts';
 import { housekeepingCommand } from './housekeeping.ts';
 import { lbCommand } from './lb.ts';
+import { maintenanceCommand } from './maintenance.ts';
 import { nodesCommand } from './nodes.ts';
 import type { CliPorts } from './ports.ts';
 import { quickstartCommand } from './quickstart.ts';
@@ -65,6 +66,7 @@ const commands = [
   housekeepingCommand,
   actorsCommand,
   nodesCommand,
+  maintenanceCommand,
   deadLettersCommand,
   certificateCommand,
   dbCommand,

@@ -22,8 +22,10 @@ import type { Config } from '../config/schema.ts';
 import type { Journal } from '../db/journal.ts';
 import { databaseTroubles } from '../db/health.ts';
 import { catalogueOf } from '../db/repositories/catalogue.ts';
+import { endOrder, giveOrder, listOrders } from '../db/repositories/orders.ts';
 import { QuotaRepository } from '../db/repositories/quotas.ts';
 import { readsOf } from '../db/repositories/reads.ts';
+import { orderSentence } from '../domain/cluster/orders.ts';
 import type { Quotas } from '../domain/quota.ts';
 import type { NetworkDriver } from '../drivers/network/driver.ts';
 
@@ -106,6 +108,11 @@ export function serveControl(options: ServeControl): Promise<ControlServer> {
       sweep: (isDryRun, signal) => sweepView(tree, isDryRun, signal),
       drain: (nodeId, isDraining) => ownership.setDraining(nodeId, isDraining),
       restoreCheck: options.restoreCheck,
+      orders: {
+        give: (order) => giveOrder(pool, order),
+        end: (order) => endOrder(pool, order),
+        list: (isHistory) => listOrders(pool, isHistory),
+      },
     }),
     metrics: metricsOf({
       journal: () => ({
@@ -128,6 +135,8 @@ export function serveControl(options: ServeControl): Promise<ControlServer> {
       statistics: () => ({ written: options.statistics.written, waiting: options.statistics.waiting }),
       usage: options.usage,
     }),
+    notices: () =>
+      ownership.view.orders.filter(({ kind }) => kind === 'maintenance').map((order) => orderSentence(order)),
     unready: async () => {
       const reasons: string[] = [];
       if (!ownership.isConnected) reasons.push('this node has no session with the database');

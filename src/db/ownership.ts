@@ -1,6 +1,7 @@
 // Who is alive and who owns which shard. A node lives as long as its session (a connection that holds an advisory
 // lock) or, where the session's end cannot be seen, until its lease runs out on the database's clock.
 import pg from 'pg';
+import type { Order } from '../domain/cluster/orders.ts';
 import {
   type ClaimPlan,
   type ClusterNode,
@@ -46,7 +47,8 @@ export class UnlikeSettingsError extends Error {
 
 /** How long a takeover waits for appends that hold a shard's row. */
 const takeoverLockTimeoutMs = 2_000;
-const channel = 'amphitheatre_cluster';
+/** Notices on it have nodes look at the cluster. */
+export const clusterChannel = 'amphitheatre_cluster';
 
 /**
  * Whether the node `n` is dead: a node whose lock can be had is, whatever its lease says; one whose lease has passed is taken
@@ -70,7 +72,10 @@ const lookSql = `
       select family, json_agg(owner order by shard) as owners from shards group by family) s) as owners,
     (select json_agg(distinct heartbeat_address order by heartbeat_address) from nodes
       where heartbeat_address is not null and (stopped_at is null or stopped_at > now() - interval '2 minutes')) as heartbeats,
-    (select observing from deployment limit 1) as observing`;
+    (select observing from deployment limit 1) as observing,
+    (select json_agg(json_build_object('kind', kind, 'scope', scope, 'name', name, 'reason', reason, 'by', given_by,
+        'since', given_at, 'until', ends_at) order by id)
+      from operator_orders where ends_at is null or ends_at > now()) as orders`;
 
 const declareDeadSql = `
   with me as (${meSql})
@@ -98,13 +103,14 @@ const releaseSql = `
   from unnest($2::text[], $3::smallint[], $4::bigint[]) given (family, shard, epoch)
   where s.owner = $1 and s.family = given.family and s.shard = given.shard and s.epoch = given.epoch`;
 
-const notifySql = `select pg_notify('${channel}', '')`;
+const notifySql = `select pg_notify('${clusterChannel}', '')`;
 
 interface Look {
   readonly nodes: readonly ClusterNode[] | null;
   readonly owners: Readonly<Record<string, readonly (string | null)[]>>;
   readonly heartbeats: readonly string[] | null;
   readonly observing: string | null;
+  readonly orders: readonly Order[] | null;
 }
 
 export class OwnershipSession implements OwnershipSessionPort {
@@ -151,7 +157,7 @@ export class OwnershipSession implements OwnershipSessionPort {
     try {
       await client.query(`set lock_timeout = ${takeoverLockTimeoutMs}`);
       const isReturn = await register(client, node);
-      await client.query(`listen ${channel}`);
+      await client.query(`listen ${clusterChannel}`);
       await client.query(notifySql);
       return new OwnershipSession(url, client, node, isReturn, ended);
     } catch (error) {
@@ -206,6 +212,11 @@ export class OwnershipSession implements OwnershipSessionPort {
       },
       heartbeatAddresses: found?.heartbeats ?? [],
       observing: found?.observing ?? null,
+      orders: (found?.orders ?? []).map((order) => ({
+        ...order,
+        since: isoTime(order.since),
+        until: order.until === null ? null : isoTime(order.until),
+      })),
     };
   }
 
@@ -256,6 +267,11 @@ export class OwnershipSession implements OwnershipSessionPort {
   get #judging(): readonly unknown[] {
     return [this.#node.id, this.#node.graceMs, lockClasses.node, this.#isReturn];
   }
+}
+
+/** Times in JSON have the offset of the session. */
+function isoTime(time: string): string {
+  return new Date(time).toISOString();
 }
 
 /** No two servers have started at the same microsecond, and none starts twice at one. */

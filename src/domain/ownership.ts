@@ -1,5 +1,6 @@
 // Who owns what in a cluster: families of shards, what each node sees of the others, and the pure rules of sharing.
 // `src/db/ownership.ts` keeps it in PostgreSQL, `src/actors/runtime/ownership.ts` carries it out.
+import type { Order } from './cluster/orders.ts';
 import { shardCount } from './ids.ts';
 
 /**
@@ -50,6 +51,8 @@ export interface ClusterView {
   readonly heartbeatAddresses: readonly string[];
   /** Why nobody may change anything; null when all may. */
   readonly observing: string | null;
+  /** What operators have told the cluster, as far as it is in force. */
+  readonly orders: readonly Order[];
 }
 
 export const emptyView: ClusterView = {
@@ -57,6 +60,7 @@ export const emptyView: ClusterView = {
   owners: { entities: [], spares: [], health: [], housekeeping: [] },
   heartbeatAddresses: [],
   observing: null,
+  orders: [],
 };
 
 /** What a node is to take: so many shards of each family, and those of nodes that are dead, which it declares so. */

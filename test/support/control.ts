@@ -78,6 +78,7 @@ export async function startTestControl(
       },
       reads,
       sweep: async () => ({ instances: 0, removed: [], due: [], waiting: [], stopped: null }),
+      orders: { give: async () => undefined, end: async () => false, list: async () => [] },
       drain: async () => false,
       restoreCheck: restoreCheck(node.pool, world.compute),
     }),

@@ -6,6 +6,7 @@ import { type CommandClient, connectCommandChannel } from '../../src/channels/co
 import type { InspectMethods } from '../../src/channels/inspect/methods.ts';
 import { RpcClient } from '../../src/channels/rpc/client.ts';
 import { readRunFile } from '../../src/config/data-folder.ts';
+import { WorldClient } from '../../src/drivers/noop-world/client.ts';
 import { startNoopWorld } from '../../src/drivers/noop-world/start.ts';
 import { built, packageRoot } from './built.ts';
 import { useTestDatabase } from './postgres.ts';
@@ -17,15 +18,19 @@ export interface TestClusterNode {
   readonly process: StartedProcess;
   readonly client: CommandClient;
   readonly inspect: RpcClient<InspectMethods>;
+  readonly controlPort: number;
 }
 
 export interface TestCluster {
   /** Starts the node of that number, and waits until it serves. */
   start(number: number, roles?: string): Promise<TestClusterNode>;
+  /** Of the noop world that all nodes share. */
+  world(): Promise<WorldClient>;
+  readonly databaseUrl: string;
 }
 
 /** Call it at the top level of a test file. */
-export function useCluster(nodes: number): TestCluster {
+export function useCluster(nodes: number, settings: Readonly<Record<string, string>> = {}): TestCluster {
   const clean: (() => Promise<unknown> | void)[] = [];
   afterAll(async () => {
     for (const action of clean.toReversed()) await action();
@@ -41,6 +46,15 @@ export function useCluster(nodes: number): TestCluster {
     return started.address;
   };
   return {
+    get databaseUrl() {
+      return database.url;
+    },
+    async world() {
+      world ??= startWorld();
+      const client = new WorldClient({ address: await world, node: 'test' });
+      clean.push(() => client.close());
+      return client;
+    },
     async start(number, roles = 'worker,health,housekeeping') {
       const folder = folders[number] ?? '';
       world ??= startWorld();
@@ -53,6 +67,7 @@ export function useCluster(nodes: number): TestCluster {
         AMPHI_CONTROL_PORT: '0',
         AMPHI_HEARTBEAT_PORT: '0',
         AMPHI_API_PORT: '0',
+        ...settings,
       };
       const process = start(join(packageRoot, 'bin/amphi'), ['run', '--roles', roles], { env });
       clean.push(async () => {
@@ -66,7 +81,7 @@ export function useCluster(nodes: number): TestCluster {
       clean.push(() => client.close());
       const inspect = await RpcClient.connect<InspectMethods>({ url: `${url}/inspect`, token });
       clean.push(() => inspect.close());
-      return { process, client, inspect };
+      return { process, client, inspect, controlPort: run.controlPort };
     },
   };
 }

@@ -112,6 +112,8 @@ function isSame(one: AmphoraFacts, other: AmphoraFacts): boolean {
   return (
     one.status === other.status &&
     one.loadBalancerId === other.loadBalancerId &&
+    one.host === other.host &&
+    one.zone === other.zone &&
     one.controllers.join() === other.controllers.join()
   );
 }

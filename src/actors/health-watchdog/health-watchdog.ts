@@ -16,6 +16,7 @@ import {
   type WatchdogState,
 } from '../../domain/health/watchdog.ts';
 import type { AmphoraFacts } from '../../domain/amphora/facts.ts';
+import { maintenanceOf, type Order, orderSentence } from '../../domain/cluster/orders.ts';
 import type { AmphoraId } from '../../domain/ids.ts';
 import type { Fleet } from '../cluster/fleet.ts';
 import { type ActorSurroundings, type LiveActor, type NactRef, neverGivenUp, spawnActor } from '../runtime/actor.ts';
@@ -44,6 +45,8 @@ export interface WatchdogOptions {
   /** Of these and others, those that listen just now. */
   readonly listening: () => ReadonlySet<string>;
   readonly reportTo: (id: AmphoraId, controllers: readonly string[]) => void;
+  /** What operators have told the cluster. */
+  readonly orders: () => readonly Order[];
   readonly failOver: (id: AmphoraId, facts: AmphoraFacts, reason: string) => void;
   /** Milliseconds on a monotonic clock. */
   readonly now: () => number;
@@ -114,7 +117,13 @@ export function spawnHealthWatchdog(
       return silenceCountsFrom(state.reporting, id, controllers, listening, table.lastSeen(id), now(), intervalMs);
     };
     const failoversPerMinute = Math.ceil(limits.failoversPerMinute / Math.max(1, options.judges()));
-    const verdict = judge(state.watch, heardOrExcused, now(), isBlind(), { ...limits, failoversPerMinute });
+    const orders = options.orders();
+    const maintenance = (id: AmphoraId) => {
+      const order = maintenanceOf(orders, fleet.get(id)?.zone ?? null);
+      return order && orderSentence(order);
+    };
+    const paced = { ...limits, failoversPerMinute };
+    const verdict = judge(state.watch, heardOrExcused, now(), isBlind(), paced, maintenance);
     if (verdict.holdReason !== state.holdReason) {
       state.holdReason = verdict.holdReason;
       if (verdict.holdReason !== undefined)

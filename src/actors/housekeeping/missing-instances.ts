@@ -12,6 +12,8 @@ import type { Chore } from './housekeeping.ts';
 export interface MissingInstancesOptions {
   readonly compute: ComputeDriver;
   readonly fleet: Fleet;
+  /** Whether operators have said to leave it alone: then its silence is what will tell. */
+  readonly isHeld: (facts: AmphoraFacts) => boolean;
   readonly failOver: (id: AmphoraId, facts: AmphoraFacts, reason: string) => void;
 }
 
@@ -20,7 +22,7 @@ const timeoutMs = 30_000;
 /** After a reboot all are missing: they come back at this pace. */
 const mostAtOnce = 20;
 
-export function missingInstancesChore({ compute, fleet, failOver }: MissingInstancesOptions): Chore {
+export function missingInstancesChore({ compute, fleet, isHeld, failOver }: MissingInstancesOptions): Chore {
   const look = async (): Promise<Listing> => {
     const expected = expectedInstances(fleet);
     const listed = await compute.list(AbortSignal.timeout(timeoutMs));
@@ -35,7 +37,10 @@ export function missingInstancesChore({ compute, fleet, failOver }: MissingInsta
       const first = await look();
       if (first.expected.every((id) => first.instances.has(id))) return { done: 0, isMore: false };
       await wait(secondLookMs);
-      const missing = missingTwice(first, await look());
+      const missing = missingTwice(first, await look()).filter((id) => {
+        const facts = fleet.get(id);
+        return facts !== undefined && !isHeld(facts);
+      });
       for (const id of missing.slice(0, mostAtOnce)) {
         const facts = fleet.get(id);
         if (facts !== undefined) failOver(id, facts, 'its instance is gone');

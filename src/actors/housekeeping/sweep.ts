@@ -12,6 +12,8 @@ export interface SweepOptions {
   readonly known: (ids: readonly AmphoraId[]) => Promise<ReadonlySet<AmphoraId>>;
   readonly limits: SweepLimits;
   readonly everyMs: number;
+  /** Whether operators have said to leave things alone: the chore waits then. Whoever asks for a sweep gets it. */
+  readonly isHeld: () => boolean;
   readonly now: () => number;
   readonly log: Logger;
 }
@@ -50,7 +52,8 @@ export class Sweep {
   }
 
   chore(): Chore {
-    const run = async () => ({ done: (await this.run(false)).removed.length, isMore: false });
-    return { name: 'sweep', firstAfterMs: this.#options.everyMs, everyMs: this.#options.everyMs, run };
+    const { everyMs, isHeld } = this.#options;
+    const run = async () => ({ done: isHeld() ? 0 : (await this.run(false)).removed.length, isMore: false });
+    return { name: 'sweep', firstAfterMs: everyMs, everyMs, run };
   }
 }

@@ -1,4 +1,5 @@
 // The methods of the inspection channel, for operators and their tools.
+import type { NewOrder, Order, PastOrder } from '../../domain/cluster/orders.ts';
 import { PeerUnreachableError } from '../../domain/cluster/peers.ts';
 import type { ActorDetails, ActorView, DeadLetterView, HistoryEntry, NodeView } from '../../domain/views.ts';
 import type { Difference } from '../../domain/restore/compare.ts';
@@ -6,6 +7,13 @@ import { type HandlersOf, reads, result } from '../rpc/method.ts';
 import { maybe, needed, withDefault } from '../rpc/parameters.ts';
 import { RpcError } from '../rpc/errors.ts';
 import { flag, objectId, oneOf, text, wholeNumber } from '../rpc/values.ts';
+
+const zone = maybe(text({ min: 1, max: 255 }), 'The availability zone, as compute calls it; the fleet without it.');
+const by = withDefault(text({ min: 1, max: 255 }), 'somebody', 'Who asks, for the record.');
+
+function ordersText(field: string): string {
+  return `\`${field}\`: list of \`kind\`, \`scope\` (fleet, zone or host), \`name\`, \`reason\`, \`by\`, \`since\`, \`until\` and \`endedBy\`, newest first.`;
+}
 
 const path = needed(text({ min: 1, max: 500 }), 'Path of the actor, such as `load-balancers/lb-<id>`.');
 
@@ -63,6 +71,22 @@ export const inspectMethods = {
     ),
     errors: ['unavailable'],
   }),
+  'maintenance.list': reads({
+    summary: 'Maintenance that is in force: what the controller does not touch unasked.',
+    params: { history: withDefault(flag(), false, 'What was in force before, too.') },
+    result: result<{ readonly maintenance: readonly PastOrder[] }>(ordersText('maintenance')),
+  }),
+  'maintenance.on': reads({
+    summary: 'Has the whole cluster leave a zone, or the fleet, alone: no failovers, rotations and sweeps unasked.',
+    params: { zone, reason: withDefault(text({ max: 1_000 }), '', 'Why.'), by },
+    result: result<{ readonly maintenance: readonly PastOrder[] }>(ordersText('maintenance')),
+  }),
+  'maintenance.off': reads({
+    summary: 'Takes maintenance of a zone, or of the fleet, back.',
+    params: { zone, by },
+    result: result<{ readonly maintenance: readonly PastOrder[] }>(ordersText('maintenance')),
+    errors: ['notFound'],
+  }),
   'nodes.list': reads({
     summary: 'Nodes that run, and those that stopped within a day.',
     params: {},
@@ -114,13 +138,23 @@ export interface InspectPorts {
   /** False when there is no such node. */
   readonly drain: (nodeId: string, isDraining: boolean) => Promise<boolean>;
   readonly restoreCheck: (accept: boolean) => Promise<RestoreView>;
+  readonly orders: {
+    give(order: NewOrder): Promise<void>;
+    /** False when there was none. */
+    end(order: Pick<Order, 'kind' | 'scope' | 'name' | 'by'>): Promise<boolean>;
+    list(isHistory: boolean): Promise<readonly PastOrder[]>;
+  };
   readonly reads: {
     listHistory(kind: 'loadBalancer' | 'amphora', id: string, limit: number): Promise<readonly HistoryEntry[]>;
     listNodes(): Promise<readonly NodeView[]>;
   };
 }
 
-export function inspectHandlers({ actors, sweep, drain, restoreCheck, reads: tables }: InspectPorts): InspectHandlers {
+export function inspectHandlers(ports: InspectPorts): InspectHandlers {
+  const { actors, sweep, drain, restoreCheck, orders, reads: tables } = ports;
+  const maintenance = async (isHistory = false) => ({
+    maintenance: (await orders.list(isHistory)).filter(({ kind }) => kind === 'maintenance'),
+  });
   return {
     'actors.tree': async ({ node, all }, { signal }) => ({
       actors: all ? await actors.all(signal) : await reached(actors.tree(node, signal)),
@@ -138,12 +172,26 @@ export function inspectHandlers({ actors, sweep, drain, restoreCheck, reads: tab
     'deadLetters.list': async () => ({ deadLetters: actors.deadLetters() }),
     'housekeeping.sweep': ({ dryRun }, { signal }) => sweep(dryRun, signal),
     'restore.check': ({ accept }) => restoreCheck(accept),
+    'maintenance.list': ({ history }) => maintenance(history),
+    'maintenance.on': async ({ zone: name, reason, by: who }) => {
+      await orders.give({ kind: 'maintenance', ...zoneOrFleet(name), reason, by: who, seconds: null });
+      return maintenance();
+    },
+    'maintenance.off': async ({ zone: name, by: who }) => {
+      if (await orders.end({ kind: 'maintenance', ...zoneOrFleet(name), by: who })) return maintenance();
+      const where = name === null ? 'the fleet' : `zone ${name}`;
+      throw new RpcError('notFound', `There is no maintenance of ${where}`, { field: 'zone' });
+    },
     'nodes.list': async () => ({ nodes: await tables.listNodes() }),
     'nodes.drain': async ({ id, isDraining }) => {
       if (await drain(id, isDraining)) return { id, isDraining };
       throw new RpcError('notFound', `There is no running node ${id}`, { field: 'id' });
     },
   };
+}
+
+function zoneOrFleet(zoneName: string | null): Pick<Order, 'scope' | 'name'> {
+  return { scope: zoneName === null ? 'fleet' : 'zone', name: zoneName };
 }
 
 /** @throws RpcError for a node that is not there */

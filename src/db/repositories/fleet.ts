@@ -13,7 +13,7 @@ export async function* allAmphorae(pool: Pool): AsyncGenerator<readonly (readonl
   for (let after: string | null = null; ; ) {
     const { rows }: { rows: readonly Row[] } = await pool.query<Row>({
       name: 'all_amphorae',
-      text: `select id, status, load_balancer_id, controllers, kind, host from amphorae
+      text: `select id, status, load_balancer_id, controllers, kind, host, cached_zone from amphorae
         where $1::uuid is null or id > $1 order by id limit $2`,
       values: [after, pageSize],
     });
@@ -30,11 +30,14 @@ interface Row {
   readonly controllers: readonly string[];
   readonly kind: AmphoraKind | null;
   readonly host: string | null;
+  readonly cached_zone: string | null;
 }
 
-function factsIn({ status, load_balancer_id: loadBalancerId, controllers, kind, host }: Row): AmphoraFacts {
+function factsIn(row: Row): AmphoraFacts {
+  const { status, load_balancer_id: loadBalancerId, controllers, kind, host } = row;
+  const zone = row.cached_zone ?? kind?.computeZone ?? null;
   const facts = { status, loadBalancerId, bootFailure: null, controllers };
-  return { ...facts, ...(kind !== null && { kind }), ...(host !== null && { host }) };
+  return { ...facts, ...(kind !== null && { kind }), ...(host !== null && { host }), ...(zone !== null && { zone }) };
 }
 
 /** Of the ids given, those of amphorae that the journal knows and that are not deleted. */

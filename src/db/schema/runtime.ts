@@ -49,6 +49,25 @@ export const nodes = pgTable('nodes', {
   stoppedAt: moment('stopped_at'),
 });
 
+/** What operators have told the cluster: maintenance, and releases of failovers that were held. Never deleted. */
+export const operatorOrders = pgTable(
+  'operator_orders',
+  {
+    id: bigint({ mode: 'number' }).generatedAlwaysAsIdentity().primaryKey(),
+    kind: text().notNull(),
+    scope: text().notNull(),
+    /** Of the zone or host; null for the fleet. */
+    name: text(),
+    reason: text().notNull(),
+    givenBy: text('given_by').notNull(),
+    givenAt: moment('given_at').notNull().defaultNow(),
+    /** In force until then; null until it is taken back. */
+    endsAt: moment('ends_at'),
+    endedBy: text('ended_by'),
+  },
+  (table) => [index('operator_orders_end').on(table.endsAt.desc().nullsFirst())],
+);
+
 /** Who owns a shard. `epoch` rises with every change of owner and fences the owners before. */
 export const shards = pgTable(
   'shards',

@@ -16,9 +16,12 @@ export interface AmphoraFacts {
   readonly kind?: AmphoraKind;
   /** The machine it runs on; absent where compute does not tell. */
   readonly host?: string;
+  /** The availability zone it runs in, or was to; absent where compute has none. */
+  readonly zone?: string;
 }
 
 export function amphoraFacts(state: AmphoraState): AmphoraFacts {
+  const zone = state.place?.zone ?? state.kind?.computeZone ?? null;
   const neverReady = state.agent === null && state.deletion !== null;
   return {
     status: amphoraStatus(state),
@@ -27,5 +30,6 @@ export function amphoraFacts(state: AmphoraState): AmphoraFacts {
     controllers: state.controllers,
     ...(state.kind !== undefined && { kind: state.kind }),
     ...(typeof state.place?.host === 'string' && { host: state.place.host }),
+    ...(zone !== null && { zone }),
   };
 }

@@ -39,6 +39,9 @@ export interface Judgement {
   readonly holdReason: string | undefined;
 }
 
+/** Why an amphora must be left alone whatever it says, as a sentence; undefined when it need not. */
+export type Maintenance = (id: AmphoraId) => string | undefined;
+
 export function startWatching(now: number): WatchdogState {
   return { expected: new Map(), asked: new Map(), graceFrom: now, lastTickAt: now, recent: [] };
 }
@@ -61,6 +64,7 @@ export function judge(
   now: number,
   blind: boolean,
   limits: WatchdogLimits,
+  maintenance: Maintenance = () => undefined,
 ): Judgement {
   const wasStopped = now - state.lastTickAt > limits.tickMs + limits.timeoutMs / 2;
   state.lastTickAt = now;
@@ -79,7 +83,7 @@ export function judge(
       state.asked.delete(id);
     }
   }
-  return silent.length === 0 ? quiet : pace(state, silent, now, limits);
+  return silent.length === 0 ? quiet : pace(state, silent, now, limits, maintenance);
 }
 
 function pace(
@@ -87,6 +91,7 @@ function pace(
   silent: readonly { id: AmphoraId; silentMs: number }[],
   now: number,
   limits: WatchdogLimits,
+  maintenance: Maintenance,
 ): Judgement {
   const held = silent.map(({ id }) => id);
   if (silent.length >= limits.breakerMinimum && silent.length > state.expected.size * limits.breakerShare) {
@@ -94,7 +99,10 @@ function pace(
     return { failover: [], held, holdReason };
   }
   state.recent = state.recent.filter((at) => now - at < 60_000);
-  const due = silent.filter(({ id }) => now - (state.asked.get(id) ?? Number.NEGATIVE_INFINITY) >= limits.timeoutMs);
+  const maintained = silent.filter(({ id }) => maintenance(id) !== undefined).map(({ id }) => id);
+  const due = silent
+    .filter(({ id }) => !maintained.includes(id))
+    .filter(({ id }) => now - (state.asked.get(id) ?? Number.NEGATIVE_INFINITY) >= limits.timeoutMs);
   const budget = Math.max(0, limits.failoversPerMinute - state.recent.length);
   const failover = due.slice(0, budget);
   for (const { id } of failover) {
@@ -102,6 +110,8 @@ function pace(
     state.asked.set(id, now);
   }
   const waiting = due.slice(budget).map(({ id }) => id);
-  const holdReason = waiting.length === 0 ? undefined : `${limits.failoversPerMinute} failovers a minute are the limit`;
-  return { failover, held: waiting, holdReason };
+  const paced = waiting.length === 0 ? undefined : `${limits.failoversPerMinute} failovers a minute are the limit`;
+  const [first] = maintained;
+  const holdReason = paced ?? (first === undefined ? undefined : maintenance(first));
+  return { failover, held: [...maintained, ...waiting], holdReason };
 }

@@ -51,6 +51,7 @@ async function serve(
       sweep: async () => ({ instances: 0, removed: [], due: [], waiting: [], stopped: null }),
       drain: async () => false,
       restoreCheck: () => Promise.reject(new Error('nobody asks for it')),
+      orders: { give: async () => undefined, end: async () => false, list: async () => [] },
       actors,
       reads,
     }),

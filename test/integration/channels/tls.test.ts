@@ -45,6 +45,7 @@ async function serve(wanted: { readonly token?: string } = { token }, host = '12
       sweep: async () => ({ instances: 0, removed: [], due: [], waiting: [], stopped: null }),
       drain: async () => false,
       restoreCheck: () => Promise.reject(new Error('nobody asks for it')),
+      orders: { give: async () => undefined, end: async () => false, list: async () => [] },
       actors: {} as never,
       reads: {} as never,
     }),
