@@ -35,11 +35,12 @@ export function columnName(name: string): string {
 }
 
 /** Attributes whose values are objects with names of ours, as opposed to headers of HTTP. */
-export const namedObjects: ReadonlySet<string> = new Set(['sessionPersistence']);
+export const namedObjects: ReadonlySet<string> = new Set(['sessionPersistence', 'additionalVips']);
 
-/** The same object with other names; lists and other values inside stay as they are. */
+/** The same object, or a list of such, with other names; values inside stay as they are. */
 export function renamed(value: unknown, rename: (name: string) => string): unknown {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
+  if (Array.isArray(value)) return value.map((one) => renamed(one, rename));
+  if (typeof value !== 'object' || value === null) return value;
   return Object.fromEntries(Object.entries(value).map(([name, inner]: [string, unknown]) => [rename(name), inner]));
 }
 

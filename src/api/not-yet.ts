@@ -20,9 +20,6 @@ export const providerAliases = ['octavia'];
 export const notYet: Readonly<Partial<Record<ObjectKind, NotYet>>> = {
   loadBalancer: {
     attributes: {
-      vip_qos_policy_id: null,
-      vip_sg_ids: [],
-      additional_vips: [],
       provider: providerName,
     },
     also: { provider: providerAliases },

@@ -25,6 +25,7 @@ export function fingerprints(config: Config, secrets: SharedSecrets): Readonly<R
     ...Object.fromEntries(Object.entries(config.quota).map(([kind, most]) => [`quota.${kind}`, most])),
     ...(config.driver === 'local' && {
       'local.subnet': config.local.subnet,
+      'local.additionalSubnet': config.local.additionalSubnet,
       'local.managementSubnet': config.local.managementSubnet,
       'local.vrrpSubnet': config.local.vrrpSubnet,
     }),

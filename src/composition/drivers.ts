@@ -71,6 +71,7 @@ export async function openDrivers(
       }),
       network: localNetwork({
         cidr: config.local.subnet,
+        additionalCidr: config.local.additionalSubnet,
         vrrpSubnet: config.local.vrrpSubnet,
         managementSubnet: config.local.managementSubnet,
       }),

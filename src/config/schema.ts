@@ -305,6 +305,9 @@ export const schema = z.strictObject({
   }),
   local: z.strictObject({
     subnet: withDefault(loopbackSubnet(), '127.88.0.0/16').describe('Loopback addresses for VIPs (driver `local`).'),
+    additionalSubnet: withDefault(loopbackSubnet(), '127.87.0.0/16').describe(
+      'Loopback addresses for additional VIPs (driver `local`).',
+    ),
     managementSubnet: withDefault(loopbackSubnet(), '127.89.0.0/16').describe(
       "Loopback addresses for amphorae's agents (driver `local`).",
     ),

@@ -23,6 +23,13 @@ export interface ObjectView {
   readonly updatedAt: string;
 }
 
+export interface AdditionalVipView {
+  readonly subnetId: string;
+  /** Null until one is allocated. */
+  readonly ipAddress: string | null;
+  readonly portId: string | null;
+}
+
 export interface LoadBalancerView extends ObjectView, LoadBalancerAttributes {
   readonly projectId: string;
   /** Null until one is allocated. */
@@ -30,6 +37,7 @@ export interface LoadBalancerView extends ObjectView, LoadBalancerAttributes {
   readonly vipPortId: string | null;
   readonly vipSubnetId: string;
   readonly vipNetworkId: string;
+  readonly additionalVips: readonly AdditionalVipView[];
   readonly topology: Topology;
   readonly flavorId: string | null;
   readonly availabilityZone: string | null;

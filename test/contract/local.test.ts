@@ -22,7 +22,12 @@ computeDriverContract('local', {
 
 networkDriverContract('local', {
   connect: () =>
-    localNetwork({ cidr: '127.88.0.0/16', vrrpSubnet: '127.90.0.0/16', managementSubnet: '127.89.0.0/16' }),
+    localNetwork({
+      cidr: '127.88.0.0/16',
+      additionalCidr: '127.87.0.0/16',
+      vrrpSubnet: '127.90.0.0/16',
+      managementSubnet: '127.89.0.0/16',
+    }),
   usableAddress: '127.88.3.4',
   foreignAddress: '127.89.0.1',
   reservedAddress: '127.88.255.255',

@@ -103,12 +103,39 @@ export function networkDriverContract(name: string, under: NetworkUnderTest): vo
       await expect(driver.allocateVip(outside, signal)).rejects.toMatchObject({ name: 'PermanentFailure' });
     });
 
+    test('further addresses are on their subnets, the same when allocated again, and told when the port is plugged', async () => {
+      const other = (await driver.subnets(signal)).find(({ id }) => id !== subnet.id);
+      if (other === undefined) throw new Error('there is one subnet only');
+      const loadBalancerId = newLoadBalancer();
+      const additional = [{ subnetId: other.id, address: null }];
+      const request = { loadBalancerId, subnetId: subnet.id, address: null, additional, taken: [] };
+      const vip = await driver.allocateVip(request, signal);
+      const [further] = vip.additional ?? [];
+      expect(further).toEqual({ subnetId: other.id, address: expect.any(String) });
+      const asked = { subnetId: other.id, networkId: null, portId: null, address: further?.address ?? '' };
+      expect(await driver.resolveVip(asked, signal)).toMatchObject({ ok: true, networkId: subnet.networkId });
+      expect(await driver.allocateVip(request, signal)).toEqual(vip);
+      const again = await driver.allocateVip({ ...request, taken: [further?.address ?? ''] }, signal);
+      expect(again.additional?.[0]?.address).not.toBe(further?.address);
+      const instance = (await under.instance?.()) ?? { amphoraId: randomUUID() as AmphoraId, computeId: 'none' };
+      const policy = { qosPolicyId: null, securityGroupIds: [] };
+      const port = await driver.plugVip(
+        { loadBalancerId, vip: again, agentHost: '127.89.0.7', policy, ...instance },
+        signal,
+      );
+      expect(port.additional).toEqual([
+        { address: again.additional?.[0]?.address, subnetCidr: other.cidr, gateway: other.gateway },
+      ]);
+      await driver.releaseVip(loadBalancerId, signal);
+    });
+
     test('plugging twice gives the same port, unplugging and releasing twice is no error', async () => {
       const loadBalancerId = newLoadBalancer();
       const instance = (await under.instance?.()) ?? { amphoraId: randomUUID() as AmphoraId, computeId: 'none' };
       const agentHost = '127.89.0.7';
       const vip = await driver.allocateVip({ loadBalancerId, subnetId: subnet.id, address: null, taken: [] }, signal);
-      const plug = { loadBalancerId, vip, agentHost, ...instance };
+      const policy = { qosPolicyId: null, securityGroupIds: [] };
+      const plug = { loadBalancerId, vip, agentHost, policy, ...instance };
       const port = await driver.plugVip(plug, signal);
       expect(port.subnetCidr).toBe(subnet.cidr);
       expect(port.macAddress).toMatch(/^([0-9a-f]{2}:){5}[0-9a-f]{2}$/);

@@ -24,6 +24,8 @@ export const loadBalancerAttributes: LoadBalancerAttributes = {
   name: 'one',
   flavorId: null,
   availabilityZone: null,
+  vipQosPolicyId: null,
+  vipSgIds: [],
 };
 
 export const listenerAttributes: ListenerAttributes = {

@@ -136,6 +136,7 @@ export function servedTree(parts: TreeParts = {}): ServedTree {
     loadBalancerId: parts.loadBalancerId ?? deriveId('load-balancer'),
     projectId: parts.projectId ?? 'project',
     vipAddresses: parts.vipAddresses ?? ['192.0.2.1'],
+    vipPolicy: { qosPolicyId: null, securityGroupIds: [] },
     adminStateUp: parts.adminStateUp ?? true,
     listeners: [{ id: deriveId('listener'), ...listener(parts.listener), l7Policies: parts.l7Policies ?? [] }],
     pools: [

@@ -55,9 +55,9 @@ export async function runLoadBalancerStep(
 ): Promise<LoadBalancerStepResult> {
   switch (step.type) {
     case 'allocateVip': {
-      const { loadBalancerId, subnetId, address, taken } = step;
-      const vip = await ports.network.allocateVip({ loadBalancerId, subnetId, address, taken }, signal);
-      return { type: 'vipOffered', portId: vip.portId, address: vip.address };
+      const { type: _, key: _key, ...request } = step;
+      const { portId, address, additional } = await ports.network.allocateVip(request, signal);
+      return { type: 'vipOffered', portId, address, ...(additional !== undefined && { additional }) };
     }
     case 'claimAmphora':
       return claimAmphora(step, ports, signal);
@@ -98,13 +98,13 @@ async function claimAmphora(
 }
 
 async function plugAmphora(
-  { loadBalancerId, slot, vip }: Step<'plugAmphora'>,
+  { loadBalancerId, slot, vip, policy }: Step<'plugAmphora'>,
   ports: LoadBalancerPorts,
   signal: AbortSignal,
 ): Promise<LoadBalancerStepResult> {
   const { amphoraId, computeId, agent } = slot;
   return unlessGone(amphoraId, ports, signal, async () => {
-    const request = { loadBalancerId, amphoraId, computeId, agentHost: agent.host, vip };
+    const request = { loadBalancerId, amphoraId, computeId, agentHost: agent.host, vip, policy };
     const { portId, vrrpAddress: address } = await ports.network.plugVip(request, signal);
     return { type: 'amphoraPlugged', amphoraId, port: { portId, address } };
   });
@@ -117,7 +117,7 @@ async function deploy(
 ): Promise<LoadBalancerStepResult> {
   const { amphoraId, computeId, agent } = slot;
   return unlessGone(amphoraId, ports, signal, async () => {
-    const plug = { loadBalancerId, amphoraId, computeId, agentHost: agent.host, vip };
+    const plug = { loadBalancerId, amphoraId, computeId, agentHost: agent.host, vip, policy: tree.vipPolicy };
     const port = await ports.network.plugVip(plug, signal);
     const peers = pairing === null ? [] : peersOf(amphoraId, pairing);
     const secrets = await secretsFor(tree, ports.certificateManager, signal);
@@ -140,12 +140,13 @@ async function deploy(
     return { type: 'served', amphoraId, ...(peerAddress !== undefined && { peerAddress }) };
 
     function vrrpInstance({ role, address, beginsAs, peer }: Pairing): VrrpInstance {
-      const { subnetCidr, gateway }: PluggedPort = port;
+      const { subnetCidr, gateway, additional }: PluggedPort = port;
       return {
         loadBalancerId,
         vipAddress: vip.address,
         subnetCidr,
         gateway,
+        ...(additional !== undefined && { additional }),
         beginsAs,
         priority: vrrpPriority(role) ?? 0,
         address,

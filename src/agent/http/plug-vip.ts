@@ -13,9 +13,21 @@ export async function plugVip(amphora: Amphora, vip: string, body: Buffer): Prom
   if (own !== undefined && own !== null && (typeof own !== 'string' || isIP(own) === 0)) {
     return refusal(400, 'Invalid VRRP Address', `${JSON.stringify(own)} is not an IP address`);
   }
+  const additional = additionalIn(request['additional_vips']);
+  if (additional === undefined) return frameworkError(400, 'Invalid additional VIPs information');
   if (amphora.hasVip(vip)) return refusal(409, 'Interface already exists');
-  await (typeof own === 'string' ? amphora.plugVip(vip, own) : amphora.plugVip(vip));
-  return ok(202, `VIPs plugged on interface lo: ${vip}`);
+  const vips = [vip, ...additional];
+  await amphora.plugVip(...vips, ...(typeof own === 'string' ? [own] : []));
+  return ok(202, `VIPs plugged on interface lo: ${vips.join(', ')}`);
+}
+
+/** Their addresses; undefined when it is no list of them. */
+function additionalIn(value: unknown): readonly string[] | undefined {
+  if (value === undefined || value === null) return [];
+  if (!Array.isArray(value)) return undefined;
+  const addresses = value.map((one: unknown) => (one as { readonly ip_address?: unknown } | null)?.ip_address);
+  const isAddress = (address: unknown): address is string => typeof address === 'string' && isIP(address) !== 0;
+  return addresses.every(isAddress) ? addresses : undefined;
 }
 
 /** POST /1.0/plug/network: every address that this host reaches can be reached already. */

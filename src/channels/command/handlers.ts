@@ -1,4 +1,5 @@
 // Carries the methods of the command channel out: from parameters to commands, from answers to views.
+import { refuseWithout, vipWishOf } from './vip.ts';
 import type {
   LoadBalancerCommand,
   NewHealthMonitor,
@@ -65,6 +66,7 @@ function loadBalancerHandlers(ports: CommandPorts, dispatch: Dispatch, tls: TlsA
     },
     'loadBalancer.update': async ({ id, ...params }, context) => {
       const patch = patchIn(loadBalancerShape, params);
+      refuseWithout(ports.network, patch);
       await dispatch.toLoadBalancer(id, { type: 'updateLoadBalancer', patch }, context);
       return view(id);
     },
@@ -123,17 +125,13 @@ async function creationOf(
   params: CreateParams,
   { command, signal }: ChangeContext,
 ): Promise<CreateCommand> {
-  const { vipSubnetId: subnetId, vipNetworkId: networkId, vipPortId: portId, vipAddress: address } = params;
   const tree = newTree(params, command.id);
   const { network, placement } = ports;
-  const place = await network.resolveVip({ subnetId, networkId, portId, address }, signal).catch((error: unknown) => {
-    const message = `The network cannot be asked about the VIP: ${(error as Error).message}`;
-    throw new RpcError('unavailable', message);
-  });
-  if (!place.ok) throw new RpcError('invalid', `Validation failure: ${place.reason}`, { field: place.field });
+  refuseWithout(network, params);
+  const vip = await vipWishOf(network, params, signal);
   const { topology = placement.topology, instances, validVipNetworks } = await wishedFor(ports, params);
-  if (validVipNetworks?.includes(place.networkId) === false) {
-    const what = `Supplied VIP network ${place.networkId} is not valid in availability zone ${params.availabilityZone}`;
+  if (validVipNetworks?.includes(vip.networkId) === false) {
+    const what = `Supplied VIP network ${vip.networkId} is not valid in availability zone ${params.availabilityZone}`;
     throw refused('vipNetworkId', what);
   }
   return {
@@ -142,7 +140,7 @@ async function creationOf(
     ...(!isSame(instances, plainInstance) && { instances }),
     loadBalancerId: deriveId<LoadBalancerId>(command.id, 'loadBalancer'),
     projectId: params.projectId,
-    vip: { subnetId: place.subnetId, networkId: place.networkId, requestedAddress: place.address },
+    vip,
     attributes: attributesIn(loadBalancerShape, params),
     ...tree,
   };

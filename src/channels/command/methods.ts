@@ -61,7 +61,7 @@ import {
   treeParams,
 } from './trees.ts';
 import { quotaMethods } from './quota.ts';
-import { ipAddress } from './values.ts';
+import { additionalVips, ipAddress } from './values.ts';
 
 /** Objects on one page of a list. */
 const mostListed = 1_000;
@@ -107,6 +107,11 @@ const loadBalancerMethods = {
       vipNetworkId: maybe(text({ min: 1, max: 36 }), 'Network of the VIP.'),
       vipPortId: maybe(text({ min: 1, max: 36 }), 'A port that is there already.'),
       vipAddress: maybe(ipAddress(), 'Address of the VIP; any free one when not given.'),
+      additionalVips: withDefault(
+        additionalVips(),
+        [],
+        'Further VIPs on other subnets of the same network, each subnet once.',
+      ),
       ...creation<LoadBalancerAttributes>(loadBalancerShape),
       ...treeParams,
     },

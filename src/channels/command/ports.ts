@@ -92,6 +92,8 @@ export interface CommandPorts {
   };
   readonly sparesView: (signal: AbortSignal) => Promise<SparesPoolView>;
   readonly network: {
+    readonly name: string;
+    readonly offers: { readonly qosPolicies: boolean; readonly securityGroups: boolean };
     subnets(signal: AbortSignal): Promise<readonly SubnetView[]>;
     resolveVip(wish: VipWish, signal: AbortSignal): Promise<VipPlace>;
   };

@@ -17,7 +17,7 @@ import { flag, objectId, oneOf, orNull, port, text, textLike, value, wholeNumber
 import { fixed, optional, required, resetsTo, shape } from './attributes.ts';
 import { except } from '../rpc/unsupported.ts';
 import { listenerTls, poolTls } from './tls-shapes.ts';
-import { cidrs, ipAddress, isNetmask, memberAddress, tags } from './values.ts';
+import { securityGroups, cidrs, ipAddress, isNetmask, memberAddress, tags } from './values.ts';
 
 /** 24 days, the most that Octavia takes. */
 const longestTimeoutMs = 2_073_600_000;
@@ -67,6 +67,8 @@ export const loadBalancerShape = shape<LoadBalancerAttributes>({
   ...described,
   flavorId: fixed(optional(orNull(objectId<string>()), null, 'Flavor that it is made by.')),
   availabilityZone: fixed(optional(orNull(text({ min: 1, max: 255 })), null, 'Availability zone that it is in.')),
+  vipQosPolicyId: optional(orNull(objectId<string>()), null, 'QoS policy of the network for the VIP.'),
+  vipSgIds: optional(securityGroups(), [], "Security groups of the VIP in place of the service's own."),
 });
 
 export const listenerShape = shape<ListenerAttributes>({

@@ -1,4 +1,5 @@
 // Kinds of values that only objects of a load balancer have.
+import type { AdditionalVipParams } from './vip.ts';
 import { isIP } from 'node:net';
 import { z } from 'zod';
 import { storable, value } from '../rpc/values.ts';
@@ -46,4 +47,35 @@ export function cidrs(): z.ZodType<readonly string[]> {
     'A list of at most 1000 addresses or CIDRs such as 10.0.0.0/8.',
     z.array(z.string().refine(isCidr)).max(1_000).readonly(),
   );
+}
+
+/** Further VIPs. */
+export function additionalVips(): z.ZodType<readonly AdditionalVipParams[]> {
+  return value(
+    'A list of objects with subnetId (1 to 36 characters) and, if wished, ipAddress.',
+    z
+      .array(
+        z.strictObject({
+          subnetId: z.string().min(1).max(36),
+          ipAddress: z
+            .string()
+            .refine((text) => isIP(text) !== 0)
+            .nullish(),
+          portId: z.string().min(1).max(36).nullish(),
+        }),
+      )
+      .max(16)
+      .transform((vips) =>
+        vips.map(({ subnetId, ipAddress = null, portId = null }) => ({ subnetId, ipAddress, portId })),
+      ),
+  );
+}
+
+/** Ids of security groups. */
+export function securityGroups(): z.ZodType<readonly string[]> {
+  return value('A list of UUIDs, none of them twice.', z.array(z.uuid()).max(64).refine(isUnique));
+}
+
+function isUnique(list: readonly string[]): boolean {
+  return new Set(list).size === list.length;
 }

@@ -61,6 +61,8 @@ const loadBalancer: Fields<LoadBalancerView, keyof ObjectView | keyof LoadBalanc
   vipPortId: 'Port of the VIP; null until there is one.',
   vipSubnetId: 'Subnet of the VIP.',
   vipNetworkId: 'Network of the VIP.',
+  additionalVips:
+    'Further VIPs: list of objects with `subnetId`, `ipAddress` and `portId`, both null until there is one.',
   listeners: 'Ids of its listeners.',
   pools: 'Ids of its pools.',
 };

@@ -28,6 +28,9 @@ export const loadBalancers = pgTable(
     vipPortId: text('vip_port_id'),
     vipSubnetId: text('vip_subnet_id').notNull(),
     vipNetworkId: text('vip_network_id').notNull(),
+    additionalVips: jsonb('additional_vips').notNull().default([]),
+    vipQosPolicyId: uuid('vip_qos_policy_id'),
+    vipSgIds: jsonb('vip_sg_ids').$type<readonly string[]>().notNull().default([]),
     topology: text().notNull().default('SINGLE'),
     /** Of a pair, by amphora. */
     vrrpPorts: jsonb('vrrp_ports').notNull().default({}),

@@ -12,6 +12,12 @@ export type LbAlgorithm = 'ROUND_ROBIN' | 'LEAST_CONNECTIONS' | 'SOURCE_IP';
 export type HealthMonitorType = 'HTTP' | 'HTTPS' | 'PING' | 'TCP' | 'TLS-HELLO' | 'UDP-CONNECT' | 'SCTP';
 export type HttpMethod = 'GET' | 'HEAD' | 'POST' | 'PUT' | 'DELETE' | 'TRACE' | 'OPTIONS' | 'PATCH' | 'CONNECT';
 
+/** How the network treats the VIP. */
+export interface VipPolicy {
+  readonly qosPolicyId: string | null;
+  readonly securityGroupIds: readonly string[];
+}
+
 export interface LoadBalancerAttributes {
   readonly name: string;
   readonly description: string;
@@ -20,6 +26,10 @@ export interface LoadBalancerAttributes {
   /** Both are missing in load balancers that are older than flavors and zones. */
   readonly flavorId: string | null;
   readonly availabilityZone: string | null;
+  /** Policy of the network that limits the VIP's traffic. This and the next are missing in older load balancers. */
+  readonly vipQosPolicyId: string | null;
+  /** Security groups of the VIP in place of this service's own. */
+  readonly vipSgIds: readonly string[];
 }
 
 /** From the oldest to the newest. */
@@ -192,6 +202,8 @@ export interface ServedTree {
   readonly loadBalancerId: string;
   readonly projectId: string;
   readonly vipAddresses: readonly string[];
+  /** Of the VIP's port. */
+  readonly vipPolicy: VipPolicy;
   readonly adminStateUp: boolean;
   readonly listeners: readonly ServedListener[];
   readonly pools: readonly ServedPool[];

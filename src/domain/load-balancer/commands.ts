@@ -1,5 +1,6 @@
 // What a load balancer can be asked. Attributes come complete and checked for type and range; ids come with the
 // command, so that the same command sent twice means the same objects.
+import type { VipWish } from './state.ts';
 import type {
   AmphoraId,
   HealthMonitorId,
@@ -70,7 +71,7 @@ export type LoadBalancerCommand =
       readonly topology?: Topology;
       /** What is asked of its amphorae; plain when absent. */
       readonly instances?: InstanceKind;
-      readonly vip: { readonly subnetId: string; readonly networkId: string; readonly requestedAddress: string | null };
+      readonly vip: VipWish;
       readonly attributes: LoadBalancerAttributes;
       readonly listeners: readonly NewListener[];
       readonly pools: readonly NewPool[];

@@ -61,17 +61,25 @@ function decideCreate(state: MaybeLoadBalancer, command: CreateCommand, at: numb
   if (empty === undefined) throw new Error('a created load balancer has a state');
   const decision = decideChanges(empty, id, treeOf(command), at);
   if (decision.type === 'refuse') return decision;
-  const { requestedAddress } = vip;
+  const requested = [vip, ...(vip.additional ?? [])].flatMap(({ requestedAddress }) => requestedAddress ?? []);
   return {
     ...decision,
     events: [created, ...decision.events],
-    claims: requestedAddress === null ? [] : [vipClaim(vip.networkId, requestedAddress)],
-    whenClaimed: () => refuse('conflict', `IP address ${requestedAddress} is already allocated`, 'vipAddress'),
+    claims: requested.map((address) => vipClaim(vip.networkId, address)),
+    whenClaimed: (claim) => {
+      const address = claimedAddress(claim);
+      const field = address === vip.requestedAddress ? 'vipAddress' : 'additionalVips';
+      return refuse('conflict', `IP address ${address} is already allocated`, field);
+    },
   };
 }
 
 function vipClaim(networkId: string, address: string): Claim {
   return { kind: 'vip', value: `${networkId}/${address}` };
+}
+
+function claimedAddress({ value }: Claim): string {
+  return value.slice(value.indexOf('/') + 1);
 }
 
 function decideChanges(
@@ -144,11 +152,12 @@ function decideResult(
   const becomes = (...events: readonly LoadBalancerEvent[]) => ({ type: 'accept', events, answer: null }) as const;
   switch (result.type) {
     case 'vipOffered': {
-      const { portId, address } = result;
+      const { type: _, ...port } = result;
+      const addresses = [port, ...(port.additional ?? [])].map(({ address }) => address);
       return {
-        ...becomes({ type: 'vipAllocated', at, portId, address }),
-        claims: [vipClaim(state.vip.networkId, address)],
-        whenClaimed: () => becomes({ type: 'vipTaken', at, address }),
+        ...becomes({ type: 'vipAllocated', at, ...port }),
+        claims: addresses.map((address) => vipClaim(state.vip.networkId, address)),
+        whenClaimed: (claim) => becomes({ type: 'vipTaken', at, address: claimedAddress(claim) }),
       };
     }
     case 'amphoraGranted': {

@@ -4,7 +4,7 @@ import type { AmphoraId, LoadBalancerId, ObjectId } from '../ids.ts';
 import type { InstanceKind } from '../amphora/kind.ts';
 import type { AmphoraRole, Topology } from '../statuses.ts';
 import type { StepEvent } from '../step.ts';
-import type { LbObject, ObjectKind } from './state.ts';
+import type { LbObject, ObjectKind, VipPort, VipWish } from './state.ts';
 import type { VrrpPort } from './steps.ts';
 
 /** One object as it shall be from now on; `form` null removes it. */
@@ -27,13 +27,13 @@ export type LoadBalancerEvent =
       readonly topology?: Topology;
       /** What is asked of its amphorae; plain when absent. */
       readonly instances?: InstanceKind;
-      readonly vip: { readonly subnetId: string; readonly networkId: string; readonly requestedAddress: string | null };
+      readonly vip: VipWish;
     }
   | { readonly type: 'objectsChanged'; readonly at: number; readonly changes: readonly ObjectChange[] }
   | { readonly type: 'deletionRequested'; readonly at: number }
   /** Whatever has failed is tried again at once. */
   | { readonly type: 'failoverRequested'; readonly at: number }
-  | { readonly type: 'vipAllocated'; readonly at: number; readonly portId: string; readonly address: string }
+  | ({ readonly type: 'vipAllocated'; readonly at: number } & VipPort)
   | { readonly type: 'vipTaken'; readonly at: number; readonly address: string }
   | {
       readonly type: 'amphoraClaimed';

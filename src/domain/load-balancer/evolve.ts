@@ -43,7 +43,8 @@ function evolveExisting(state: LoadBalancerState, event: LoadBalancerEvent): Loa
     case 'failoverRequested':
       return { ...state, steps: forgetFailures(state.steps, () => true) };
     case 'vipAllocated': {
-      const port = { portId: event.portId, address: event.address };
+      const { portId, address, additional } = event;
+      const port = { portId, address, ...(additional !== undefined && { additional }) };
       return { ...state, vip: { ...state.vip, port }, steps: endStep(state.steps, stepKeys.vip) };
     }
     case 'vipTaken': {

@@ -4,7 +4,7 @@ import { type DueSteps, dueSteps } from '../step.ts';
 import { hasItsRole, isAheadOfPeer, isPair, kindOf, pairingOf, rolesOf, servingSlots } from './pair.ts';
 import type { LoadBalancerState, Slot } from './state.ts';
 import { type LoadBalancerStep, type PlacedVip, type SlotAddress, stepKeys } from './steps.ts';
-import { servedTree } from './tree.ts';
+import { servedTree, desired, vipPolicyOf } from './tree.ts';
 
 export function planLoadBalancer(state: LoadBalancerState, now: number): DueSteps<LoadBalancerStep> {
   const due = dueSteps(state.steps, wantedSteps(state, now), now);
@@ -32,9 +32,8 @@ function wantedSteps(state: LoadBalancerState, now: number): readonly LoadBalanc
 /** A VIP, and an amphora for each role. */
 function stepsToPlace(state: LoadBalancerState): readonly LoadBalancerStep[] {
   const steps: LoadBalancerStep[] = [];
-  const { subnetId, requestedAddress: address, taken, port } = state.vip;
   const loadBalancerId = state.id;
-  if (port === null) steps.push({ type: 'allocateVip', key: stepKeys.vip, loadBalancerId, subnetId, address, taken });
+  if (state.vip.port === null) steps.push(allocation(state));
   const serving = servingSlots(state);
   for (const role of rolesOf(state)) {
     if (serving.some((slot) => slot.role === role)) continue;
@@ -44,6 +43,13 @@ function stepsToPlace(state: LoadBalancerState): readonly LoadBalancerStep[] {
     steps.push({ type: 'claimAmphora', key, loadBalancerId, role, kind: kindOf(state), isRepeat });
   }
   return steps;
+}
+
+function allocation({ id: loadBalancerId, vip }: LoadBalancerState): LoadBalancerStep {
+  const { subnetId, requestedAddress: address, additional, taken } = vip;
+  const step = { type: 'allocateVip', key: stepKeys.vip, loadBalancerId, subnetId, address, taken } as const;
+  if (additional === undefined) return step;
+  return { ...step, additional: additional.map((one) => ({ subnetId: one.subnetId, address: one.requestedAddress })) };
 }
 
 /** A lost amphora goes at once, so that it serves no more; a replaced one once its replacement is there. */
@@ -67,6 +73,7 @@ function stepsToPlug(state: LoadBalancerState): readonly LoadBalancerStep[] {
       loadBalancerId: state.id,
       slot: addressOf(slot),
       vip,
+      policy: vipPolicyOf(desired(state, 'loadBalancer')[0]?.form ?? {}),
     }));
 }
 

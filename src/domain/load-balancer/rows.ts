@@ -1,7 +1,8 @@
 // A load balancer's rows in the tables for reading.
 import { moment, type Row, type Rows } from '../projection.ts';
 import { topologyOf } from './pair.ts';
-import type { LbObject, LoadBalancerState } from './state.ts';
+import type { AdditionalVipView } from '../views.ts';
+import type { LbObject, LoadBalancerState, VipState } from './state.ts';
 import { errorReason, provisioningStatuses } from './statuses.ts';
 
 const tables = {
@@ -42,7 +43,7 @@ function objectRow(state: LoadBalancerState, object: LbObject): Record<string, u
   const common = { loadBalancerId: state.id, position: object.order };
   switch (object.kind) {
     case 'loadBalancer':
-      return { ...form, ...loadBalancerColumns(state) };
+      return { vipQosPolicyId: null, vipSgIds: [], ...form, ...loadBalancerColumns(state) };
     case 'listener':
     case 'pool':
       return { ...form, ...common };
@@ -67,6 +68,16 @@ function loadBalancerColumns(state: LoadBalancerState): Record<string, unknown> 
     vipPortId: vip.port?.portId ?? null,
     vipSubnetId: vip.subnetId,
     vipNetworkId: vip.networkId,
+    additionalVips: additionalVips(vip),
     generation,
   };
+}
+
+/** Address and port are null until they are allocated, unless they were asked for. */
+function additionalVips({ additional = [], port }: VipState): readonly AdditionalVipView[] {
+  return additional.map(({ subnetId, requestedAddress }, index) => ({
+    subnetId,
+    ipAddress: port?.additional?.[index]?.address ?? requestedAddress,
+    portId: port?.portId ?? null,
+  }));
 }

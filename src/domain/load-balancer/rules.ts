@@ -20,7 +20,7 @@ import type { ObjectChange } from './events.ts';
 import { brokenL7RuleRule, brokenPolicyRule } from './policy-rules.ts';
 import type { LoadBalancerState } from './state.ts';
 import { brokenListenerTlsRule, brokenPoolTlsRule } from './tls-rules.ts';
-import { desired, findDesired } from './tree.ts';
+import { addressesOfVip, desired, findDesired } from './tree.ts';
 
 /** Pool protocols that a listener of a protocol can hand connections to (API reference, "Protocol Combinations"). */
 const compatiblePools: Readonly<Record<ListenerProtocol, readonly PoolProtocol[]>> = {
@@ -66,7 +66,7 @@ export function brokenRule(state: LoadBalancerState, changes: readonly ObjectCha
 function brokenRuleOf(state: LoadBalancerState, change: ObjectChange): Decision<never, never> | undefined {
   switch (change.kind) {
     case 'loadBalancer':
-      return undefined;
+      return brokenSecurityGroupRule(state);
     case 'listener':
       return brokenListenerRule(state, change);
     case 'pool':
@@ -84,6 +84,7 @@ function brokenRuleOf(state: LoadBalancerState, change: ObjectChange): Decision<
   }
 }
 
+type Broken = Decision<never, never> | undefined;
 type Change<K extends ObjectChange['kind']> = Extract<ObjectChange, { kind: K }>;
 
 function brokenListenerRule(state: LoadBalancerState, { id, form }: Change<'listener'>) {
@@ -91,7 +92,7 @@ function brokenListenerRule(state: LoadBalancerState, { id, form }: Change<'list
   const { protocol, protocolPort, defaultPoolId, allowedCidrs } = form;
   const ownRule = brokenHeaderRule(form) ?? brokenListenerTlsRule(form) ?? brokenDatagramListenerRule(form);
   if (ownRule !== undefined) return ownRule;
-  const outsider = brokenCidrRule(state, allowedCidrs);
+  const outsider = brokenCidrRule(state, allowedCidrs) ?? brokenSecurityGroupRule(state);
   if (outsider !== undefined) return outsider;
   const transport = transportOf(protocol);
   const isTwin = ({ form: other }: { readonly form: ListenerAttributes }) =>
@@ -116,11 +117,24 @@ function brokenHeaderRule({ protocol, insertHeaders }: ListenerAttributes) {
   return ofTls.length === 0 ? undefined : refused(ofTls.join(', '));
 }
 
+/** Whoever brings groups of their own says with them who may come. */
+function brokenSecurityGroupRule(state: LoadBalancerState): Broken {
+  const hasGroups = (desired(state, 'loadBalancer')[0]?.form.vipSgIds ?? []).length > 0;
+  const hasCidrs = hasGroups && desired(state, 'listener').some(({ form }) => form.allowedCidrs.length > 0);
+  if (!hasCidrs) return undefined;
+  const message =
+    'Validation failure: allowed_cidrs of listeners and vip_sg_ids of their load balancer exclude each other';
+  return refuse('invalid', message, 'vipSgIds');
+}
+
 function brokenCidrRule({ vip }: LoadBalancerState, allowedCidrs: readonly string[]) {
-  const address = vip.port?.address ?? vip.requestedAddress;
-  const other = address === null ? undefined : allowedCidrs.find((cidr) => isIpv6(cidr) !== isIpv6(address));
+  const requested = [vip, ...(vip.additional ?? [])].map(({ requestedAddress }) => requestedAddress);
+  // The version of an address that is not chosen yet is not known.
+  if (vip.port === null && requested.includes(null)) return undefined;
+  const addresses = vip.port === null ? requested.map((address) => address ?? '') : addressesOfVip(vip);
+  const other = allowedCidrs.find((cidr) => !addresses.some((address) => isIpv6(cidr) === isIpv6(address)));
   if (other === undefined) return undefined;
-  const message = `Validation failure: CIDR ${other} has another IP version than the VIP ${address}`;
+  const message = `Validation failure: CIDR ${other} has another IP version than the VIP ${addresses.join(', ')}`;
   return refuse('invalid', message, 'allowedCidrs');
 }
 

@@ -110,14 +110,35 @@ export interface Narrowing {
   readonly reason: string;
 }
 
+export interface RequestedVip {
+  readonly subnetId: string;
+  /** Null for any. */
+  readonly requestedAddress: string | null;
+}
+
+export interface VipPort {
+  readonly portId: string;
+  readonly address: string;
+  /** Of the further VIPs, in their order; absent for none. */
+  readonly additional?: readonly { readonly subnetId: string; readonly address: string }[];
+}
+
+/** What was asked for. */
+export interface VipWish extends RequestedVip {
+  readonly networkId: string;
+  readonly additional?: readonly RequestedVip[];
+}
+
 export interface VipState {
   readonly subnetId: string;
   readonly networkId: string;
   /** What the user asked for; null for any. */
   readonly requestedAddress: string | null;
+  /** Further VIPs on other subnets of the network; absent for none. */
+  readonly additional?: readonly RequestedVip[];
   /** Addresses offered by the network driver that others hold. */
   readonly taken: readonly string[];
-  readonly port: { readonly portId: string; readonly address: string } | null;
+  readonly port: VipPort | null;
   /** When an allocation that was interrupted can make a port no more; absent when there was none. */
   readonly unsettledUntil?: number;
 }

@@ -1,9 +1,10 @@
 // The steps of a load balancer: their keys, what each is told, and what each brings back.
+import type { VipPort } from './state.ts';
 import type { AmphoraKind } from '../amphora/kind.ts';
 import type { AmphoraId, LoadBalancerId } from '../ids.ts';
 import type { AmphoraRole } from '../statuses.ts';
 import type { StepFailure } from '../step.ts';
-import type { ServedTree } from './attributes.ts';
+import type { ServedTree, VipPolicy } from './attributes.ts';
 
 const claimPrefix = 'claim:';
 const plugPrefix = 'plug:';
@@ -53,6 +54,8 @@ export interface PlacedVip {
   readonly address: string;
   readonly subnetId: string;
   readonly networkId: string;
+  /** Further VIPs of the port; absent for none. */
+  readonly additional?: readonly { readonly subnetId: string; readonly address: string }[];
 }
 
 export type LoadBalancerStep = { readonly key: string; readonly loadBalancerId: LoadBalancerId } & (
@@ -60,6 +63,8 @@ export type LoadBalancerStep = { readonly key: string; readonly loadBalancerId: 
       readonly type: 'allocateVip';
       readonly subnetId: string;
       readonly address: string | null;
+      /** Further addresses for the port; absent for none. */
+      readonly additional?: readonly { readonly subnetId: string; readonly address: string | null }[];
       readonly taken: readonly string[];
     }
   | {
@@ -69,7 +74,12 @@ export type LoadBalancerStep = { readonly key: string; readonly loadBalancerId: 
       readonly isRepeat: boolean;
     }
   /** Gives one of a pair its port: the other one must know its address. */
-  | { readonly type: 'plugAmphora'; readonly slot: SlotAddress; readonly vip: PlacedVip }
+  | {
+      readonly type: 'plugAmphora';
+      readonly slot: SlotAddress;
+      readonly vip: PlacedVip;
+      readonly policy: VipPolicy;
+    }
   | {
       readonly type: 'deploy';
       readonly slot: SlotAddress;
@@ -91,7 +101,7 @@ export type LoadBalancerStep = { readonly key: string; readonly loadBalancerId: 
 );
 
 export type LoadBalancerStepResult =
-  | { readonly type: 'vipOffered'; readonly portId: string; readonly address: string }
+  | ({ readonly type: 'vipOffered' } & VipPort)
   | ({ readonly type: 'amphoraGranted'; readonly role: AmphoraRole } & SlotAddress)
   | { readonly type: 'amphoraPlugged'; readonly amphoraId: AmphoraId; readonly port: VrrpPort }
   /** `peerAddress` is that of the peer it was told; absent when it was told none. */

@@ -1,8 +1,8 @@
 // The tree of objects, read: what users see of it (desired), and what an amphora shall serve.
 import type { ListenerId, ObjectId } from '../ids.ts';
-import type { LoadBalancerAttributes, ServedL7Policy, ServedPool, ServedTree } from './attributes.ts';
+import type { LoadBalancerAttributes, ServedL7Policy, ServedPool, ServedTree, VipPolicy } from './attributes.ts';
 import { pushedForm } from './push.ts';
-import type { LbObject, LoadBalancerState, ObjectKind } from './state.ts';
+import type { LbObject, LoadBalancerState, ObjectKind, VipState } from './state.ts';
 
 type OfKind<K extends ObjectKind> = Extract<LbObject, { kind: K }>;
 /** An object with the form that counts for the reader. */
@@ -44,6 +44,8 @@ const unnamed: LoadBalancerAttributes = {
   tags: [],
   flavorId: null,
   availabilityZone: null,
+  vipQosPolicyId: null,
+  vipSgIds: [],
 };
 
 /** The tree that a push brings to an amphora: carried changes in their new form, everything else as accepted last. */
@@ -73,9 +75,20 @@ export function servedTree(state: LoadBalancerState, carries: readonly ObjectId[
       l7Policies: policies.filter(({ listenerId }) => listenerId === id).map(({ policy }) => policy),
     };
   });
-  const vipAddresses = state.vip.port === null ? [] : [state.vip.port.address];
+  const vipAddresses = addressesOfVip(state.vip);
   const { id: loadBalancerId, projectId } = state;
-  return { loadBalancerId, projectId, vipAddresses, adminStateUp: self.adminStateUp, listeners, pools };
+  const { adminStateUp } = self;
+  const vipPolicy = vipPolicyOf(self);
+  return { loadBalancerId, projectId, vipAddresses, vipPolicy, adminStateUp, listeners, pools };
+}
+
+export function vipPolicyOf({ vipQosPolicyId, vipSgIds }: Partial<LoadBalancerAttributes>): VipPolicy {
+  return { qosPolicyId: vipQosPolicyId ?? null, securityGroupIds: vipSgIds ?? [] };
+}
+
+/** The VIP and further ones, in their order; none before they are allocated. */
+export function addressesOfVip({ port }: VipState): readonly string[] {
+  return port === null ? [] : [port.address, ...(port.additional ?? []).map(({ address }) => address)];
 }
 
 /**

@@ -18,6 +18,12 @@ export interface VrrpInstance {
   readonly vipAddress: string;
   readonly subnetCidr: string;
   readonly gateway: string | null;
+  /** Further VIPs; absent for none. */
+  readonly additional?: readonly {
+    readonly address: string;
+    readonly subnetCidr: string;
+    readonly gateway: string | null;
+  }[];
   readonly beginsAs: 'MASTER' | 'BACKUP';
   readonly priority: number;
   /** The amphora's own on the VIP's subnet, and that of the other one; null while there is none. */
@@ -37,11 +43,13 @@ export function vrrpPassword(secret: string, loadBalancerId: LoadBalancerId): st
 
 /** The text of octavia-keepalived.conf. `device` is the interface that the amphora's own address is on. */
 export function renderKeepalived(instance: VrrpInstance, device: string): string {
-  const { vipAddress, subnetCidr, gateway, peerAddress } = instance;
-  const bits = vipAddress.includes(':') ? 128 : 32;
+  const { vipAddress, subnetCidr, gateway, additional = [], peerAddress } = instance;
+  const vips = [{ address: vipAddress, subnetCidr, gateway }, ...additional];
+  // VRRP tells addresses of one family; keepalived moves the others with them.
+  const isIpv6 = vipAddress.includes(':');
+  const told = vips.filter(({ address }) => address.includes(':') === isIpv6);
+  const excluded = vips.filter(({ address }) => address.includes(':') !== isIpv6);
   const peers = peerAddress === null ? [] : ['    unicast_peer {', `        ${peerAddress}`, '    }'];
-  const gatewayRoute =
-    gateway === null ? [] : [`        default via ${gateway} dev ${device} onlink table ${routingTable}`];
   return [
     'vrrp_script check_script {',
     '    script /var/lib/octavia/vrrp/check_script.sh',
@@ -69,16 +77,18 @@ export function renderKeepalived(instance: VrrpInstance, device: string): string
     ...peers,
     '',
     '    virtual_ipaddress {',
-    `        ${vipAddress}`,
+    ...told.map(({ address }) => `        ${address}`),
     '    }',
     '',
+    ...(excluded.length === 0
+      ? []
+      : ['    virtual_ipaddress_excluded {', ...excluded.map(({ address }) => `        ${address}`), '    }', '']),
     '    virtual_routes {',
-    `        ${subnetCidr} dev ${device} src ${vipAddress} scope link table ${routingTable}`,
-    ...gatewayRoute,
+    ...vips.flatMap((vip) => routes(vip, device)),
     '    }',
     '',
     '    virtual_rules {',
-    `        from ${vipAddress}/${bits} table ${routingTable} priority 100`,
+    ...vips.map(({ address }) => `        from ${address}/${bitsOf(address)} table ${routingTable} priority 100`),
     '    }',
     '',
     '    track_script {',
@@ -91,3 +101,15 @@ export function renderKeepalived(instance: VrrpInstance, device: string): string
 
 /** Of what is sent from the VIP. */
 const routingTable = 1;
+
+type RoutedVip = NonNullable<VrrpInstance['additional']>[number];
+
+function routes({ address, subnetCidr, gateway }: RoutedVip, device: string): readonly string[] {
+  const own = `        ${subnetCidr} dev ${device} src ${address} scope link table ${routingTable}`;
+  if (gateway === null) return [own];
+  return [own, `        default via ${gateway} dev ${device} onlink table ${routingTable}`];
+}
+
+function bitsOf(address: string): number {
+  return address.includes(':') ? 128 : 32;
+}

@@ -1,6 +1,7 @@
 // The network port: subnets, VIPs and how an amphora gets an interface on them. Keyed by `lb-<id>-vip`, so that every
 // call can be repeated.
 import type { AmphoraId, LoadBalancerId } from '../../domain/ids.ts';
+import type { VipPolicy } from '../../domain/load-balancer/attributes.ts';
 
 export interface Subnet {
   readonly id: string;
@@ -26,11 +27,19 @@ export type VipResolution =
       readonly reason: string;
     };
 
+/** A further VIP of the same port, on another subnet of its network. */
+export interface AdditionalVip {
+  readonly subnetId: string;
+  readonly address: string;
+}
+
 export interface Vip {
   readonly portId: string;
   readonly address: string;
   readonly subnetId: string;
   readonly networkId: string;
+  /** In the order they were asked for; absent for none. */
+  readonly additional?: readonly AdditionalVip[];
 }
 
 export interface AllocateVip {
@@ -38,6 +47,8 @@ export interface AllocateVip {
   readonly subnetId: string;
   /** An address that was asked for, or null for any. */
   readonly address: string | null;
+  /** Further addresses for the port; each is one that was asked for, or null for any. Absent for none. */
+  readonly additional?: readonly { readonly subnetId: string; readonly address: string | null }[];
   /** Addresses that turned out to be taken. The driver must offer another one. */
   readonly taken: readonly string[];
 }
@@ -52,6 +63,12 @@ export interface PluggedPort {
   /** The port of that address; null where the network has no ports. */
   readonly portId: string | null;
   readonly mtu: number | null;
+  /** Of further VIPs; absent for none. */
+  readonly additional?: readonly {
+    readonly address: string;
+    readonly subnetCidr: string;
+    readonly gateway: string | null;
+  }[];
 }
 
 export interface PlugVip {
@@ -61,6 +78,8 @@ export interface PlugVip {
   /** Where the amphora's agent listens. */
   readonly agentHost: string;
   readonly vip: Vip;
+  /** How the network shall treat the VIP; a call changes what an earlier one has set. */
+  readonly policy: VipPolicy;
 }
 
 /**
@@ -68,6 +87,8 @@ export interface PlugVip {
  */
 export interface NetworkDriver {
   readonly name: string;
+  /** What may be asked of VIPs' ports. */
+  readonly offers: { readonly qosPolicies: boolean; readonly securityGroups: boolean };
   subnets(signal: AbortSignal): Promise<readonly Subnet[]>;
   /** Checks a request without claiming anything: unknown subnet, address outside it, port that does not exist. */
   resolveVip(request: VipRequest, signal: AbortSignal): Promise<VipResolution>;
@@ -76,7 +97,7 @@ export interface NetworkDriver {
   /** Gives the amphora an interface that may carry the VIP. */
   plugVip(request: PlugVip, signal: AbortSignal): Promise<PluggedPort>;
   /** Takes that interface away. No error when there is none. */
-  unplugVip(request: PlugVip, signal: AbortSignal): Promise<void>;
+  unplugVip(request: Omit<PlugVip, 'policy'>, signal: AbortSignal): Promise<void>;
   /** Removes the port `lb-<id>-vip` where this service made it. No error when there is none. */
   releaseVip(loadBalancerId: LoadBalancerId, signal: AbortSignal): Promise<void>;
   close(): Promise<void>;

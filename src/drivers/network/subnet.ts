@@ -42,21 +42,33 @@ export function objectionTo(address: string, subnet: Subnet): string | undefined
   return undefined;
 }
 
-/** `NetworkDriver.resolveVip` where there is one subnet and no ports but those of this service. */
-export function resolveIn(subnet: Subnet, request: VipRequest): VipResolution {
+/** `NetworkDriver.resolveVip` where there is one network, with these subnets, and no ports but those of this service. */
+export function resolveIn(subnets: readonly [Subnet, ...Subnet[]], request: VipRequest): VipResolution {
   const { subnetId, networkId, portId, address } = request;
+  const [first] = subnets;
   if (portId !== null) return { ok: false, field: 'vipPortId', reason: `there is no port ${portId}` };
-  if (networkId !== null && networkId !== subnet.networkId) {
+  if (networkId !== null && networkId !== first.networkId) {
     return {
       ok: false,
       field: 'vipNetworkId',
-      reason: `there is no network ${networkId}; expected ${subnet.networkId}`,
+      reason: `there is no network ${networkId}; expected ${first.networkId}`,
     };
   }
-  if (subnetId !== null && subnetId !== subnet.id) {
-    return { ok: false, field: 'vipSubnetId', reason: `there is no subnet ${subnetId}; expected ${subnet.id}` };
+  const named = subnets.find(({ id }) => id === subnetId);
+  if (subnetId !== null && named === undefined) {
+    const expected = subnets.map(({ id }) => id).join(' or ');
+    return { ok: false, field: 'vipSubnetId', reason: `there is no subnet ${subnetId}; expected ${expected}` };
   }
+  const fitting = subnets.find((subnet) => address !== null && objectionTo(address, subnet) === undefined);
+  const subnet = named ?? fitting ?? first;
   const reason = address === null ? undefined : objectionTo(address, subnet);
   if (reason !== undefined) return { ok: false, field: 'vipAddress', reason };
   return { ok: true, subnetId: subnet.id, networkId: subnet.networkId, address };
+}
+
+/** Of one of them. @throws Error when there is none of that id */
+export function subnetOf(subnets: readonly Subnet[], id: string): Subnet {
+  const found = subnets.find((subnet) => subnet.id === id);
+  if (found === undefined) throw new Error(`there is no subnet ${id}`);
+  return found;
 }

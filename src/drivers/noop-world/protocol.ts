@@ -16,7 +16,7 @@ export interface WorldCalls {
   'network.resolveVip': { params: VipRequest; result: VipResolution };
   'network.allocateVip': { params: AllocateVip; result: Vip };
   'network.plugVip': { params: PlugVip; result: PluggedPort };
-  'network.unplugVip': { params: PlugVip; result: null };
+  'network.unplugVip': { params: Omit<PlugVip, 'policy'>; result: null };
   'network.releaseVip': { params: { readonly loadBalancerId: LoadBalancerId }; result: null };
   'amphora.info': { params: { readonly amphoraId: AmphoraId }; result: WireAmphoraInfo };
   'amphora.serve': { params: Omit<ServeRequest, 'files'> & { readonly amphoraId: AmphoraId }; result: ServeResult };

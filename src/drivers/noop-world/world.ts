@@ -5,8 +5,8 @@ import { type AmphoraId, deriveId } from '../../domain/ids.ts';
 import type { InstanceKind, InstancePlace } from '../../domain/amphora/kind.ts';
 import type { Instance } from '../compute/driver.ts';
 import { PermanentFailure, TransientFailure } from '../failure.ts';
-import type { PluggedPort, Subnet, Vip } from '../network/driver.ts';
-import { objectionTo, rangeOf, resolveIn, toAddress } from '../network/subnet.ts';
+import type { AllocateVip, PluggedPort, Subnet, Vip } from '../network/driver.ts';
+import { objectionTo, rangeOf, resolveIn, subnetOf, toAddress } from '../network/subnet.ts';
 import type { WireAmphoraInfo, WorldCall, WorldCalls, WorldState } from './protocol.ts';
 
 export const noopSubnet: Subnet = {
@@ -16,6 +16,16 @@ export const noopSubnet: Subnet = {
   cidr: '10.0.0.0/8',
   gateway: '10.0.0.1',
 };
+
+/** For additional VIPs. */
+const additionalSubnet: Subnet = {
+  id: deriveId('noop', 'additional subnet'),
+  name: 'noop-additional',
+  networkId: noopSubnet.networkId,
+  cidr: '192.168.0.0/16',
+  gateway: '192.168.0.1',
+};
+const subnets = [noopSubnet, additionalSubnet] as const;
 
 /** An instance with the amphora in it. */
 export interface WorldInstance {
@@ -60,7 +70,8 @@ export class World {
   /** Address → amphorae that have it. */
   readonly #plugged = new Map<string, Set<string>>();
   #nextHost = rangeOf(managementCidr).first + 1;
-  #nextVip = rangeOf(noopSubnet.cidr).first + 1;
+  /** Subnet → where the search for a free address goes on. */
+  readonly #nextVip = new Map<string, number>();
   readonly #events: WorldEvents;
   readonly #now: () => number;
 
@@ -143,17 +154,16 @@ export class World {
     },
     'compute.list': ({ deploymentId }) =>
       [...this.#instances.values()].filter((one) => one.deploymentId === deploymentId).map((one) => this.#view(one)),
-    'network.subnets': () => [noopSubnet],
-    'network.resolveVip': (request) => resolveIn(noopSubnet, request),
-    'network.allocateVip': ({ loadBalancerId, subnetId, address, taken }) => {
+    'network.subnets': () => subnets,
+    'network.resolveVip': (request) => resolveIn(subnets, request),
+    'network.allocateVip': (request) => {
+      const { loadBalancerId, taken } = request;
       const known = this.#ports.get(loadBalancerId);
-      if (known !== undefined && !taken.includes(known.address)) return known;
-      const chosen = address === null ? this.#freeAddress(taken) : this.#grant(address, loadBalancerId, taken);
-      if (known !== undefined) this.#holders.delete(known.address);
-      const portId = deriveId(`lb-${loadBalancerId}-vip`);
-      const vip = { portId, address: chosen, subnetId, networkId: noopSubnet.networkId };
+      if (known !== undefined && !addressesOf(known).some((address) => taken.includes(address))) return known;
+      const vip = this.#allocate(request);
+      if (known !== undefined) for (const address of addressesOf(known)) this.#holders.delete(address);
       this.#ports.set(loadBalancerId, vip);
-      this.#holders.set(chosen, loadBalancerId);
+      for (const address of addressesOf(vip)) this.#holders.set(address, loadBalancerId);
       return vip;
     },
     'network.plugVip': ({ amphoraId, loadBalancerId, vip }) => {
@@ -162,7 +172,7 @@ export class World {
         throw new PermanentFailure(`there is no instance amphora-${amphoraId}`, { call: plugging });
       instance.vips.set(loadBalancerId, vip.address);
       this.#plugged.set(vip.address, (this.#plugged.get(vip.address) ?? new Set()).add(amphoraId));
-      return portOf(amphoraId, loadBalancerId, instance.host);
+      return portOf(amphoraId, loadBalancerId, instance.host, vip);
     },
     'network.unplugVip': ({ amphoraId, loadBalancerId }) => {
       const instance = this.#instances.get(amphoraId);
@@ -171,7 +181,7 @@ export class World {
     },
     'network.releaseVip': ({ loadBalancerId }) => {
       const vip = this.#ports.get(loadBalancerId);
-      if (vip !== undefined) this.#holders.delete(vip.address);
+      for (const address of vip === undefined ? [] : addressesOf(vip)) this.#holders.delete(address);
       this.#ports.delete(loadBalancerId);
       return null;
     },
@@ -250,19 +260,32 @@ export class World {
     return `[ALERT] config : parsing [haproxy.cfg:${index + 1}] : '${lines[index]?.trim()}' is refused by the noop world.`;
   }
 
-  #freeAddress(taken: readonly string[]): string {
-    const { first, last } = rangeOf(noopSubnet.cidr);
-    for (let tried = first; tried < last; tried++) {
-      const address = toAddress(this.#nextVip++);
-      if (this.#nextVip >= last) this.#nextVip = first + 1;
-      const usable = objectionTo(address, noopSubnet) === undefined;
-      if (usable && !this.#holders.has(address) && !taken.includes(address)) return address;
-    }
-    throw new PermanentFailure(`subnet ${noopSubnet.id} has no free address`, { call: allocating });
+  #allocate({ loadBalancerId, subnetId, address, additional = [], taken }: AllocateVip): Vip {
+    const choose = (id: string, asked: string | null): string => {
+      const subnet = subnets.find((one) => one.id === id) ?? noopSubnet;
+      return asked === null ? this.#freeAddress(subnet, taken) : this.#grant(asked, subnet, loadBalancerId, taken);
+    };
+    const portId = deriveId<string>(`lb-${loadBalancerId}-vip`);
+    const vip = { portId, address: choose(subnetId, address), subnetId, networkId: noopSubnet.networkId };
+    if (additional.length === 0) return vip;
+    return { ...vip, additional: additional.map((one) => ({ ...one, address: choose(one.subnetId, one.address) })) };
   }
 
-  #grant(address: string, loadBalancerId: string, taken: readonly string[]): string {
-    const objection = objectionTo(address, noopSubnet);
+  #freeAddress(subnet: Subnet, taken: readonly string[]): string {
+    const { first, last } = rangeOf(subnet.cidr);
+    let next = this.#nextVip.get(subnet.id) ?? first + 1;
+    for (let tried = first; tried < last; tried++) {
+      const address = toAddress(next++);
+      if (next >= last) next = first + 1;
+      this.#nextVip.set(subnet.id, next);
+      const usable = objectionTo(address, subnet) === undefined;
+      if (usable && !this.#holders.has(address) && !taken.includes(address)) return address;
+    }
+    throw new PermanentFailure(`subnet ${subnet.id} has no free address`, { call: allocating });
+  }
+
+  #grant(address: string, subnet: Subnet, loadBalancerId: string, taken: readonly string[]): string {
+    const objection = objectionTo(address, subnet);
     if (objection !== undefined) throw new PermanentFailure(objection, { call: allocating });
     const holder = this.#holders.get(address);
     if (taken.includes(address) || (holder !== undefined && holder !== loadBalancerId)) {
@@ -284,12 +307,22 @@ const managementCidr = '172.16.0.0/12';
 const allocating = 'network.noop allocateVip';
 const plugging = 'network.noop plugVip';
 
-function portOf(amphoraId: string, loadBalancerId: string, host: string): PluggedPort {
+function addressesOf({ address, additional = [] }: Vip): readonly string[] {
+  return [address, ...additional.map((one) => one.address)];
+}
+
+function portOf(amphoraId: string, loadBalancerId: string, host: string, vip: Vip): PluggedPort {
   const hash = createHash('sha1').update(amphoraId).digest('hex');
   const macAddress = `fa:16:3e:${hash.slice(0, 2)}:${hash.slice(2, 4)}:${hash.slice(4, 6)}`;
   const portId = deriveId<string>(`lb-${loadBalancerId}-vrrp-${amphoraId}`);
   const { cidr: subnetCidr, gateway } = noopSubnet;
-  return { subnetCidr, gateway, macAddress, vrrpAddress: host, portId, mtu: null };
+  const port = { subnetCidr, gateway, macAddress, vrrpAddress: host, portId, mtu: null };
+  if (vip.additional === undefined) return port;
+  const additional = vip.additional.map(({ address, subnetId }) => {
+    const { cidr, gateway: router } = subnetOf(subnets, subnetId);
+    return { address, subnetCidr: cidr, gateway: router };
+  });
+  return { ...port, additional };
 }
 
 /** A world that was given no certificate answers with an empty fingerprint. */

@@ -194,6 +194,12 @@ const table: Readonly<Record<string, Readonly<Record<string, Row>>>> = {
     ...described,
     flavor_id: { valid: 'FLAVOR', invalid: ['x', 5], initial: null, isFixed: true },
     availability_zone: { valid: 'zone', invalid: [5], initial: null, isFixed: true },
+    vip_qos_policy_id: { valid: '0b0e5b1c-9d3a-4b8e-8f57-0c2f6a1d7e11', invalid: ['x', 5], initial: null },
+    vip_sg_ids: {
+      valid: ['0b0e5b1c-9d3a-4b8e-8f57-0c2f6a1d7e12'],
+      invalid: [['x'], 'x', ['0b0e5b1c-9d3a-4b8e-8f57-0c2f6a1d7e12', '0b0e5b1c-9d3a-4b8e-8f57-0c2f6a1d7e12']],
+      initial: [],
+    },
   },
 };
 
@@ -316,7 +322,7 @@ describe('attributes', () => {
 
   test('all have a row, but for those that only a create has', () => {
     const onlyAtCreate =
-      /^(loadbalancer_id|listener_id|pool_id|project_id|vip_\w+|listeners|pools|members|healthmonitor|rules|l7policy_id)$/;
+      /^(loadbalancer_id|listener_id|pool_id|project_id|vip_(?:subnet_id|network_id|port_id|address)|additional_vips|listeners|pools|members|healthmonitor|rules|l7policy_id)$/;
     for (const { kind, create } of resources) {
       const known = Object.keys(commandMethods[create].params).map(apiName);
       const wanted = known.filter((name) => !onlyAtCreate.test(name));

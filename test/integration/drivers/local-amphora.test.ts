@@ -48,6 +48,7 @@ test('an amphora boots, serves the VIP, is adopted by the next controller, and g
   const memberPort = (member.address() as { port: number }).port;
   const network = localNetwork({
     cidr: '127.204.0.0/16',
+    additionalCidr: '127.87.0.0/16',
     vrrpSubnet: '127.205.0.0/16',
     managementSubnet: '127.206.0.0/16',
   });
@@ -84,7 +85,14 @@ test('an amphora boots, serves the VIP, is adopted by the next controller, and g
     signal,
   );
   const port = await network.plugVip(
-    { loadBalancerId, amphoraId, computeId: instance.computeId, agentHost: '127.206.0.1', vip },
+    {
+      loadBalancerId,
+      amphoraId,
+      computeId: instance.computeId,
+      agentHost: '127.206.0.1',
+      policy: { qosPolicyId: null, securityGroupIds: [] },
+      vip,
+    },
     signal,
   );
   const configuration = `global

@@ -77,7 +77,12 @@ describe('the log of calls', () => {
     const loadBalancerId = randomUUID() as LoadBalancerId;
     const vip = { portId: 'p', address: '10.1.1.1', subnetId: 's', networkId: 'n' };
     for (const amphoraId of [one, other]) {
-      await world.call('network.plugVip', { loadBalancerId, amphoraId, computeId: 'c', agentHost: 'h', vip }, signal);
+      const policy = { qosPolicyId: null, securityGroupIds: [] };
+      await world.call(
+        'network.plugVip',
+        { loadBalancerId, amphoraId, computeId: 'c', agentHost: 'h', vip, policy },
+        signal,
+      );
     }
     const shared = await waitFor(() => recordsOf(other).find(({ call }) => call === 'network.plugVip'), {
       describe: 'plug',

@@ -167,6 +167,7 @@ beforeAll(async () => {
     loadBalancerId: deriveId('l7'),
     projectId: 'p',
     vipAddresses: [vip],
+    vipPolicy: { qosPolicyId: null, securityGroupIds: [] },
     adminStateUp: true,
     listeners,
     pools,

@@ -145,6 +145,7 @@ class RestAmphora implements AmphoraDriver {
         vrrp_ip: port.vrrpAddress,
         ...(port.mtu === null ? {} : { mtu: port.mtu }),
         host_routes: [],
+        ...(port.additional !== undefined && { additional_vips: port.additional.map(additionalVip) }),
       }),
     };
     const answer = await this.#caller.call(amphora, exchange, signal);
@@ -267,6 +268,15 @@ function parsed<T>(schema: z.ZodType<T>, answer: Answer, exchange: Exchange, amp
 /** The words of haproxy itself, rather than those of whoever could not even start it. */
 function isHaproxySpeaking(details: string): boolean {
   return /\[ALERT\]/.test(details);
+}
+
+/** All four keys are needed. */
+function additionalVip({
+  address,
+  subnetCidr,
+  gateway,
+}: NonNullable<ServeRequest['port']['additional']>[number]): object {
+  return { ip_address: address, subnet_cidr: subnetCidr, gateway, host_routes: [] };
 }
 
 function md5(content: string | Buffer): string {

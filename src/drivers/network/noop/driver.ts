@@ -6,6 +6,7 @@ import type { NetworkDriver } from '../driver.ts';
 export function noopNetwork(world: WorldClient): NetworkDriver {
   return {
     name: 'noop',
+    offers: { qosPolicies: true, securityGroups: true },
     subnets: (signal) => world.call('network.subnets', {}, signal),
     resolveVip: (request, signal) => world.call('network.resolveVip', request, signal),
     allocateVip: (request, signal) => world.call('network.allocateVip', request, signal),

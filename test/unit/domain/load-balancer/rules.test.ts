@@ -234,6 +234,43 @@ test('clients that may connect have the IP version of the VIP', () => {
   expect(attempt(['10.0.0.0/8', '2001:db8::/32'])).toMatchObject({ code: 'invalid', field: 'allowedCidrs' });
 });
 
+test('clients of either version may connect where there is a VIP of each', () => {
+  const additional = [{ subnetId: 's6', requestedAddress: '2001:db8::1' }];
+  const vip = { subnetId: 's', networkId: 'n', requestedAddress: '192.0.2.1', additional };
+  const attributes = { ...listenerAttributes, allowedCidrs: ['10.0.0.0/8', '2001:db8::/32'] };
+  const one = { id: deriveId<ListenerId>('cidr'), attributes };
+  expect(decided(undefined, createLoadBalancer(id, { vip, listeners: [one] })).refusal).toBeUndefined();
+});
+
+test('security groups of the VIP and lists of who may connect exclude each other, whichever comes first', () => {
+  const allowedCidrs = ['10.0.0.0/8'];
+  const vipSgIds = ['0b0e5b1c-9d3a-4b8e-8f57-0c2f6a1d7e11'];
+  const grouped = after(create, { type: 'updateLoadBalancer', patch: { vipSgIds } });
+  const toListener = { type: 'updateListener', id: front.id, patch: { allowedCidrs } } as const;
+  expect(decided(grouped, toListener).refusal).toMatchObject({ code: 'invalid' });
+  const listed = after(create, toListener);
+  expect(decided(listed, { type: 'updateLoadBalancer', patch: { vipSgIds } }).refusal).toMatchObject({
+    code: 'invalid',
+    field: 'vipSgIds',
+  });
+});
+
+test('two load balancers cannot ask for one address, whichever of their VIPs it is', () => {
+  const vip = {
+    subnetId: 's',
+    networkId: 'n',
+    requestedAddress: '192.0.2.1',
+    additional: [{ subnetId: 't', requestedAddress: '198.51.100.1' }],
+  };
+  const decision = decideLoadBalancer(undefined, createLoadBalancer(id, { vip }), 1);
+  if (decision.type !== 'accept') throw new Error('it was refused');
+  expect(decision.claims?.map(({ value }) => value)).toEqual(['n/192.0.2.1', 'n/198.51.100.1']);
+  const claimed = decision.whenClaimed?.({ kind: 'vip', value: 'n/198.51.100.1' });
+  expect(claimed).toMatchObject({
+    refusal: { code: 'conflict', message: 'IP address 198.51.100.1 is already allocated', field: 'additionalVips' },
+  });
+});
+
 describe('headers that are inserted', () => {
   test('are for listeners that speak HTTP, from the start and later', () => {
     const insertHeaders = { 'X-Forwarded-For': true };

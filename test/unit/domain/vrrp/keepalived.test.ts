@@ -55,6 +55,21 @@ describe('the configuration of keepalived', () => {
     });
   });
 
+  test('has further VIPs: told in adverts when they are of the family, moved along when not', () => {
+    const additional = [
+      { address: '10.79.0.10', subnetCidr: '10.79.0.0/24', gateway: null },
+      { address: '2001:db8::10', subnetCidr: '2001:db8::/64', gateway: '2001:db8::1' },
+    ];
+    const text = renderKeepalived({ ...instance, additional }, 'eth1');
+    expect(text).toMatch(/virtual_ipaddress \{\n {8}10\.78\.0\.10\n {8}10\.79\.0\.10\n {4}\}/);
+    expect(text).toMatch(/virtual_ipaddress_excluded \{\n {8}2001:db8::10\n {4}\}/);
+    expect(text).toContain('2001:db8::/64 dev eth1 src 2001:db8::10 scope link table 1');
+    expect(text).toContain('default via 2001:db8::1 dev eth1 onlink table 1');
+    expect(text).toContain('from 10.79.0.10/32 table 1 priority 100');
+    expect(text).toContain('from 2001:db8::10/128 table 1 priority 100');
+    expect(readVrrpConfiguration(text).addresses).toEqual(['10.78.0.10', '10.79.0.10', '2001:db8::10']);
+  });
+
   test('names no peers while there is no other one', () => {
     expect(renderKeepalived({ ...instance, peerAddress: null }, 'eth1')).not.toContain('unicast_peer');
   });
