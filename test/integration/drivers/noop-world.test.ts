@@ -264,7 +264,7 @@ describe('the process', () => {
     await expect(client.call('network.subnets', {}, signal)).rejects.toMatchObject({ name: 'TransientFailure' });
     const port = Number(first.address.split(':')[1]);
     const second = await startNoopWorld({ main, port });
-    expect(await client.call('network.subnets', {}, signal)).toHaveLength(1);
+    expect(await client.call('network.subnets', {}, signal)).toHaveLength(2);
     await client.close();
     await second.stop();
   });
