@@ -42,6 +42,7 @@ import { openPool } from './db/pool.ts';
 import { OwnershipSession } from './db/ownership.ts';
 import { writeStatistics } from './db/repositories/statistics.ts';
 import { knownAmphorae } from './db/repositories/fleet.ts';
+import { readHeld, writeHeld } from './db/repositories/held-failovers.ts';
 import { heardBefore, writeOperatingStatuses } from './db/repositories/operating-statuses.ts';
 import { plainKind } from './domain/amphora/kind.ts';
 import { anyMaintenance } from './domain/cluster/orders.ts';
@@ -210,11 +211,18 @@ async function startParts(config: Config, log: Logger, started: Started): Promis
       limits: {
         timeoutMs: config.heartbeat.timeout * 1000,
         tickMs,
-        failoversPerMinute: 60,
-        breakerShare: 0.5,
-        breakerMinimum: 8,
+        intervalMs: config.heartbeat.interval * 1000,
+        failoversPerMinute: config.failover.perMinute,
+        breakers: {
+          fleet: { share: config.failover.fleetShare, minimum: config.failover.fleetMinimum },
+          zone: { share: config.failover.zoneShare, minimum: config.failover.zoneMinimum },
+          host: { share: config.failover.hostShare, minimum: config.failover.hostMinimum },
+        },
       },
-      intervalMs: config.heartbeat.interval * 1000,
+      held: {
+        read: () => readHeld(pool),
+        write: (put, drop) => writeHeld(pool, put, drop),
+      },
       table,
       controllers,
       listening: () => new Set(config.heartbeat.controllers ?? listeningAddresses(ownership.view)),

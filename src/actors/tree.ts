@@ -40,6 +40,8 @@ import { Fleet } from './cluster/fleet.ts';
 import type { Peers } from '../domain/cluster/peers.ts';
 import { Singletons } from './cluster/singletons.ts';
 import { spawnHealthWatchdog, type WatchdogMessage } from './health-watchdog/health-watchdog.ts';
+import { type FailoverCause, Failovers } from './health-watchdog/failovers.ts';
+import { HeldFailovers, type HeldFailoversOptions } from './health-watchdog/held-failovers.ts';
 import { Heartbeats } from './health-watchdog/heartbeats.ts';
 import { type HeardAmphora, type OperatingChange, OperatingStatuses } from './health-watchdog/operating-statuses.ts';
 import { type Chore, type HousekeepingMessage, spawnHousekeeping } from './housekeeping/housekeeping.ts';
@@ -86,13 +88,13 @@ export interface TreeOptions {
   readonly drivers: Pick<AmphoraPorts, 'deploymentId' | 'compute' | 'certificate' | 'heartbeats'> & LoadBalancerDrivers;
   readonly health: {
     readonly limits: WatchdogLimits;
-    readonly intervalMs: number;
     readonly table: HeartbeatTable;
     /** host:port of every node that amphorae shall report to. */
     readonly controllers: () => readonly string[];
     /** Of these and others, those that listen just now. */
     readonly listening: () => ReadonlySet<string>;
     readonly writeStatuses: (changes: readonly OperatingChange[], heard: readonly HeardAmphora[]) => Promise<void>;
+    readonly held: Pick<HeldFailoversOptions, 'read' | 'write'>;
     readonly heardBefore: (ids: readonly AmphoraId[]) => Promise<ReadonlyMap<string, string>>;
     readonly statistics: Pick<StatisticsWriter, 'count' | 'forget'>;
     /** Milliseconds between the arrival of a heartbeat and its reading, as measured last. */
@@ -119,6 +121,7 @@ export class Tree {
   readonly cluster: Cluster;
   readonly operating: OperatingStatuses;
   readonly heartbeats: Heartbeats;
+  readonly failovers: Failovers;
   readonly #system: NactRef;
   readonly fleet = new Fleet();
   readonly #closing = new AbortController();
@@ -220,6 +223,14 @@ export class Tree {
       count: (message) => statistics.count(message),
       log,
     });
+    const { limits } = options.health;
+    this.failovers = new Failovers({
+      ownership,
+      peers,
+      perMinute: limits.failoversPerMinute,
+      tickMs: limits.tickMs,
+      now: () => performance.now(),
+    });
     this.loadBalancers.onChange((_id, _before, after) => this.operating.update(after));
     this.amphorae.onChange((id, before, after) => this.#onAmphoraChange(id as AmphoraId, before, after));
     this.fleet.onChange((id, now) => {
@@ -282,7 +293,7 @@ export class Tree {
       compute: drivers.compute,
       fleet: this.fleet,
       isHeld: ({ zone }) => maintenanceOf(ownership.view.orders, zone ?? null) !== undefined,
-      failOver: (id, facts, reason) => this.#failOver(id, facts, reason),
+      failOver: (id, facts, reason) => this.#failOver(id, facts, reason, 'instance_gone'),
     });
     const surroundings = { registry: this.registry, log, mailboxLimit };
     const chores = [missing, ...housekeeping.chores];
@@ -291,6 +302,8 @@ export class Tree {
 
   #spawnWatchdog(): LiveActor<WatchdogMessage> {
     const { health, ownership, log, mailboxLimit } = this.#options;
+    const isJudge = (id: AmphoraId) => ownership.holds('health', this.fleet.shardOf(id));
+    const now = () => performance.now();
     return spawnHealthWatchdog(
       this.#system,
       { registry: this.registry, log, mailboxLimit },
@@ -298,18 +311,20 @@ export class Tree {
         ...health,
         log,
         fleet: this.fleet,
-        isJudge: (id) => ownership.holds('health', this.fleet.shardOf(id)),
-        judges: () => ownership.view.nodes.filter((node) => !node.isDead && node.families.includes('health')).length,
+        isJudge,
+        failovers: this.failovers,
+        held: new HeldFailovers({ ...health.held, isJudge, now, log }),
         isBlind: () => !ownership.isConnected || ownership.leaseLost.aborted || health.lagMs() > mostLagMs(health),
-        now: () => performance.now(),
+        now,
         reportTo: (id, controllers) => this.cluster.amphorae.command(id, { type: 'reportTo', controllers }),
         orders: () => ownership.view.orders,
-        failOver: (id, facts, reason) => this.#failOver(id, facts, reason),
+        failOver: (id, facts, reason) => this.#failOver(id, facts, reason, 'silence'),
       },
     );
   }
 
-  #failOver(amphoraId: AmphoraId, { loadBalancerId }: AmphoraFacts, reason: string): void {
+  #failOver(amphoraId: AmphoraId, { loadBalancerId }: AmphoraFacts, reason: string, cause: FailoverCause): void {
+    this.failovers.counts[cause]++;
     const { loadBalancers, amphorae } = this.cluster;
     this.#options.log.warn({ amphoraId, loadBalancerId, reason }, 'amphora is lost');
     if (loadBalancerId === null) {

@@ -31,6 +31,19 @@ export interface Readings {
     /** Amphorae that were heard. */
     readonly heard: number;
   };
+  readonly failovers: () => {
+    /** Amphorae judged by this node whose failover is held, by reason. */
+    readonly held: Readonly<Record<string, number>>;
+    /** By kind of group. */
+    readonly openBreakers: Readonly<Record<string, number>>;
+    /** Since the start, by cause. */
+    readonly begun: Readonly<Record<string, number>>;
+    readonly perMinute: number;
+    /** Of the cluster's, in this minute. */
+    readonly left: number;
+  };
+  /** In force. */
+  readonly maintenance: () => readonly { readonly scope: string; readonly name: string | null }[];
   /** Rows of statistics, since the start and now. */
   readonly statistics: () => { readonly written: number; readonly waiting: number };
   /** What the metering driver shows. */
@@ -85,6 +98,7 @@ export function metricsOf(readings: Readings): Pick<Registry, 'metrics' | 'conte
   });
   now(registry, 'amphi_live_actor_restarts', 'Restarts of the actors in memory.', () => readings.actors().restarts);
   heartbeatMetrics(registry, readings.heartbeats);
+  failoverMetrics(registry, readings.failovers, readings.maintenance);
   const { statistics } = readings;
   total(registry, 'amphi_statistics_rows_total', 'Rows of statistics written.', () => statistics().written);
   now(registry, 'amphi_statistics_waiting', 'Rows of statistics not written yet.', () => statistics().waiting);
@@ -102,6 +116,27 @@ function heartbeatMetrics(registry: Registry, read: Readings['heartbeats']): voi
   total(registry, 'amphi_heartbeat_kernel_drops_total', 'Heartbeats dropped because that buffer was full.', drops);
   now(registry, 'amphi_heartbeats_missed', 'Heartbeats that did not come, by their numbers.', () => read().missed);
   now(registry, 'amphi_amphorae_heard', 'Amphorae that were heard by this node.', () => read().heard);
+}
+
+function failoverMetrics(registry: Registry, read: Readings['failovers'], maintenance: Readings['maintenance']): void {
+  totals(registry, 'amphi_failovers_total', 'Failovers begun by this node unasked.', 'cause', () => read().begun);
+  const held = 'Silent amphorae, judged by this node, that are not failed over.';
+  nowBy(registry, 'amphi_failovers_held', held, 'reason', () => read().held);
+  now(registry, 'amphi_failover_budget', 'Failovers that the cluster begins in a minute.', () => read().perMinute);
+  now(registry, 'amphi_failover_budget_left', 'Of these, what is left of this minute.', () => read().left);
+  const open = 'Groups of amphorae so many of which are silent at once that they are not failed over.';
+  nowBy(registry, 'amphi_failover_breakers_open', open, 'group', () => read().openBreakers);
+  new Gauge({
+    name: 'amphi_maintenance',
+    help: 'Maintenance that operators have put in force: 1 for the fleet (zone empty), and for each such zone.',
+    labelNames: ['zone'],
+    registers: [registry],
+    collect() {
+      this.reset();
+      this.set({ zone: '' }, 0);
+      for (const { name } of maintenance()) this.set({ zone: name ?? '' }, 1);
+    },
+  });
 }
 
 function total(registry: Registry, name: string, help: string, read: () => number): void {
@@ -123,6 +158,25 @@ function now(registry: Registry, name: string, help: string, read: () => number)
     registers: [registry],
     collect() {
       this.set(read());
+    },
+  });
+}
+
+function nowBy(
+  registry: Registry,
+  name: string,
+  help: string,
+  label: string,
+  read: () => Readonly<Record<string, number>>,
+): void {
+  new Gauge({
+    name,
+    help,
+    labelNames: [label],
+    registers: [registry],
+    collect() {
+      this.reset();
+      for (const [value, count] of Object.entries(read())) this.set({ [label]: value }, count);
     },
   });
 }

@@ -12,6 +12,7 @@ import { contextOf } from './context.ts';
 import { dbCommand } from './db.ts';
 import { deadLettersCommand } from './dead-letters.ts';
 import { downCommand } from './down.ts';
+import { failoversCommand } from './failovers.ts';
 import { examples } from './help.ts';
 import { housekeepingCommand } from './housekeeping.ts';
 import { lbCommand } from './lb.ts';
@@ -67,6 +68,7 @@ const commands = [
   actorsCommand,
   nodesCommand,
   maintenanceCommand,
+  failoversCommand,
   deadLettersCommand,
   certificateCommand,
   dbCommand,

@@ -108,6 +108,7 @@ export function serveControl(options: ServeControl): Promise<ControlServer> {
       sweep: (isDryRun, signal) => sweepView(tree, isDryRun, signal),
       drain: (nodeId, isDraining) => ownership.setDraining(nodeId, isDraining),
       restoreCheck: options.restoreCheck,
+      budget: () => ({ perMinute: tree.failovers.perMinute, left: tree.failovers.left() }),
       orders: {
         give: (order) => giveOrder(pool, order),
         end: (order) => endOrder(pool, order),
@@ -132,6 +133,11 @@ export function serveControl(options: ServeControl): Promise<ControlServer> {
           heard: table.size,
         };
       },
+      failovers: () => {
+        const { held, openBreakers, counts, perMinute } = tree.failovers;
+        return { held, openBreakers, begun: counts, perMinute, left: tree.failovers.left() };
+      },
+      maintenance: () => ownership.view.orders.filter(({ kind }) => kind === 'maintenance'),
       statistics: () => ({ written: options.statistics.written, waiting: options.statistics.waiting }),
       usage: options.usage,
     }),

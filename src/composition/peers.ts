@@ -91,6 +91,10 @@ export function peerHandlers(tree: Tree, actors: ClusterActors, feed: StatusFeed
       heartbeats.hearWanted(ids);
       return {};
     },
+    'failovers.tally': async (tally) => {
+      tree.failovers.hear(tally);
+      return {};
+    },
     'status.changed': async ({ changes }) => {
       feed.relay(changes);
       return {};

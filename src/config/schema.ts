@@ -12,6 +12,7 @@ import {
   port,
   seconds,
   secret,
+  share,
   text,
   texts,
   withDefault,
@@ -167,6 +168,29 @@ export const schema = z.strictObject({
     ),
     interval: seconds({ min: 0.1, max: 3600 }).describe('Seconds between two heartbeats of an amphora.'),
     timeout: seconds({ min: 0.5, max: day }).describe('Seconds of silence after which an amphora is replaced.'),
+  }),
+  failover: z.strictObject({
+    perMinute: withDefault(count('failovers', { min: 1, max: 1_000_000 }), 60).describe(
+      'Failovers of silent amphorae that the cluster begins in a minute.',
+    ),
+    fleetShare: withDefault(share(), 0.5).describe(
+      'Share of the fleet above which silent amphorae are not failed over before an operator says so; 1: always failed over.',
+    ),
+    fleetMinimum: withDefault(count('amphorae', { min: 1, max: 1_000_000 }), 8).describe(
+      'Fewer silent amphorae than that are failed over, whatever their share of the fleet.',
+    ),
+    zoneShare: withDefault(share(), 0.5).describe(
+      'The same share for the amphorae of an availability zone; 1: always failed over.',
+    ),
+    zoneMinimum: withDefault(count('amphorae', { min: 1, max: 1_000_000 }), 8).describe(
+      'Fewer silent amphorae of a zone than that are failed over, whatever their share.',
+    ),
+    hostShare: withDefault(share(), 1).describe(
+      'The same share for the amphorae of a machine; 1: always failed over, because machines do die.',
+    ),
+    hostMinimum: withDefault(count('amphorae', { min: 1, max: 1_000_000 }), 8).describe(
+      'Fewer silent amphorae of a machine than that are failed over, whatever their share.',
+    ),
   }),
   loadBalancers: z.strictObject({
     topology: withDefault(choice(['SINGLE', 'ACTIVE_STANDBY']), 'SINGLE').describe(

@@ -38,6 +38,11 @@ export function seconds({ min, max }: Bounds) {
     .register(traits, { kind: 'number', expects: `a number of seconds from ${min} to ${max}` });
 }
 
+/** A part of a whole. */
+export function share() {
+  return z.number().gt(0).max(1).register(traits, { kind: 'number', expects: 'a number above 0, at most 1' });
+}
+
 export function port() {
   return z
     .number()

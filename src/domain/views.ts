@@ -9,6 +9,7 @@ import type {
   MemberAttributes,
   PoolAttributes,
 } from './load-balancer/attributes.ts';
+import type { HoldKind } from './health/watchdog.ts';
 import type { ObjectKind } from './load-balancer/state.ts';
 import type { AmphoraRole, AmphoraStatus, OperatingStatus, ProvisioningStatus, Topology } from './statuses.ts';
 
@@ -132,7 +133,10 @@ export interface AmphoraView {
   readonly id: string;
   /** Null for a spare. */
   readonly loadBalancerId: string | null;
-  readonly status: AmphoraStatus;
+  /** `FAILOVER_STOPPED`: it is silent, and its failover is held. */
+  readonly status: AmphoraStatus | 'FAILOVER_STOPPED';
+  /** Why its failover is held, as a sentence; null when it is not. */
+  readonly failoverHeld: string | null;
   readonly role: AmphoraRole | null;
   readonly computeId: string | null;
   readonly agentHost: string | null;
@@ -167,6 +171,20 @@ export interface StatisticsView {
 export interface AmphoraStatisticsView extends StatisticsView {
   readonly listenerId: string;
   readonly loadBalancerId: string;
+}
+
+/** An amphora that is silent and not failed over. */
+export interface HeldFailoverView {
+  readonly amphoraId: string;
+  /** Null for a spare. */
+  readonly loadBalancerId: string | null;
+  readonly zone: string | null;
+  readonly host: string | null;
+  /** What it waits for. */
+  readonly kind: HoldKind;
+  /** The same as a sentence. */
+  readonly why: string;
+  readonly since: string;
 }
 
 export interface SparesPoolView {

@@ -27,21 +27,14 @@ test('maintenance holds failovers on every node, outlives them, lets creations g
     { kind: 'maintenance', scope: 'fleet', name: null, ...given, until: null, endedBy: null },
   ]);
   await world.control('kill', { amphoraId: amphora.id });
-  const holdReasons = async () => {
-    const { actors } = await first.inspect.call('actors.tree', { all: true });
-    const watchdogs = actors.filter(({ kind }) => kind === 'healthWatchdog');
-    const shown = await Promise.all(
-      watchdogs.map(({ node, path }) => first.inspect.call('actors.show', { node, path })),
-    );
-    return shown.map(({ state }) => (state as { readonly holdReason: string | null }).holdReason ?? '').join('');
-  };
-  await waitFor(
-    async () => /^maintenance of the fleet since .* by somebody@somewhere: switches$/.test(await holdReasons()),
-    {
-      timeoutMs: 20_000,
-      describe: 'the failover to be held',
-    },
-  );
+  const heldBy = async () => (await first.inspect.call('failovers.list', {})).held[0];
+  const held = await waitFor(heldBy, { timeoutMs: 20_000, describe: 'the failover to be held' });
+  expect(held).toMatchObject({ amphoraId: amphora.id, kind: 'maintenance' });
+  expect(held.why).toMatch(/^maintenance of the fleet since .* by somebody@somewhere: switches$/);
+  const { items } = await first.client.call('amphora.list', { loadBalancerId: amphora.loadBalancerId });
+  expect(items).toMatchObject([{ status: 'FAILOVER_STOPPED', failoverHeld: held.why }]);
+  const { why } = await first.client.call('loadBalancer.explain', { id: amphora.loadBalancerId ?? '' });
+  expect(why[0]).toBe(`amphora ${amphora.id} is silent, and its failover is held: ${held.why}`);
   await create();
   second.process.kill('SIGKILL');
   const ready = await fetch(`http://127.0.0.1:${first.controlPort}/readyz`);
@@ -59,6 +52,7 @@ test('maintenance holds failovers on every node, outlives them, lets creations g
     },
     { timeoutMs: 30_000, describe: 'the amphora to be replaced' },
   );
+  await waitFor(async () => (await heldBy()) === undefined, { describe: 'nothing to be held any more' });
   const { maintenance } = await first.inspect.call('maintenance.list', { history: true });
   expect(maintenance).toMatchObject([{ by: 'somebody@somewhere', endedBy: 'another@somewhere' }]);
   await expect(first.inspect.call('maintenance.off', {})).rejects.toThrow('There is no maintenance of the fleet');

@@ -7,6 +7,7 @@ import { Tree } from '../../src/actors/tree.ts';
 import { Journal } from '../../src/db/journal.ts';
 import { Activity } from '../../src/composition/activity.ts';
 import { noPeers } from '../../src/domain/cluster/peers.ts';
+import { readHeld, writeHeld } from '../../src/db/repositories/held-failovers.ts';
 import { heardBefore, writeOperatingStatuses } from '../../src/db/repositories/operating-statuses.ts';
 import { HeartbeatTable } from '../../src/domain/health/table.ts';
 import { openTestSession } from './registration.ts';
@@ -72,11 +73,15 @@ export async function startTestNode(options: TestNodeOptions): Promise<TestNode>
         timeoutMs: 60_000,
         tickMs: 50,
         failoversPerMinute: 60,
-        breakerShare: 0.5,
-        breakerMinimum: 8,
+        intervalMs: 1_000,
+        breakers: {
+          fleet: { share: 0.5, minimum: 8 },
+          zone: { share: 0.5, minimum: 8 },
+          host: { share: 1, minimum: 8 },
+        },
         ...options.health,
       },
-      intervalMs: 1_000,
+      held: { read: () => readHeld(pool), write: (put, drop) => writeHeld(pool, put, drop) },
       table: new HeartbeatTable(),
       controllers: () => ['127.0.0.1:5555'],
       listening: () => new Set(['127.0.0.1:5555']),

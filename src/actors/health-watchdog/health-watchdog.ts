@@ -8,17 +8,24 @@ import {
   silenceCountsFrom,
   startReporting,
 } from '../../domain/health/reporting.ts';
+import { type Group, groupsOf } from '../../domain/health/groups.ts';
+import { urgencies } from '../../domain/health/pace.ts';
 import {
+  type Circumstances,
   expectFrom,
+  type Hold,
+  holdKinds,
   judge,
   startWatching,
   type WatchdogLimits,
   type WatchdogState,
 } from '../../domain/health/watchdog.ts';
 import type { AmphoraFacts } from '../../domain/amphora/facts.ts';
-import { maintenanceOf, type Order, orderSentence } from '../../domain/cluster/orders.ts';
+import { maintenanceOf, type Order, orderSentence, releaseOf, whereaboutsOf } from '../../domain/cluster/orders.ts';
 import type { AmphoraId } from '../../domain/ids.ts';
 import type { Fleet } from '../cluster/fleet.ts';
+import type { Failovers } from './failovers.ts';
+import type { HeldFailovers } from './held-failovers.ts';
 import { type ActorSurroundings, type LiveActor, type NactRef, neverGivenUp, spawnActor } from '../runtime/actor.ts';
 
 export type WatchdogMessage =
@@ -28,12 +35,11 @@ export type WatchdogMessage =
   | { readonly type: 'amphoraChanged'; readonly id: AmphoraId; readonly now: AmphoraFacts };
 
 export interface WatchdogOptions {
-  /** For the cluster as a whole. */
   readonly limits: WatchdogLimits;
-  /** Nodes that judge, this one included: they share the failovers of a minute. */
-  readonly judges: () => number;
-  /** Between two heartbeats of an amphora, milliseconds. */
-  readonly intervalMs: number;
+  /** What the nodes tell each other. */
+  readonly failovers: Failovers;
+  /** What is shown of failovers that are held. */
+  readonly held: HeldFailovers;
   readonly table: HeartbeatTable;
   readonly fleet: Fleet;
   /** Whether this node judges an amphora. */
@@ -57,7 +63,9 @@ interface State {
   readonly watch: WatchdogState;
   readonly reporting: ReportingState;
   readonly timer: NodeJS.Timeout;
-  holdReason: string | undefined;
+  held: ReadonlyMap<AmphoraId, Hold>;
+  /** Of all amphorae that ought to be heard, as of that number of changes of the fleet. */
+  sizes: { readonly changes: number; readonly of: ReadonlyMap<Group, number> };
   /** What all amphorae were last compared with: while neither changes, there is nobody to tell. */
   advisedList: string;
   advisedChanges: number;
@@ -68,7 +76,7 @@ export function spawnHealthWatchdog(
   surroundings: ActorSurroundings,
   options: WatchdogOptions,
 ): LiveActor<WatchdogMessage> {
-  const { limits, table, log } = options;
+  const { limits, log } = options;
   return spawnActor<State, WatchdogMessage>(parent, surroundings, {
     name: 'health-watchdog',
     kind: 'healthWatchdog',
@@ -77,7 +85,8 @@ export function spawnHealthWatchdog(
         watch: startWatching(options.now()),
         reporting: startReporting(),
         timer: setInterval(() => self.tell({ type: 'tick' }), limits.tickMs),
-        holdReason: undefined,
+        held: new Map(),
+        sizes: { changes: -1, of: new Map() },
         advisedList: '',
         advisedChanges: -1,
       };
@@ -93,57 +102,108 @@ export function spawnHealthWatchdog(
           }
           return state;
         case 'ownedChanged':
+          options.held.forget();
           expectOwned(state, options);
           return state;
         case 'tick':
           adviseReporting(state, options);
-          tick(state, options);
+          tick(state);
           return state;
       }
     },
     limits: neverGivenUp,
-    describe: ({ watch, holdReason }) => ({
+    describe: ({ watch, held }) => ({
       expected: watch.expected.size,
       failoversAskedFor: Object.fromEntries(watch.asked),
-      holdReason: holdReason ?? null,
+      held: Object.fromEntries(held),
+      openBreakers: [...watch.open.keys()],
     }),
-    release: (state) => clearInterval(state.timer),
+    release: (state) => {
+      clearInterval(state.timer);
+      options.failovers.rest();
+    },
   });
 
-  function tick(state: State, { now, isBlind, fleet, failOver, intervalMs }: WatchdogOptions): void {
-    const listening = options.listening();
-    const heardOrExcused = (id: AmphoraId) => {
-      const controllers = fleet.get(id)?.controllers ?? [];
-      return silenceCountsFrom(state.reporting, id, controllers, listening, table.lastSeen(id), now(), intervalMs);
-    };
-    const failoversPerMinute = Math.ceil(limits.failoversPerMinute / Math.max(1, options.judges()));
-    const orders = options.orders();
-    const maintenance = (id: AmphoraId) => {
-      const order = maintenanceOf(orders, fleet.get(id)?.zone ?? null);
-      return order && orderSentence(order);
-    };
-    const paced = { ...limits, failoversPerMinute };
-    const verdict = judge(state.watch, heardOrExcused, now(), isBlind(), paced, maintenance);
-    if (verdict.holdReason !== state.holdReason) {
-      state.holdReason = verdict.holdReason;
-      if (verdict.holdReason !== undefined)
-        log.warn({ held: verdict.held.length }, `failovers held: ${verdict.holdReason}`);
-    }
-    for (const { id, silentMs } of verdict.failover) {
+  function tick(state: State): void {
+    const { fleet, failovers, failOver, isBlind } = options;
+    const blind = isBlind();
+    const { failover, held, tally } = judge(state.watch, circumstancesOf(state, options, blind), limits);
+    tellOfHolds(state.held, held, log);
+    state.held = held;
+    failovers.tell(tally, held, state.watch.open);
+    if (!blind) options.held.update(held);
+    for (const { id, silentMs } of failover) {
       const facts = fleet.get(id);
       if (facts !== undefined) failOver(id, facts, `no heartbeat for ${(silentMs / 1000).toFixed(1)} s`);
     }
   }
 }
 
+function circumstancesOf(state: State, options: WatchdogOptions, blind: boolean): Circumstances {
+  const { fleet, table, failovers } = options;
+  const { intervalMs, timeoutMs } = options.limits;
+  const now = options.now();
+  const listening = options.listening();
+  const orders = options.orders();
+  const lastSeen = (id: AmphoraId) => {
+    const controllers = fleet.get(id)?.controllers ?? [];
+    return silenceCountsFrom(state.reporting, id, controllers, listening, table.lastSeen(id), now, intervalMs);
+  };
+  return {
+    lastSeen,
+    now,
+    blind,
+    whereabouts: (id) => whereaboutsOf(fleet.get(id) ?? {}),
+    tallies: failovers.tallies,
+    sizes: () => sizesOf(state, fleet),
+    maintenance: ({ zone }) => {
+      const order = maintenanceOf(orders, zone);
+      return order && orderSentence(order);
+    },
+    isReleased: (where) => releaseOf(orders, where) !== undefined,
+    allowance: (recent) => failovers.allowance(recent),
+    // Of one that is judged elsewhere, this node hears a part of what it says.
+    urgencies: (lost) => urgencies(lost, fleet, (id) => now - (table.lastSeen(id) ?? 0) < timeoutMs),
+  };
+}
+
+function sizesOf(state: State, fleet: Fleet): ReadonlyMap<Group, number> {
+  if (state.sizes.changes === fleet.changes) return state.sizes.of;
+  const sizes = new Map<Group, number>();
+  for (const [, facts] of fleet) {
+    if (!isUp(facts)) continue;
+    for (const group of groupsOf(whereaboutsOf(facts))) sizes.set(group, (sizes.get(group) ?? 0) + 1);
+  }
+  state.sizes = { changes: fleet.changes, of: sizes };
+  return sizes;
+}
+
+/** When a reason comes or goes, not with every amphora. */
+function tellOfHolds(before: ReadonlyMap<AmphoraId, Hold>, now: ReadonlyMap<AmphoraId, Hold>, log: Logger): void {
+  if (before.size === 0 && now.size === 0) return;
+  const kindsBefore = new Set([...before.values()].map(({ kind }) => kind));
+  for (const kind of holdKinds) {
+    const holds = [...now.values()].filter((hold) => hold.kind === kind);
+    const [first] = holds;
+    if (first !== undefined && !kindsBefore.has(kind)) {
+      log.warn({ held: holds.length, kind }, `failovers held: ${first.why}`);
+    } else if (first === undefined && kindsBefore.has(kind)) log.info({ kind }, 'failovers are not held any more');
+  }
+}
+
+/** It ought to send heartbeats. */
+function isUp({ status }: AmphoraFacts): boolean {
+  return status === 'READY' || status === 'ALLOCATED';
+}
+
 /** Amphorae that are up ought to be heard; one that just came up, or to this node, has its whole time-out before it. */
 function expect(
   watch: WatchdogState,
   id: AmphoraId,
-  { status }: AmphoraFacts,
+  facts: AmphoraFacts,
   { now, isJudge }: Pick<WatchdogOptions, 'now' | 'isJudge'>,
 ): void {
-  if ((status === 'READY' || status === 'ALLOCATED') && isJudge(id)) {
+  if (isUp(facts) && isJudge(id)) {
     expectFrom(watch, id, now());
   } else {
     watch.expected.delete(id);

@@ -117,7 +117,9 @@ const l7Rule: Fields<L7RuleView, keyof ObjectView | keyof L7RuleAttributes> = {
 const amphora: Fields<AmphoraView> = {
   id: 'Its id.',
   loadBalancerId: 'Load balancer that it serves; null for a spare.',
-  status: 'BOOTING, READY (a spare), ALLOCATED, PENDING_DELETE or ERROR.',
+  status:
+    'BOOTING, READY (a spare), ALLOCATED, PENDING_DELETE, ERROR, or FAILOVER_STOPPED (silent, and its failover is held).',
+  failoverHeld: 'Why its failover is held; null when it is not.',
   role: 'STANDALONE, MASTER or BACKUP; null for a spare.',
   computeId: 'What the compute driver calls it.',
   agentHost: 'Where its agent listens.',

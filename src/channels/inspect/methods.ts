@@ -1,7 +1,14 @@
 // The methods of the inspection channel, for operators and their tools.
-import type { NewOrder, Order, PastOrder } from '../../domain/cluster/orders.ts';
+import { type NewOrder, type Order, orderScopes, type PastOrder } from '../../domain/cluster/orders.ts';
 import { PeerUnreachableError } from '../../domain/cluster/peers.ts';
-import type { ActorDetails, ActorView, DeadLetterView, HistoryEntry, NodeView } from '../../domain/views.ts';
+import type {
+  ActorDetails,
+  ActorView,
+  DeadLetterView,
+  HeldFailoverView,
+  HistoryEntry,
+  NodeView,
+} from '../../domain/views.ts';
 import type { Difference } from '../../domain/restore/compare.ts';
 import { type HandlersOf, reads, result } from '../rpc/method.ts';
 import { maybe, needed, withDefault } from '../rpc/parameters.ts';
@@ -87,6 +94,25 @@ export const inspectMethods = {
     result: result<{ readonly maintenance: readonly PastOrder[] }>(ordersText('maintenance')),
     errors: ['notFound'],
   }),
+  'failovers.list': reads({
+    summary: 'Failovers that are held, and what the cluster may still begin in this minute.',
+    params: { limit: withDefault(wholeNumber({ min: 1, max: 10_000 }), 100, 'Most amphorae that are listed.') },
+    result: result<FailoversView>(
+      '`perMinute` and `left`: failovers of a minute, and those of them that are left. `counts`: how many are held, by reason. `held`: list of `amphoraId`, `loadBalancerId`, `zone`, `host`, `kind` (maintenance, breaker, loss or pace), `why` and `since`, those held longest first. `releases`: list of releases in force.',
+    ),
+  }),
+  'failovers.release': reads({
+    summary:
+      'Has failovers of a zone, a machine or the fleet go on for a time, whatever their loss looks like. At the usual pace.',
+    params: {
+      scope: needed(oneOf(orderScopes), 'What is released.'),
+      name: maybe(text({ min: 1, max: 255 }), 'Name of the zone or machine; not for the fleet.'),
+      minutes: withDefault(wholeNumber({ min: 1, max: 1_440 }), 30, 'For how long.'),
+      reason: withDefault(text({ max: 1_000 }), '', 'Why.'),
+      by,
+    },
+    result: result<{ readonly releases: readonly PastOrder[] }>(ordersText('releases')),
+  }),
   'nodes.list': reads({
     summary: 'Nodes that run, and those that stopped within a day.',
     params: {},
@@ -113,6 +139,15 @@ export interface SweepView {
   readonly due: readonly string[];
   readonly waiting: readonly { readonly amphoraId: string; readonly seenAt: string }[];
   readonly stopped: string | null;
+}
+
+export interface FailoversView {
+  readonly perMinute: number;
+  /** Of these, as far as the node asked knows. */
+  readonly left: number;
+  readonly counts: Readonly<Record<string, number>>;
+  readonly held: readonly HeldFailoverView[];
+  readonly releases: readonly PastOrder[];
 }
 
 export interface RestoreView {
@@ -144,17 +179,19 @@ export interface InspectPorts {
     end(order: Pick<Order, 'kind' | 'scope' | 'name' | 'by'>): Promise<boolean>;
     list(isHistory: boolean): Promise<readonly PastOrder[]>;
   };
+  readonly budget: () => Pick<FailoversView, 'perMinute' | 'left'>;
   readonly reads: {
+    listHeld(limit: number): Promise<Pick<FailoversView, 'counts' | 'held'>>;
     listHistory(kind: 'loadBalancer' | 'amphora', id: string, limit: number): Promise<readonly HistoryEntry[]>;
     listNodes(): Promise<readonly NodeView[]>;
   };
 }
 
 export function inspectHandlers(ports: InspectPorts): InspectHandlers {
-  const { actors, sweep, drain, restoreCheck, orders, reads: tables } = ports;
-  const maintenance = async (isHistory = false) => ({
-    maintenance: (await orders.list(isHistory)).filter(({ kind }) => kind === 'maintenance'),
-  });
+  const { actors, sweep, drain, restoreCheck, orders, budget, reads: tables } = ports;
+  const ordersOf = async (wanted: Order['kind'], isHistory = false) =>
+    (await orders.list(isHistory)).filter(({ kind }) => kind === wanted);
+  const maintenance = async (isHistory = false) => ({ maintenance: await ordersOf('maintenance', isHistory) });
   return {
     'actors.tree': async ({ node, all }, { signal }) => ({
       actors: all ? await actors.all(signal) : await reached(actors.tree(node, signal)),
@@ -181,6 +218,18 @@ export function inspectHandlers(ports: InspectPorts): InspectHandlers {
       if (await orders.end({ kind: 'maintenance', ...zoneOrFleet(name), by: who })) return maintenance();
       const where = name === null ? 'the fleet' : `zone ${name}`;
       throw new RpcError('notFound', `There is no maintenance of ${where}`, { field: 'zone' });
+    },
+    'failovers.list': async ({ limit }) => {
+      const [held, releases] = await Promise.all([tables.listHeld(limit), ordersOf('release')]);
+      return { ...budget(), ...held, releases };
+    },
+    'failovers.release': async ({ scope, name, minutes, reason, by: who }) => {
+      if ((scope === 'fleet') !== (name === null)) {
+        const message = scope === 'fleet' ? 'The fleet has no name.' : `Mandatory field missing: which ${scope}?`;
+        throw new RpcError('invalid', message, { field: 'name' });
+      }
+      await orders.give({ kind: 'release', scope, name, reason, by: who, seconds: minutes * 60 });
+      return { releases: await ordersOf('release') };
     },
     'nodes.list': async () => ({ nodes: await tables.listNodes() }),
     'nodes.drain': async ({ id, isDraining }) => {

@@ -109,6 +109,18 @@ export const peerMethods = {
     params: { ids: needed(trustedList<AmphoraId>(), 'These.') },
     result: result<object>('Nothing.'),
   }),
+  'failovers.tally': reads({
+    summary: 'What a node has counted among the amphorae that it judges.',
+    params: {
+      node: needed(objectId<string>(), 'The node.'),
+      failovers: needed(wholeNumber({ min: 0, max: 1_000_000_000 }), 'Failovers that it has begun in the last minute.'),
+      groups: needed(
+        trustedList<PeerNotices['failovers.tally']['groups'][number]>(),
+        'Of each group with any: how many are late, suspect and silent.',
+      ),
+    },
+    result: result<object>('Nothing.'),
+  }),
   'status.changed': reads({
     summary: 'Statuses have changed.',
     params: { changes: needed(trustedList<PeerNotices['status.changed']['changes'][number]>(), 'These.') },

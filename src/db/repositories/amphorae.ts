@@ -3,7 +3,17 @@ import type { Pool } from 'pg';
 import type { AmphoraView, NodeView } from '../../domain/views.ts';
 import { isoTime, type JsonRow, viewOf } from './view.ts';
 
-const select = 'select to_jsonb(t) as row from amphorae t';
+/** Whether the failover of the amphora `t` is held: it is silent, and may not be replaced now. */
+const isHeld = `exists (select 1 from held_failovers h where h.amphora_id = t.id) and t.status in ('READY', 'ALLOCATED')`;
+
+/** The status of the amphora `t` as Octavia has it. */
+export const shownStatus = `case when ${isHeld} then 'FAILOVER_STOPPED' else t.status end`;
+
+/** The row of the amphora `t` and what is known of it besides, as JSON. */
+export const amphoraJson = `to_jsonb(t) || jsonb_build_object('status', ${shownStatus}, 'failover_held',
+  case when ${isHeld} then (select why from held_failovers h where h.amphora_id = t.id) end)`;
+
+const select = `select ${amphoraJson} as row from amphorae t`;
 
 /** An amphora; undefined when it is not there, or deleted. */
 export async function findAmphora(pool: Pool, id: string): Promise<AmphoraView | undefined> {

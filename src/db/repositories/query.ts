@@ -7,6 +7,7 @@ import type { ObjectKind } from '../../domain/load-balancer/state.ts';
 import type { AmphoraView, Views } from '../../domain/views.ts';
 import { projections } from '../schema/projections.ts';
 import { asView, select, tables, untold } from './objects.ts';
+import { amphoraJson, shownStatus } from './amphorae.ts';
 import { type JsonRow, viewOf } from './view.ts';
 
 export type QueriedKind = ObjectKind | 'amphora';
@@ -114,7 +115,7 @@ function tableOf(kind: QueriedKind): string {
 
 function selectFrom(kind: QueriedKind, where: string): string {
   if (kind !== 'amphora') return select(kind, where, `'project_id', ${expression(kind, 'project_id')}`);
-  return `select to_jsonb(t) || jsonb_build_object('vip_address', l.vip_address, 'vip_port_id', l.vip_port_id,
+  return `select ${amphoraJson} || jsonb_build_object('vip_address', l.vip_address, 'vip_port_id', l.vip_port_id,
       'vrrp_address', l.vrrp_ports -> t.id::text ->> 'address', 'vrrp_port_id', l.vrrp_ports -> t.id::text ->> 'portId') as row
     from amphorae t left join load_balancers l on l.id = t.load_balancer_id where ${where}`;
 }
@@ -131,7 +132,8 @@ function expression(kind: QueriedKind, column: string): string {
 }
 
 function comparison(kind: QueriedKind, column: string, value: string, bind: (value: unknown) => string): string {
-  const left = expression(kind, column);
+  // As it is shown.
+  const left = kind === 'amphora' && column === 'status' ? shownStatus : expression(kind, column);
   switch (columns[kind].get(column)) {
     case 'uuid':
       return isUuid(value) ? `${left} = ${bind(value)}::uuid` : 'false';

@@ -7,6 +7,7 @@ import { findAnswer } from './commands.ts';
 import { explainLoadBalancer, listHistory } from './explain.ts';
 import { findObject, type ListQuery, listObjects, loadBalancerOf, loadBalancerTree, statusTree } from './objects.ts';
 import { amphoraStatistics, statisticsOf } from './statistics.ts';
+import { listHeld } from './held-failovers.ts';
 import { type ObjectQuery, placeOf, type QueriedKind, queryableColumns, queryObjects } from './query.ts';
 
 export function readsOf(pool: Pool) {
@@ -26,6 +27,7 @@ export function readsOf(pool: Pool) {
     explainLoadBalancer: (id: string) => patiently(() => explainLoadBalancer(pool, id)),
     findAmphora: (id: string) => patiently(() => findAmphora(pool, id)),
     listAmphorae: (query: AmphoraQuery) => patiently(() => listAmphorae(pool, query)),
+    listHeld: (limit: number) => patiently(() => listHeld(pool, limit)),
     listNodes: () => patiently(() => listNodes(pool)),
     listHistory: (kind: 'loadBalancer' | 'amphora', id: string, limit: number) =>
       patiently(() => listHistory(pool, kind, id, limit)),

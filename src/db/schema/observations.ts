@@ -14,6 +14,14 @@ export const operatingStatuses = pgTable(
   (table) => [index('operating_statuses_load_balancer').on(table.loadBalancerId)],
 );
 
+/** Amphorae that are silent and not failed over, and why. */
+export const heldFailovers = pgTable('held_failovers', {
+  amphoraId: uuid('amphora_id').primaryKey(),
+  kind: text().notNull(),
+  why: text().notNull(),
+  since: moment('since').notNull().defaultNow(),
+});
+
 /** What an amphora said last of its load balancer, as far as the statuses show it: whoever comes next need not ask again. */
 export const heardAmphorae = pgTable('heard_amphorae', {
   amphoraId: uuid('amphora_id').primaryKey(),

@@ -2,6 +2,7 @@
 // which is known by its id or idempotent.
 import type { AmphoraKind } from '../amphora/kind.ts';
 import type { EntityKind } from '../entity.ts';
+import type { Group } from '../health/groups.ts';
 import type { HeartbeatMessage } from '../health/message.ts';
 import type { AmphoraId, LoadBalancerId } from '../ids.ts';
 import type { ActorDetails, ActorView, SparesPoolView, StatusChange } from '../views.ts';
@@ -100,6 +101,13 @@ export interface PeerNotices {
   'heartbeats.news': { readonly message: HeartbeatMessage };
   /** What these amphorae say next is wanted by the owner of their load balancer, new or not. */
   'heartbeats.wanted': { readonly ids: readonly AmphoraId[] };
+  /** What a node has counted among the amphorae that it judges: of each group with any, those late, suspect and silent. */
+  'failovers.tally': {
+    readonly node: string;
+    /** Begun in the last minute. */
+    readonly failovers: number;
+    readonly groups: readonly (readonly [group: Group, late: number, suspect: number, silent: number])[];
+  };
   /** Statuses have changed. */
   'status.changed': { readonly changes: readonly StatusChange[] };
 }

@@ -11,6 +11,7 @@ export function whyNotActive(view: Omit<ExplanationView, 'why'>): readonly strin
     ...(fault === null
       ? []
       : [`its actor was given up: ${gist(fault)}; go on with \`amphi actors restart load-balancers/lb-${id}\``]),
+    ...heldFailovers(view),
     ...(owner === null ? ['no node owns it: none runs, or one is about to take it over'] : []),
     ...replacements(view),
     ...steps.map(ofStep),
@@ -37,6 +38,13 @@ function aside(view: Omit<ExplanationView, 'why'>): readonly string[] {
         ({ amphoraId, goneAt, reason }) => `amphora ${amphoraId} was lost and is replaced since ${goneAt}: ${reason}`,
       ),
   ];
+}
+
+/** Amphorae that are silent and must not be replaced now. */
+function heldFailovers({ amphorae }: Pick<ExplanationView, 'amphorae'>): readonly string[] {
+  return amphorae.flatMap(({ id, failoverHeld }) =>
+    failoverHeld === null ? [] : [`amphora ${id} is silent, and its failover is held: ${failoverHeld}`],
+  );
 }
 
 /** Amphorae on their way out. */

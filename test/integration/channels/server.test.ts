@@ -41,7 +41,11 @@ async function serve(
     restart: async () => false,
     deadLetters: () => [],
   };
-  const reads = { listHistory: async () => [], listNodes: async () => [] };
+  const reads = {
+    listHistory: async () => [],
+    listNodes: async () => [],
+    listHeld: async () => ({ counts: {}, held: [] }),
+  };
   const server = await startControlServer({
     host: '127.0.0.1',
     port: 0,
@@ -52,6 +56,7 @@ async function serve(
       drain: async () => false,
       restoreCheck: () => Promise.reject(new Error('nobody asks for it')),
       orders: { give: async () => undefined, end: async () => false, list: async () => [] },
+      budget: () => ({ perMinute: 60, left: 60 }),
       actors,
       reads,
     }),

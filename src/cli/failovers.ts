@@ -1,0 +1,69 @@
+// `amphi failovers`: amphorae that are silent and not replaced, why, and the way to have them replaced after all.
+import type { Command } from 'commander';
+import type { OrderScope } from '../domain/cluster/orders.ts';
+import type { Act } from './act.ts';
+import { CliFailure } from './failure.ts';
+import { examples } from './help.ts';
+import { showOrders, whoAsks } from './maintenance.ts';
+
+export function failoversCommand(program: Command, act: Act): void {
+  const failovers = program
+    .command('failovers')
+    .description('Failovers of silent amphorae: what is held, and what is left of the pace.');
+  const list = failovers
+    .command('ls')
+    .description('List silent amphorae whose failover is held, those held longest first.')
+    .option('--limit <n>', 'at most so many', '100')
+    .action(
+      act(({ withInspect, output }, _, { limit }) =>
+        withInspect(async (client) => {
+          const view = await client.call('failovers.list', { limit: Number(limit) });
+          if (output.isJson) return output.show(view);
+          output.list(view.held, [
+            { title: 'AMPHORA', of: (held) => held.amphoraId },
+            { title: 'LOAD BALANCER', of: (held) => held.loadBalancerId },
+            { title: 'ZONE', of: (held) => held.zone },
+            { title: 'HOST', of: (held) => held.host },
+            { title: 'SINCE', of: (held) => held.since },
+            { title: 'HELD BY', of: (held) => held.kind },
+          ]);
+          for (const why of new Set(view.held.map((held) => `${held.kind}: ${held.why}`))) output.say(why);
+          const counts = Object.entries(view.counts).map(([kind, count]) => `${count} by ${kind}`);
+          if (counts.length > 0) output.say(`held: ${counts.join(', ')}`);
+          output.say(`${view.left} of ${view.perMinute} failovers are left of this minute`);
+          if (view.releases.length > 0) showOrders(output, view.releases);
+        }),
+      ),
+    );
+  examples(list, 'amphi failovers ls', 'amphi failovers ls -o json');
+  const release = failovers
+    .command('release')
+    .description('Have failovers that a breaker holds go on, at the usual pace. Maintenance holds them all the same.')
+    .option('--zone <zone>', 'of amphorae in this availability zone')
+    .option('--host <host>', 'of amphorae on this machine')
+    .option('--all', 'of all amphorae')
+    .option('--minutes <n>', 'for so long; given again, it counts from then', '30')
+    .option('--reason <text>', 'why, for the record')
+    .action(
+      act(({ withInspect, output }, _, options) =>
+        withInspect(async (client) => {
+          const { minutes, reason } = options;
+          const given = { minutes: Number(minutes), ...(typeof reason === 'string' && { reason }), by: whoAsks() };
+          const { releases } = await client.call('failovers.release', { ...whereOf(options), ...given });
+          showOrders(output, releases);
+        }),
+      ),
+    );
+  examples(release, 'amphi failovers release --zone az1', 'amphi failovers release --all --minutes 60');
+}
+
+/** @throws CliFailure unless it is exactly one of them */
+function whereOf({ zone, host, all }: Readonly<Record<string, unknown>>): {
+  readonly scope: OrderScope;
+  readonly name?: string;
+} {
+  const given = [zone, host, all].filter((option) => option !== undefined);
+  if (given.length !== 1) throw new CliFailure(`expected one of --zone, --host and --all, given ${given.length}`);
+  if (typeof zone === 'string') return { scope: 'zone', name: zone };
+  return typeof host === 'string' ? { scope: 'host', name: host } : { scope: 'fleet' };
+}
