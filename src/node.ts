@@ -3,6 +3,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
 import { ClusterActors } from './actors/cluster/actors.ts';
+import { alertFeed } from './actors/channels/alert-feed.ts';
 import { StatusFeed } from './actors/channels/status-feed.ts';
 import { Sweep } from './actors/housekeeping/sweep.ts';
 import { StatisticsWriter } from './actors/statistics/writer.ts';
@@ -23,6 +24,7 @@ import { meteringOf } from './composition/metering.ts';
 import { returnUnusedMemory } from './composition/memory.ts';
 import { certificatesFolder, peerCredentials, peerHandlers, readSharedSecrets } from './composition/peers.ts';
 import { restoreCheck } from './composition/restore.ts';
+import { clearingOfAlerts } from './composition/alerts.ts';
 import { purgeChore, startSnapshots } from './composition/retention.ts';
 import { Started } from './composition/started.ts';
 import {
@@ -184,6 +186,13 @@ async function startParts(config: Config, log: Logger, started: Started): Promis
     now: Date.now,
     log,
   });
+  const others = {
+    nodeId: id,
+    peers,
+    ids: () => ownership.view.nodes.map((node) => node.id).filter((node) => node !== id),
+  };
+  const alerts = alertFeed(others);
+  const clearing = clearingOfAlerts(pool, config.alerts.settle, (change) => alerts.tell(change));
   let receiver: HeartbeatReceiver | undefined;
   const tickMs = Math.max(50, Math.min(1_000, (config.heartbeat.timeout * 1000) / 12));
   const tree: Tree = new Tree({
@@ -226,7 +235,9 @@ async function startParts(config: Config, log: Logger, started: Started): Promis
       table,
       controllers,
       listening: () => new Set(config.heartbeat.controllers ?? listeningAddresses(ownership.view)),
-      writeStatuses: (changes, heard) => writeOperatingStatuses(pool, changes, heard),
+      writeStatuses: async (changes, heard) => {
+        for (const change of await writeOperatingStatuses(pool, changes, heard)) alerts.tell(change);
+      },
       heardBefore: (ids) => heardBefore(pool, ids),
       statistics,
       lagMs: () => receiver?.lagMs() ?? 0,
@@ -241,7 +252,7 @@ async function startParts(config: Config, log: Logger, started: Started): Promis
       newId: () => randomUUID() as AmphoraId,
     },
     housekeeping: {
-      chores: [purgeChore(pool, config, log), sweep.chore()],
+      chores: [purgeChore(pool, config, log), sweep.chore(), clearing.chore],
       sweep: (isDryRun) => sweep.run(isDryRun),
     },
   });
@@ -256,11 +267,7 @@ async function startParts(config: Config, log: Logger, started: Started): Promis
     addresses.heartbeat = `${config.heartbeat.host}:${listening.port}`;
     receiver = listening;
   }
-  const feed = new StatusFeed(tree, {
-    nodeId: id,
-    peers,
-    ids: () => ownership.view.nodes.map((node) => node.id).filter((node) => node !== id),
-  });
+  const feed = new StatusFeed(tree, others);
   const info = { name: 'amphitheatre', version, nodeId: id, driver: config.driver } as const;
   const actors = new ClusterActors({ registry: tree.registry, ownership, peers, durable: tree });
   const tlsPort = tlsPortOf(config, drivers.certificateManager);
@@ -281,7 +288,8 @@ async function startParts(config: Config, log: Logger, started: Started): Promis
     info,
     actors,
     feed,
-    peer: { credentials, handlers: peerHandlers(tree, actors, feed, log) },
+    alerts,
+    peer: { credentials, handlers: peerHandlers(tree, actors, { feed, alerts }, log) },
     heartbeats: () => ({
       outcomes: outcomesOf(receiver?.counters),
       lagMs: receiver?.lagMs() ?? 0,
@@ -289,6 +297,7 @@ async function startParts(config: Config, log: Logger, started: Started): Promis
       kernelDrops: receiver && kernelDrops(receiver.port),
     }),
     statistics,
+    openAlerts: clearing.open,
     table,
     usage: usage.registry,
     restoreCheck: restoreCheck(pool, drivers.compute),
@@ -297,6 +306,7 @@ async function startParts(config: Config, log: Logger, started: Started): Promis
   addresses.peer = `${config.cluster.host ?? config.control.host}:${control.port}`;
   started.add(() => control.close());
   started.add(() => feed.stop());
+  started.add(() => alerts.stop());
   started.add(() => activity.stop());
   started.add(() => ownership.stop());
   started.add(() => ownership.drain(config.cluster.drainTimeout * 1000));
@@ -313,6 +323,7 @@ async function startParts(config: Config, log: Logger, started: Started): Promis
         placement,
         tls: tlsPort,
         feed,
+        alerts,
         info,
         log,
       })

@@ -46,6 +46,8 @@ export interface Readings {
   readonly maintenance: () => readonly { readonly scope: string; readonly name: string | null }[];
   /** Rows of statistics, since the start and now. */
   readonly statistics: () => { readonly written: number; readonly waiting: number };
+  /** By kind of object; on the node that keeps house only. */
+  readonly openAlerts: () => Readonly<Record<string, number>>;
   /** What the metering driver shows. */
   readonly usage: Registry;
 }
@@ -103,6 +105,7 @@ export function metricsOf(readings: Readings): Pick<Registry, 'metrics' | 'conte
   total(registry, 'amphi_statistics_rows_total', 'Rows of statistics written.', () => statistics().written);
   now(registry, 'amphi_statistics_waiting', 'Rows of statistics not written yet.', () => statistics().waiting);
   totals(registry, 'amphi_step_failures_total', 'Steps that failed.', 'kind', () => readings.actors().stepFailures);
+  nowBy(registry, 'amphi_alerts_open', 'Alerts that are open.', 'kind', readings.openAlerts);
   return Registry.merge([registry, readings.usage]);
 }
 

@@ -6,6 +6,8 @@ export interface Output {
   list<T extends object>(rows: readonly T[], columns: readonly Column<T>[]): void;
   /** One thing: a table of its fields, or the thing as it came. */
   show(thing: object, fields?: readonly string[]): void;
+  /** One thing of a stream, as JSON on a line of its own. */
+  line(thing: object): void;
   /** Words for people; nothing with `-o json`. */
   say(line: string): void;
   readonly isJson: boolean;
@@ -32,6 +34,9 @@ export function outputTo(write: (text: string) => void, isJson: boolean): Output
       const table = plainTable();
       for (const field of fields) table.push([field, cell((thing as Record<string, unknown>)[field])]);
       write(`${table.toString()}\n`);
+    },
+    line(thing) {
+      write(`${JSON.stringify(thing)}\n`);
     },
     say(line) {
       if (!isJson) write(`${line.replace(/[^\P{Cc}\n]/gu, '\uFFFD')}\n`);

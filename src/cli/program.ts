@@ -5,6 +5,7 @@ import { RpcError } from '../channels/rpc/errors.ts';
 import { ConfigError } from '../config/load.ts';
 import type { Act } from './act.ts';
 import { actorsCommand } from './actors.ts';
+import { alertsCommand } from './alerts.ts';
 import { amphoraCommand } from './amphora.ts';
 import { certificateCommand } from './certificate.ts';
 import { configCommand } from './config.ts';
@@ -63,6 +64,7 @@ const commands = [
   runCommand,
   lbCommand,
   amphoraCommand,
+  alertsCommand,
   sparesCommand,
   housekeepingCommand,
   actorsCommand,

@@ -3,6 +3,7 @@
 import type { Pool } from 'pg';
 import type { Logger } from 'pino';
 import type { Tree } from '../actors/tree.ts';
+import type { Relay } from '../actors/channels/relay.ts';
 import type { StatusFeed } from '../actors/channels/status-feed.ts';
 import { type Authenticate, nobodyAsked } from '../api/access.ts';
 import { byKeystone } from '../api/keystone.ts';
@@ -22,6 +23,7 @@ import type { Config } from '../config/schema.ts';
 import { catalogueOf } from '../db/repositories/catalogue.ts';
 import { QuotaRepository } from '../db/repositories/quotas.ts';
 import { readsOf } from '../db/repositories/reads.ts';
+import type { AlertChange } from '../domain/views.ts';
 import type { NetworkDriver } from '../drivers/network/driver.ts';
 
 export interface ServeApi {
@@ -34,13 +36,14 @@ export interface ServeApi {
   readonly placement: Placement;
   readonly tls: TlsPort;
   readonly feed: StatusFeed;
+  readonly alerts: Relay<AlertChange>;
   readonly info: ServerInfo;
   readonly log: Logger;
 }
 
 /** @throws ApiServerError when the address cannot be listened on, or must not without protection; TlsFileError */
 export function serveApi(options: ServeApi): Promise<ApiServer> {
-  const { settings, quotas, tree, pool, network, placement, tls, feed, info, log } = options;
+  const { settings, quotas, tree, pool, network, placement, tls, feed, alerts, info, log } = options;
   const reads = readsOf(pool);
   const catalogue = catalogueOf(pool);
   const handlers = commandHandlers({
@@ -55,6 +58,7 @@ export function serveApi(options: ServeApi): Promise<ApiServer> {
     placement,
     quotas: new QuotaRepository(pool, quotas),
     feed,
+    alerts,
     info,
   });
   const ports: ApiPorts = {

@@ -3,6 +3,7 @@ import type { Pool } from 'pg';
 import type { Logger } from 'pino';
 import { channelPorts } from '../actors/channels/ports.ts';
 import type { ClusterActors } from '../actors/cluster/actors.ts';
+import type { Relay } from '../actors/channels/relay.ts';
 import type { StatusFeed } from '../actors/channels/status-feed.ts';
 import type { Ownership } from '../actors/runtime/ownership.ts';
 import type { Registry } from 'prom-client';
@@ -26,6 +27,7 @@ import { endOrder, giveOrder, listOrders } from '../db/repositories/orders.ts';
 import { QuotaRepository } from '../db/repositories/quotas.ts';
 import { readsOf } from '../db/repositories/reads.ts';
 import { orderSentence } from '../domain/cluster/orders.ts';
+import type { AlertChange } from '../domain/views.ts';
 import type { Quotas } from '../domain/quota.ts';
 import type { NetworkDriver } from '../drivers/network/driver.ts';
 
@@ -49,6 +51,7 @@ export interface ServeControl {
   readonly info: ServerInfo;
   readonly actors: ClusterActors;
   readonly feed: StatusFeed;
+  readonly alerts: Relay<AlertChange>;
   readonly peer: ControlServerOptions['peer'];
   readonly heartbeats: () => Pick<
     ReturnType<Readings['heartbeats']>,
@@ -56,6 +59,8 @@ export interface ServeControl {
   >;
   readonly table: HeartbeatTable;
   readonly statistics: StatisticsWriter;
+  /** By kind of object, on the node that keeps house. */
+  readonly openAlerts: () => Readonly<Record<string, number>>;
   /** What the metering driver shows. */
   readonly usage: Registry;
   readonly restoreCheck: (accept: boolean) => Promise<RestoreView>;
@@ -74,7 +79,7 @@ export function controlTls({ certificate, key, clientCa }: Config['control']['tl
 
 /** @throws ControlServerError when the address cannot be listened on, or must not without a token */
 export function serveControl(options: ServeControl): Promise<ControlServer> {
-  const { host, port, token, tls, limits, tree, pool, ownership, network, info, feed, peer, log } = options;
+  const { host, port, token, tls, limits, tree, pool, ownership, network, info, feed, alerts, peer, log } = options;
   const { actors, ...ports } = channelPorts(tree);
   const reads = readsOf(pool);
   const quotas = new QuotaRepository(pool, options.quotas);
@@ -94,6 +99,7 @@ export function serveControl(options: ServeControl): Promise<ControlServer> {
       catalogue: catalogueOf(pool),
       placement: options.placement,
       feed,
+      alerts,
       info,
     }),
     inspect: inspectHandlers({
@@ -139,6 +145,7 @@ export function serveControl(options: ServeControl): Promise<ControlServer> {
       },
       maintenance: () => ownership.view.orders.filter(({ kind }) => kind === 'maintenance'),
       statistics: () => ({ written: options.statistics.written, waiting: options.statistics.waiting }),
+      openAlerts: options.openAlerts,
       usage: options.usage,
     }),
     notices: () =>

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import type { ClusterActors } from '../actors/cluster/actors.ts';
+import type { Relay } from '../actors/channels/relay.ts';
 import type { StatusFeed } from '../actors/channels/status-feed.ts';
 import type { Tree } from '../actors/tree.ts';
 import type { PeerCredentials } from '../channels/peer/links.ts';
@@ -12,6 +13,7 @@ import { amphora, type AmphoraEntity } from '../domain/amphora/amphora.ts';
 import { plainKind } from '../domain/amphora/kind.ts';
 import type { PeerCalls } from '../domain/cluster/messages.ts';
 import type { AmphoraQuestion, LoadBalancerQuestion } from '../domain/cluster/questions.ts';
+import type { AlertChange } from '../domain/views.ts';
 import { upcastCommand } from '../domain/upcast.ts';
 import { loadBalancer, type LoadBalancerEntity } from '../domain/load-balancer/load-balancer.ts';
 import type { SharedSecrets } from './alike.ts';
@@ -47,7 +49,12 @@ export function readSharedSecrets(folder: string, heartbeatKey: string): SharedS
 }
 
 /** Everything is done by this node, or not at all: whoever asked looks for the owner again. */
-export function peerHandlers(tree: Tree, actors: ClusterActors, feed: StatusFeed, log: Logger): PeerHandlers {
+export interface Feeds {
+  readonly feed: StatusFeed;
+  readonly alerts: Relay<AlertChange>;
+}
+
+export function peerHandlers(tree: Tree, actors: ClusterActors, { feed, alerts }: Feeds, log: Logger): PeerHandlers {
   const { cluster, heartbeats, fleet } = tree;
   return {
     'entity.command': async ({ kind, id, schemaVersion, command, identity }, { signal }) => {
@@ -75,6 +82,10 @@ export function peerHandlers(tree: Tree, actors: ClusterActors, feed: StatusFeed
       feed.want(node);
       return {};
     },
+    'alerts.want': async ({ node }) => {
+      alerts.want(node);
+      return {};
+    },
     'fleet.changed': async ({ amphorae }) => {
       for (const { id, facts } of amphorae) fleet.learn(id, facts);
       return {};
@@ -97,6 +108,10 @@ export function peerHandlers(tree: Tree, actors: ClusterActors, feed: StatusFeed
     },
     'status.changed': async ({ changes }) => {
       feed.relay(changes);
+      return {};
+    },
+    'alerts.changed': async ({ changes }) => {
+      alerts.hear(changes);
       return {};
     },
   };

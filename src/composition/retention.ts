@@ -4,6 +4,7 @@ import type { Logger } from 'pino';
 import type { Chore } from '../actors/housekeeping/housekeeping.ts';
 import type { Tree } from '../actors/tree.ts';
 import type { Config } from '../config/schema.ts';
+import { purgeAlerts } from '../db/repositories/alerts.ts';
 import { purgeStatistics } from '../db/repositories/statistics.ts';
 import { purge, uncoveredEntities } from '../db/repositories/retention.ts';
 
@@ -64,7 +65,7 @@ export function startSnapshots(
 /** Once in a cluster. */
 export function purgeChore(
   pool: pg.Pool,
-  { journal, commands, statistics }: Pick<Config, 'journal' | 'commands' | 'statistics'>,
+  { journal, commands, statistics, alerts }: Pick<Config, 'journal' | 'commands' | 'statistics' | 'alerts'>,
   log: Logger,
 ): Chore {
   const retention = { journalDays: journal.retentionDays, commandHours: commands.retentionHours };
@@ -75,10 +76,11 @@ export function purgeChore(
     run: async () => {
       const { partitions, waiting, commands: answers, entities } = await purge(pool, retention);
       await purgeStatistics(pool, statistics.usageDays);
+      const past = await purgeAlerts(pool, alerts.retentionDays);
       if (partitions.length > 0) log.info({ partitions }, 'old partitions of the journal were dropped');
       if (waiting !== undefined) log.info({ partition: waiting }, 'a partition of the journal cannot go yet');
-      const done = partitions.length + answers + entities;
-      return { done, isMore: answers + entities > 0 };
+      const done = partitions.length + answers + entities + past;
+      return { done, isMore: answers + entities + past > 0 };
     },
   };
 }

@@ -248,6 +248,14 @@ export const schema = z.strictObject({
     ),
     errorInterval: withDefault(seconds({ min: 1, max: day }), 60).describe('Seconds between two tries after that.'),
   }),
+  alerts: z.strictObject({
+    settle: withDefault(seconds({ min: 0.1, max: day }), 30).describe(
+      'Seconds that an object must be well before its alert is cleared. One that flaps has one alert.',
+    ),
+    retentionDays: withDefault(count('days', { min: 1, max: 36_500 }), 30).describe(
+      'Days for which alerts that were cleared are kept.',
+    ),
+  }),
   sweep: z.strictObject({
     grace: withDefault(seconds({ min: 0, max: day }), 600).describe(
       'Seconds between the first sight of an instance that no amphora knows and its removal.',

@@ -45,6 +45,7 @@ export async function startTestApi(
     placement: { topology: 'SINGLE', offers: [] },
     tls: tlsPortOf(defaultSettings, world.certificateManager),
     feed: new StatusFeed(node.tree, { nodeId: 'node', ids: () => [], peers: noPeers }),
+    alerts: node.alerts,
     info: { name: 'amphitheatre', version: 'test', nodeId: 'node', driver: 'fake' },
     log: pino({ level: process.env['AMPHI_TEST_LOG'] ?? 'silent' }),
   });

@@ -64,6 +64,7 @@ export async function startTestControl(
         catalogue: catalogueOf(node.pool),
         placement: { topology: 'SINGLE', offers: [] },
         feed,
+        alerts: node.alerts,
         info,
       }),
       ...handlers,

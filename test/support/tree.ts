@@ -2,6 +2,8 @@
 import { randomUUID } from 'node:crypto';
 import pg from 'pg';
 import { pino } from 'pino';
+import { alertFeed } from '../../src/actors/channels/alert-feed.ts';
+import type { Relay } from '../../src/actors/channels/relay.ts';
 import { Ownership } from '../../src/actors/runtime/ownership.ts';
 import { Tree } from '../../src/actors/tree.ts';
 import { Journal } from '../../src/db/journal.ts';
@@ -16,6 +18,7 @@ import type { LoadBalancerCommand } from '../../src/domain/load-balancer/command
 import type { LoadBalancerState } from '../../src/domain/load-balancer/state.ts';
 import type { WatchdogLimits } from '../../src/domain/health/watchdog.ts';
 import type { StatisticsWriter } from '../../src/actors/statistics/writer.ts';
+import type { AlertChange } from '../../src/domain/views.ts';
 import type { FakeWorld } from './fake-drivers.ts';
 import { waitFor } from './wait-for.ts';
 
@@ -24,6 +27,7 @@ export interface TestNode {
   readonly pool: pg.Pool;
   readonly journal: Journal;
   readonly ownership: Ownership;
+  readonly alerts: Relay<AlertChange>;
   close(): Promise<void>;
 }
 
@@ -58,6 +62,7 @@ export async function startTestNode(options: TestNodeOptions): Promise<TestNode>
     handOver: (shards) => tree.handOver(shards),
     onView: (view) => tree.onView(view),
   });
+  const alerts = alertFeed({ nodeId: 'node', ids: () => [], peers: noPeers });
   const tree: Tree = new Tree({
     log,
     journal,
@@ -85,7 +90,9 @@ export async function startTestNode(options: TestNodeOptions): Promise<TestNode>
       table: new HeartbeatTable(),
       controllers: () => ['127.0.0.1:5555'],
       listening: () => new Set(['127.0.0.1:5555']),
-      writeStatuses: (changes, heard) => writeOperatingStatuses(pool, changes, heard),
+      writeStatuses: async (changes, heard) => {
+        for (const change of await writeOperatingStatuses(pool, changes, heard)) alerts.tell(change);
+      },
       heardBefore: (ids) => heardBefore(pool, ids),
       statistics: options.statistics ?? { count: () => undefined, forget: () => undefined },
       lagMs: options.lagMs ?? (() => 0),
@@ -118,7 +125,9 @@ export async function startTestNode(options: TestNodeOptions): Promise<TestNode>
     pool,
     journal,
     ownership,
+    alerts,
     close: async () => {
+      alerts.stop();
       await activity.stop();
       tree.stop();
       await ownership.stop();

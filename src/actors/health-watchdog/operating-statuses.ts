@@ -3,6 +3,7 @@
 import type { Logger } from 'pino';
 import type { Observation } from '../../domain/health/table.ts';
 import type { AmphoraId, LoadBalancerId, ObjectId } from '../../domain/ids.ts';
+import { type Alarm, alarmOf } from '../../domain/load-balancer/alarms.ts';
 import { operatingStatuses, type Said } from '../../domain/load-balancer/operating.ts';
 import { hasBeenServed, observedSlots, servingSlots } from '../../domain/load-balancer/pair.ts';
 import type { LoadBalancerState } from '../../domain/load-balancer/state.ts';
@@ -12,6 +13,8 @@ export interface OperatingChange {
   readonly loadBalancerId: LoadBalancerId;
   readonly objectId: ObjectId;
   readonly status: OperatingStatus;
+  /** How an operator is to take it; undefined for what follows from others. */
+  readonly alarm: Alarm | undefined;
 }
 
 /** What an amphora had said when statuses were derived from it. */
@@ -89,7 +92,9 @@ export class OperatingStatuses {
     this.#known.set(state.id, now);
     const changes: OperatingChange[] = [];
     for (const [objectId, status] of now) {
-      if (before?.get(objectId) !== status) changes.push({ loadBalancerId: state.id, objectId, status });
+      if (before?.get(objectId) === status) continue;
+      const alarm = alarmOf(state, now, said.length > 0, objectId);
+      changes.push({ loadBalancerId: state.id, objectId, status, alarm });
     }
     if (changes.length === 0) return;
     for (const listener of this.#listeners) listener(changes);

@@ -3,7 +3,7 @@ import { type ErrorCode, errorCodes } from '../rpc/errors.ts';
 import type { AnyMethod } from '../rpc/method.ts';
 import type { ParameterDoc, Parameters } from '../rpc/parameters.ts';
 import { commandMethods } from './methods.ts';
-import { statusChange, viewFields } from './view-fields.ts';
+import { alertChange, statusChange, viewFields } from './view-fields.ts';
 
 const everywhere: readonly ErrorCode[] = ['invalid', 'busy', 'unavailable', 'internal'];
 
@@ -92,6 +92,10 @@ function notifications(): string {
 After \`status.subscribe\`, the server sends \`status.changed\`:
 
 ${fieldTable(statusChange)}
+
+After \`alerts.subscribe\`, it sends \`alerts.changed\`:
+
+${fieldTable(alertChange)}
 
 \`status.gap\` has \`dropped\`: the number of notifications that were left out because the client did not keep up. Read the
 statuses again then.`;

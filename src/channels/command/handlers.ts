@@ -11,9 +11,10 @@ import { deriveId, type LoadBalancerId } from '../../domain/ids.ts';
 import { type InstanceKind, kindKey, plainInstance } from '../../domain/amphora/kind.ts';
 import { type Wish, wishOf } from '../../domain/catalogue.ts';
 import type { ObjectKind } from '../../domain/load-balancer/state.ts';
-import type { Views } from '../../domain/views.ts';
+import type { StatusChange, Views } from '../../domain/views.ts';
 import { RpcError } from '../rpc/errors.ts';
-import type { CallContext, CommandKey, ParamsOf, Peer } from '../rpc/method.ts';
+import type { CallContext, CommandKey, ParamsOf } from '../rpc/method.ts';
+import { alertHandlers } from './alerts.ts';
 import { attributesIn, patchIn } from './attributes.ts';
 import { type ChangeContext, type Dispatch, dispatchTo, notFound } from './dispatch.ts';
 import { catalogueHandlers } from './catalogue-handlers.ts';
@@ -29,6 +30,7 @@ import {
   memberShape,
   poolShape,
 } from './shapes.ts';
+import { Subscriptions } from './subscriptions.ts';
 import { type TlsAdmission, tlsAdmission } from './tls.ts';
 import { newL7Policy, newPool, newTree } from './tree-of.ts';
 
@@ -48,6 +50,7 @@ export function commandHandlers(ports: CommandPorts): CommandHandlers {
     ...quotaHandlers(ports.quotas),
     ...fleetHandlers(ports, dispatch),
     ...catalogueHandlers(ports.catalogue, ports.placement.offers),
+    ...alertHandlers(ports),
     ...statusHandlers(ports),
     'server.info': async () => ports.info,
   };
@@ -341,26 +344,12 @@ function fleetHandlers(ports: CommandPorts, dispatch: Dispatch): Part<'amphora' 
 }
 
 function statusHandlers({ feed }: CommandPorts): Part<'status'> {
-  const subscriptions = new WeakMap<Peer, () => void>();
-  const end = (peer: Peer) => {
-    subscriptions.get(peer)?.();
-    subscriptions.delete(peer);
-  };
+  const subscriptions = new Subscriptions<StatusChange>('status.changed', (listener, id) =>
+    feed.subscribe(listener, id),
+  );
   return {
-    'status.subscribe': async ({ loadBalancerId }, { peer }) => {
-      const stop = await feed.subscribe((change) => peer.notify('status.changed', change), loadBalancerId ?? undefined);
-      end(peer);
-      const forget = peer.onClose(stop);
-      subscriptions.set(peer, () => {
-        stop();
-        forget();
-      });
-      return { subscribed: true };
-    },
-    'status.unsubscribe': async (_, { peer }) => {
-      end(peer);
-      return { subscribed: false };
-    },
+    'status.subscribe': ({ loadBalancerId }, { peer }) => subscriptions.begin(peer, loadBalancerId ?? undefined),
+    'status.unsubscribe': async (_, { peer }) => subscriptions.end(peer),
   };
 }
 

@@ -40,6 +40,7 @@ import { mostRules } from '../../domain/load-balancer/policy-rules.ts';
 import { changes, type HandlersOf, type Problem, reads, result } from '../rpc/method.ts';
 import { maybe, needed, withDefault } from '../rpc/parameters.ts';
 import { flag, objectId, text, wholeNumber } from '../rpc/values.ts';
+import { alertMethods } from './alerts.ts';
 import { change, creation } from './attributes.ts';
 import { catalogueMethods } from './catalogue-methods.ts';
 import {
@@ -479,6 +480,7 @@ export const commandMethods = {
   ...quotaMethods,
   ...fleetMethods,
   ...catalogueMethods,
+  ...alertMethods,
   ...channelMethods,
 } as const;
 

@@ -18,6 +18,7 @@ import type {
   Views,
 } from '../../domain/views.ts';
 import type { CommandKey } from '../rpc/method.ts';
+import type { AlertPorts } from './alerts.ts';
 import type { CataloguePort } from './catalogue-handlers.ts';
 import type { ServerInfo } from './methods.ts';
 import type { QuotaPort } from './quota.ts';
@@ -60,8 +61,10 @@ export interface Placement {
   readonly offers: Offers;
 }
 
+type AlertReads = AlertPorts['reads'];
+
 /** Queries on the tables for reading. They show every change that was answered before. */
-export interface Reads {
+export interface Reads extends AlertReads {
   findObject<K extends ObjectKind>(kind: K, id: string): Promise<Views[K] | undefined>;
   listObjects<K extends ObjectKind>(kind: K, query: ListQuery): Promise<readonly Views[K][]>;
   loadBalancerOf(
@@ -85,7 +88,7 @@ export interface Reads {
   findAnswer(commandId: string): Promise<{ readonly digest: string; readonly answer: unknown } | undefined>;
 }
 
-export interface CommandPorts {
+export interface CommandPorts extends Pick<AlertPorts, 'alerts'> {
   readonly loadBalancers: {
     /** Resolves once the command's effect is durable. @throws when the signal aborts first */
     ask(id: string, command: LoadBalancerCommand, signal: AbortSignal, key: CommandKey): Promise<Reply>;

@@ -1,6 +1,8 @@
 // What the fields of views mean, for the documentation. Attributes are described in shapes.ts; the compiler sees to it
 // that everything else is described here.
 import type {
+  AlertChange,
+  AlertView,
   AmphoraStatisticsView,
   AmphoraView,
   ExplanationView,
@@ -180,6 +182,32 @@ export const statusChange: Fields<StatusChange> = {
   at: 'When it changed.',
 };
 
+const alert: Fields<AlertView> = {
+  id: 'Its id.',
+  kind: 'loadBalancer, listener, pool or member.',
+  objectId: 'The object.',
+  name: 'Its name when the alert was opened; address and port of a member that has none.',
+  loadBalancerId: 'Load balancer that it is in.',
+  loadBalancerName: 'Its name.',
+  projectId: 'Project that owns it.',
+  oldStatus: 'Operating status before it began.',
+  status: 'The worst operating status since: ERROR, DEGRADED, or OFFLINE of a load balancer that nobody has heard of.',
+  reason: 'Why, in a sentence.',
+  since: 'When it began.',
+  times: 'How often the object has become alarming since: more than 1 for one that flaps.',
+  wellSince: 'Since when all is well again; null while it is not.',
+  clearedAt: 'When it was cleared, which is `alerts.settle` after that; null while it is open.',
+};
+
+const { status: _status, ...ofBoth } = alert;
+export const alertChange: Fields<AlertChange> = {
+  what: 'opened, worsened or cleared.',
+  ...ofBoth,
+  oldStatus: 'Operating status before.',
+  newStatus: 'Operating status now; DELETED when the object is gone.',
+  at: 'When.',
+};
+
 function meanings(
   description: Readonly<Record<string, { readonly meaning: string }>>,
 ): Readonly<Record<string, string>> {
@@ -216,6 +244,7 @@ export const viewFields: Readonly<Record<string, Readonly<Record<string, string>
   Amphora: amphora,
   SparesPool: spares,
   Subnet: subnet,
+  Alert: alert,
   Explanation: explanation,
   ServerInfo: {
     name: 'amphitheatre.',

@@ -85,6 +85,11 @@ export const peerMethods = {
     params: { node: needed(objectId<string>(), 'The asking node.') },
     result: result<PeerCalls['status.want']['result']>('Noted.'),
   }),
+  'alerts.want': reads({
+    summary: 'Somebody listens to alerts on the asking node: it wants to hear of them for a while.',
+    params: { node: needed(objectId<string>(), 'The asking node.') },
+    result: result<PeerCalls['alerts.want']['result']>('Noted.'),
+  }),
   'fleet.changed': reads({
     summary: 'Amphorae have changed.',
     params: { amphorae: needed(trustedList<PeerNotices['fleet.changed']['amphorae'][number]>(), 'These.') },
@@ -124,6 +129,11 @@ export const peerMethods = {
   'status.changed': reads({
     summary: 'Statuses have changed.',
     params: { changes: needed(trustedList<PeerNotices['status.changed']['changes'][number]>(), 'These.') },
+    result: result<object>('Nothing.'),
+  }),
+  'alerts.changed': reads({
+    summary: 'Alerts have changed.',
+    params: { changes: needed(trustedList<PeerNotices['alerts.changed']['changes'][number]>(), 'These.') },
     result: result<object>('Nothing.'),
   }),
 } as const;

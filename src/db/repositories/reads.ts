@@ -2,6 +2,7 @@
 import type { Pool } from 'pg';
 import type { ObjectKind } from '../../domain/load-balancer/state.ts';
 import { patiently } from '../patience.ts';
+import { type AlertQuery, findAlert, listAlerts } from './alerts.ts';
 import { type AmphoraQuery, findAmphora, listAmphorae, listNodes } from './amphorae.ts';
 import { findAnswer } from './commands.ts';
 import { explainLoadBalancer, listHistory } from './explain.ts';
@@ -25,6 +26,8 @@ export function readsOf(pool: Pool) {
     statisticsOf: (kind: 'loadBalancer' | 'listener', id: string) => patiently(() => statisticsOf(pool, kind, id)),
     amphoraStatistics: (id: string) => patiently(() => amphoraStatistics(pool, id)),
     explainLoadBalancer: (id: string) => patiently(() => explainLoadBalancer(pool, id)),
+    findAlert: (id: string) => patiently(() => findAlert(pool, id)),
+    listAlerts: (query: AlertQuery) => patiently(() => listAlerts(pool, query)),
     findAmphora: (id: string) => patiently(() => findAmphora(pool, id)),
     listAmphorae: (query: AmphoraQuery) => patiently(() => listAmphorae(pool, query)),
     listHeld: (limit: number) => patiently(() => listHeld(pool, limit)),

@@ -5,7 +5,7 @@ import type { EntityKind } from '../entity.ts';
 import type { Group } from '../health/groups.ts';
 import type { HeartbeatMessage } from '../health/message.ts';
 import type { AmphoraId, LoadBalancerId } from '../ids.ts';
-import type { ActorDetails, ActorView, SparesPoolView, StatusChange } from '../views.ts';
+import type { ActorDetails, ActorView, AlertChange, SparesPoolView, StatusChange } from '../views.ts';
 import type { AmphoraFacts } from '../amphora/facts.ts';
 import type { Question } from './questions.ts';
 
@@ -84,6 +84,8 @@ export interface PeerCalls {
   };
   /** Somebody listens on the asking node: it wants `status.changed` for the next 15 seconds. */
   'status.want': { readonly params: { readonly node: string }; readonly result: object };
+  /** The same, of `alerts.changed`. */
+  'alerts.want': { readonly params: { readonly node: string }; readonly result: object };
 }
 
 /** Told, and not answered: what is lost is told again or learnt otherwise. */
@@ -110,4 +112,6 @@ export interface PeerNotices {
   };
   /** Statuses have changed. */
   'status.changed': { readonly changes: readonly StatusChange[] };
+  /** Alerts have. */
+  'alerts.changed': { readonly changes: readonly AlertChange[] };
 }

@@ -54,8 +54,8 @@ export function operatingStatuses(
     const members = desired(state, 'member').filter((member) => member.parentId === pool.id);
     for (const member of members) {
       const words = reports.flatMap((report) => report.members[member.id] ?? []);
-      const status = member.form.adminStateUp ? memberStatus(words, monitored.has(pool.id)) : 'OFFLINE';
-      statuses.set(member.id, status);
+      const seen = () => memberStatus(words, monitored.has(pool.id), before.get(member.id));
+      statuses.set(member.id, member.form.adminStateUp ? seen() : 'OFFLINE');
     }
     const memberStatuses = members.map((member) => statuses.get(member.id));
     const isServing = isUp && pool.form.adminStateUp && reports.length > 0;
@@ -75,12 +75,19 @@ function listenerStatus(words: readonly (string | undefined)[]): OperatingStatus
 /** The worst first. */
 const memberRanks: readonly OperatingStatus[] = ['ERROR', 'OFFLINE', 'DRAINING', 'NO_MONITOR', 'ONLINE'];
 
-function memberStatus(words: readonly string[], isMonitored: boolean): OperatingStatus {
-  const found = new Set(words.map(statusOfWord));
-  return memberRanks.find((status) => found.has(status)) ?? (isMonitored ? 'OFFLINE' : 'NO_MONITOR');
+function memberStatus(
+  words: readonly string[],
+  isMonitored: boolean,
+  before: OperatingStatus | undefined,
+): OperatingStatus {
+  const unsaid = isMonitored ? 'OFFLINE' : 'NO_MONITOR';
+  const found = new Set(words.map((word) => statusOfWord(word, before ?? unsaid)));
+  return memberRanks.find((status) => found.has(status)) ?? unsaid;
 }
 
-function statusOfWord(word: string): OperatingStatus {
+/** LVS that starts anew knows nothing of its members yet: what was known of them holds. */
+function statusOfWord(word: string, before: OperatingStatus): OperatingStatus {
+  if (word === 'RESTARTING') return before;
   if (word.startsWith('UP')) return 'ONLINE';
   if (word.startsWith('DOWN')) return 'ERROR';
   if (word === 'DRAIN') return 'DRAINING';

@@ -14,6 +14,7 @@ const settings = {
   journal: { retentionDays: 30 },
   commands: { retentionHours: 24 },
   statistics: { interval: 30, metering: 'postgres', usageDays: 400 },
+  alerts: { settle: 30, retentionDays: 30 },
 } as const;
 
 test('old entries of a quiet fleet go, and it is recovered from snapshots', async () => {

@@ -30,6 +30,7 @@ test('numbers are shown by the names that dashboards and alert rules know', asyn
     }),
     maintenance: () => [{ scope: 'zone', name: 'az1' }],
     statistics: () => ({ written: 11, waiting: 2 }),
+    openAlerts: () => ({ member: 4, pool: 0 }),
     usage,
   });
   const text = await registry.metrics();
@@ -44,6 +45,8 @@ test('numbers are shown by the names that dashboards and alert rules know', asyn
     'amphi_heartbeat_lag_seconds 0.25',
     'amphi_heartbeat_kernel_drops_total 3',
     'amphi_heartbeats_missed 5',
+    'amphi_alerts_open{kind="member"} 4',
+    'amphi_alerts_open{kind="pool"} 0',
     'amphi_amphorae_heard 6',
     'amphi_failovers_total{cause="silence"} 13',
     'amphi_failovers_held{reason="breaker"} 12',

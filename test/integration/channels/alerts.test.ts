@@ -1,0 +1,179 @@
+// Alerts, from a heartbeat to the command channel.
+import { afterEach, describe, expect, test } from '@jest/globals';
+import { subscribeAlerts } from '../../../src/channels/command/client.ts';
+import { clearAlerts, countOpenAlerts, purgeAlerts } from '../../../src/db/repositories/alerts.ts';
+import type { LoadBalancerId, ObjectId } from '../../../src/domain/ids.ts';
+import type { AlertChange } from '../../../src/domain/views.ts';
+import { startTestControl, type TestControl } from '../../support/control.ts';
+import { FakeWorld } from '../../support/fake-drivers.ts';
+import { createLoadBalancer, listener, pool } from '../../support/load-balancer-commands.ts';
+import { useTestDatabase } from '../../support/postgres.ts';
+import { newLoadBalancerId, send, startTestNode, stateOf, type TestNode, untilStatus } from '../../support/tree.ts';
+import { waitFor } from '../../support/wait-for.ts';
+
+const database = useTestDatabase();
+const undo: (() => Promise<unknown>)[] = [];
+afterEach(async () => {
+  for (const step of undo.splice(0).reverse()) await step();
+});
+
+interface Setting {
+  readonly node: TestNode;
+  readonly control: TestControl;
+  readonly id: LoadBalancerId;
+  readonly front: ObjectId;
+  readonly poolId: ObjectId;
+  readonly one: ObjectId;
+  readonly two: ObjectId;
+  readonly changes: AlertChange[];
+  /** Its amphora says that of the two members. */
+  readonly say: (...words: readonly [string, string]) => void;
+  /** Until the object's operating status is written. */
+  readonly until: (object: string, status: string) => Promise<unknown>;
+}
+
+let beats = 0;
+let settings = 0;
+
+async function setting(): Promise<Setting> {
+  const world = new FakeWorld();
+  const node = await startTestNode({ url: database.url, world });
+  undo.push(() => node.close());
+  const control = await startTestControl(node, world);
+  undo.push(() => control.close());
+  const members = pool(`web ${++settings}`, ['10.0.0.1', '10.0.0.2']);
+  const front = listener(80 + settings, members.id);
+  const id = newLoadBalancerId();
+  await send(node, id, createLoadBalancer(id, { pools: [members], listeners: [front] }));
+  await untilStatus(node, id, 'ACTIVE');
+  const amphoraId = (await stateOf(node, id))?.slots[0]?.amphoraId ?? '';
+  const [one, two] = members.members.map((member) => member.id as ObjectId) as [ObjectId, ObjectId];
+  const stats = { tx: 0, rx: 0, conns: 0, totconns: 0, ereq: 0 };
+  const say: Setting['say'] = (first, second) => {
+    const status = first === 'DOWN' && second === 'DOWN' ? 'DOWN' : 'UP';
+    const pools = { [`${members.id}:${front.id}`]: { status, members: { [one]: first, [two]: second } } };
+    const listeners = { [front.id]: { status: 'OPEN', stats } };
+    beats++;
+    node.tree.heartbeats.receive({ id: amphoraId, seq: beats, ver: 3, listeners, pools }, beats);
+  };
+  const until: Setting['until'] = (object, status) =>
+    waitFor(
+      async () => {
+        const text = 'select 1 from operating_statuses where object_id = $1 and status = $2';
+        return (await node.pool.query(text, [object, status])).rowCount === 1;
+      },
+      { describe: `${object} to be ${status}` },
+    );
+  const changes: AlertChange[] = [];
+  await subscribeAlerts(await control.connect(), (change) => changes.push(change), id);
+  say('UP', 'UP');
+  await until(id, 'ONLINE');
+  return { node, control, id, front: front.id, poolId: members.id, one, two, changes, say, until };
+}
+
+async function clear({ node }: Setting, settleSeconds: number): Promise<readonly AlertChange[]> {
+  const cleared = await clearAlerts(node.pool, settleSeconds);
+  for (const change of cleared) node.alerts.tell(change);
+  return cleared;
+}
+
+const gist = ({ what, kind, oldStatus, newStatus }: AlertChange) => [what, kind, oldStatus, newStatus];
+
+describe('an alert', () => {
+  test('is told and listed when a member goes down, gets worse with it, and is cleared when it is well again', async () => {
+    const made = await setting();
+    const { id, one, changes, say, until, control } = made;
+    say('DOWN', 'UP');
+    await waitFor(() => changes.length === 3, { describe: 'three alerts' });
+    expect(new Set(changes.map(gist))).toEqual(
+      new Set([
+        ['opened', 'loadBalancer', 'ONLINE', 'DEGRADED'],
+        ['opened', 'member', 'ONLINE', 'ERROR'],
+        ['opened', 'pool', 'ONLINE', 'DEGRADED'],
+      ]),
+    );
+    expect(changes.find(({ objectId }) => objectId === one)).toMatchObject({
+      name: expect.stringMatching(/10\.0\.0\.1|^m/),
+      loadBalancerId: id,
+      reason: expect.stringContaining('checks of 10.0.0.1'),
+      times: 1,
+      clearedAt: null,
+    });
+    say('DOWN', 'DOWN');
+    await waitFor(() => changes.length === 6, { describe: 'the other member, and what is worse' });
+    expect(new Set(changes.slice(3).map(gist))).toEqual(
+      new Set([
+        ['opened', 'member', 'ONLINE', 'ERROR'],
+        ['worsened', 'loadBalancer', 'DEGRADED', 'ERROR'],
+        ['worsened', 'pool', 'DEGRADED', 'ERROR'],
+      ]),
+    );
+    const client = await control.connect();
+    const open = await client.call('alerts.list', { loadBalancerId: id, openOnly: true });
+    expect(open.items.map(({ kind }) => kind)).toHaveLength(4);
+    expect(open.items.every(({ status, clearedAt }) => status === 'ERROR' && clearedAt === null)).toBe(true);
+    expect(await countOpenAlerts(made.node.pool)).toEqual({ loadBalancer: 1, listener: 0, pool: 1, member: 2 });
+    say('UP', 'UP');
+    await until(id, 'ONLINE');
+    expect(await clear(made, 60)).toEqual([]);
+    await waitFor(async () => (await clear(made, 0)) && changes.length === 10, { describe: 'all to be cleared' });
+    expect(changes.slice(6).map(({ what, newStatus }) => [what, newStatus])).toEqual(
+      Array(4).fill(['cleared', 'ONLINE']),
+    );
+    expect((await client.call('alerts.list', { loadBalancerId: id, openOnly: true })).items).toEqual([]);
+    const all = await client.call('alerts.list', { loadBalancerId: id, limit: 3 });
+    const rest = await client.call('alerts.list', { loadBalancerId: id, limit: 3, marker: all.next });
+    expect(new Set([...all.items, ...rest.items].map((alert) => alert.id)).size).toBe(4);
+    expect((await client.call('alerts.list', { projectId: 'nobody' })).items).toEqual([]);
+  });
+
+  test('of a member that flaps is one, told once, and counts', async () => {
+    const made = await setting();
+    const { one, changes, say, until, node } = made;
+    for (let time = 1; time <= 5; time++) {
+      say('DOWN', 'UP');
+      await until(one, 'ERROR');
+      say('UP', 'UP');
+      await until(one, 'ONLINE');
+      expect(await clear(made, 60)).toEqual([]);
+    }
+    await waitFor(() => changes.length === 3, { describe: 'the alerts' });
+    const { rows } = await node.pool.query('select times, cleared_at from alerts where object_id = $1', [one]);
+    expect(rows).toEqual([{ times: 5, cleared_at: null }]);
+    expect(changes.filter(({ objectId }) => objectId === one)).toHaveLength(1);
+  });
+
+  test('is written by no heartbeat that says what the one before has said', async () => {
+    const { one, say, until, node } = await setting();
+    say('DOWN', 'UP');
+    await until(one, 'ERROR');
+    const rows = async () => (await node.pool.query('select xmin, * from alerts order by id')).rows as unknown;
+    const before = await rows();
+    for (let time = 0; time < 20; time++) say('DOWN', 'UP');
+    say('DOWN', 'UP 1/2');
+    await new Promise(setImmediate);
+    expect(await rows()).toEqual(before);
+  });
+
+  test('of what was deleted is cleared, and forgotten after its time', async () => {
+    const made = await setting();
+    const { id, one, say, until, node, changes } = made;
+    say('DOWN', 'UP');
+    await until(one, 'ERROR');
+    await send(node, id, { type: 'deleteLoadBalancer', cascade: true });
+    await untilStatus(node, id, undefined);
+    await waitFor(
+      async () => (await clear(made, 60)) && changes.filter(({ what }) => what === 'cleared').length === 3,
+      {
+        describe: 'its alerts to be cleared',
+      },
+    );
+    expect(changes.findLast(({ objectId }) => objectId === one)).toMatchObject({
+      what: 'cleared',
+      newStatus: 'DELETED',
+    });
+    expect(await purgeAlerts(node.pool, 1)).toBe(0);
+    await node.pool.query(`update alerts set cleared_at = now() - interval '2 days' where load_balancer_id = $1`, [id]);
+    expect(await purgeAlerts(node.pool, 1)).toBe(3);
+  });
+});
