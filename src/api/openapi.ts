@@ -2,7 +2,7 @@
 import { commandMethods } from '../channels/command/methods.ts';
 import type { ParameterDoc, Parameters } from '../channels/rpc/parameters.ts';
 import type { ObjectKind } from '../domain/load-balancer/state.ts';
-import { apiName } from './names.ts';
+import { apiName, namedObjects, renamed } from './names.ts';
 import { notYet, onlyInRequests } from './not-yet.ts';
 import type { ListedKind } from './ports.ts';
 import type { Operation, Route } from './request.ts';
@@ -166,7 +166,8 @@ function attributeSchema(
   { meaning, expects, json = {}, nested, initial, isRequired }: ParameterDoc,
 ): Schema {
   const description = `${meaning} ${expects}`;
-  const inner = nested === undefined ? json : objectSchema(nested, nestedKinds[name]);
+  const own = namedObjects.has(name) ? apiNamed(json) : json;
+  const inner = nested === undefined ? own : objectSchema(nested, nestedKinds[name]);
   // Lists of objects have plural names.
   const schema = nested !== undefined && name.endsWith('s') ? { type: 'array', items: inner } : inner;
   const taken = isRequired || 'anyOf' in schema ? schema : { anyOf: [schema, { type: 'null' }] };
@@ -185,7 +186,8 @@ const readOnly = [
 
 function answerSchema(kind: ObjectKind, params: Parameters): Schema {
   const attributes = Object.entries(params).map(([name, { doc }]) => {
-    const schema = doc.nested === undefined ? (doc.json ?? {}) : {};
+    const own = doc.nested === undefined ? (doc.json ?? {}) : {};
+    const schema = namedObjects.has(name) ? apiNamed(own) : own;
     return [apiName(name), { ...schema, description: doc.meaning }] as const;
   });
   const { attributes: later = {}, shown = {} } = notYet[kind] ?? {};
@@ -193,4 +195,19 @@ function answerSchema(kind: ObjectKind, params: Parameters): Schema {
   const more = others.map((name) => [name, { description: 'Always the same for now.' }] as const);
   const common = readOnly.map((name) => [name, { type: 'string', readOnly: true }] as const);
   return { type: 'object', properties: Object.fromEntries([...more, ...attributes, ...common]) };
+}
+
+/** A schema with the API's names for the properties of objects. */
+function apiNamed(schema: unknown): Schema {
+  const renamedIn = (value: unknown): unknown => {
+    if (Array.isArray(value)) return value.map(renamedIn);
+    if (typeof value !== 'object' || value === null) return value;
+    return Object.fromEntries(
+      Object.entries(value).map(([key, inner]: [string, unknown]) => {
+        if (key === 'properties') return [key, renamed(renamedIn(inner), apiName)];
+        return [key, key === 'required' ? (inner as readonly string[]).map(apiName) : renamedIn(inner)];
+      }),
+    );
+  };
+  return renamedIn(schema) as Schema;
 }

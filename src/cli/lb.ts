@@ -179,10 +179,11 @@ function defined(values: Options): Options {
 
 async function onlySubnet(client: CommandClient): Promise<string> {
   const { items } = await client.call('subnet.list');
-  const [only] = items;
-  if (only !== undefined && items.length === 1) return only.id;
-  const known = items.map(({ id, name, cidr }) => `${id} (${name}, ${cidr})`).join(', ');
-  throw new CliFailure(`--vip-subnet-id is needed: there are ${items.length} subnets: ${known}`);
+  const usual = items.filter(({ isForAdditionalVips }) => isForAdditionalVips !== true);
+  const [only] = usual;
+  if (only !== undefined && usual.length === 1) return only.id;
+  const known = usual.map(({ id, name, cidr }) => `${id} (${name}, ${cidr})`).join(', ');
+  throw new CliFailure(`--vip-subnet-id is needed: there are ${usual.length} subnets: ${known}`);
 }
 
 const pollMs = 200;

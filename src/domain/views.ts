@@ -207,6 +207,8 @@ export interface SubnetView {
   readonly networkId: string;
   readonly cidr: string;
   readonly gateway: string | null;
+  /** Made for additional VIPs: nobody means it who names none. */
+  readonly isForAdditionalVips?: boolean;
 }
 
 /** Why a load balancer is as it is: one answer to "why is this not ACTIVE?". */

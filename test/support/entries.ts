@@ -56,6 +56,9 @@ export function loadBalancerRow(id: string, name = 'one') {
     vipNetworkId: 'network',
     topology: 'SINGLE',
     vrrpPorts: {},
+    additionalVips: [],
+    vipQosPolicyId: null,
+    vipSgIds: [],
     generation: 1,
   };
 }

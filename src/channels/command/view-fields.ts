@@ -154,6 +154,7 @@ const subnet: Fields<SubnetView> = {
   networkId: 'Network that it is in.',
   cidr: 'Its addresses.',
   gateway: 'Its gateway; null when there is none.',
+  isForAdditionalVips: 'True when it is made for additional VIPs.',
 };
 
 const explanation: Fields<ExplanationView> = {

@@ -9,6 +9,8 @@ export interface Subnet {
   readonly networkId: string;
   readonly cidr: string;
   readonly gateway: string | null;
+  /** Made for additional VIPs: nobody means it who names none. */
+  readonly isForAdditionalVips?: boolean;
 }
 
 /** What a user asked for; at least one id is given. */

@@ -24,6 +24,7 @@ const additionalSubnet: Subnet = {
   networkId: noopSubnet.networkId,
   cidr: '192.168.0.0/16',
   gateway: '192.168.0.1',
+  isForAdditionalVips: true,
 };
 const subnets = [noopSubnet, additionalSubnet] as const;
 

@@ -37,7 +37,11 @@ test('/openapi.json describes every resource with the limits that requests are c
   expect(schemas.ListenerUpdate.properties.protocol).toBeUndefined();
   const tree = schemas.LoadbalancerCreate.properties;
   expect(JSON.stringify(tree.listeners)).toContain('default_pool');
-  expect(schemas.LoadbalancerCreate.properties.additional_vips).toMatchObject({ enum: [[], null] });
+  expect(schemas.MemberCreate.properties.request_sriov).toMatchObject({ enum: [false, null] });
+  const named = JSON.stringify([tree.additional_vips, schemas.PoolCreate.properties.session_persistence]);
+  expect(named).toContain('subnet_id');
+  expect(named).toContain('cookie_name');
+  expect(named).not.toMatch(/"(subnetId|cookieName)"/);
   expect(Object.keys(body.paths['/v2/lbaas/pools/{parent}/members/{id}'])).toEqual(['get', 'put', 'delete']);
 });
 

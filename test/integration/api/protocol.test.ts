@@ -107,13 +107,6 @@ describe('what is refused, in JSON', () => {
     [
       'POST',
       loadBalancers,
-      { loadbalancer: { vip_subnet_id: 's', vip_qos_policy_id: randomUUID() } },
-      501,
-      'Attribute vip_qos_policy_id is not supported yet.',
-    ],
-    [
-      'POST',
-      loadBalancers,
       { loadbalancer: { vip_subnet_id: 's', provider: 'f5' } },
       501,
       'Attribute provider is not supported yet.',

@@ -34,7 +34,10 @@ export function localNetwork({
     cidr: range,
     gateway: null,
   });
-  const subnets = [subnet('local', cidr), subnet('local-additional', additionalCidr)] as const;
+  const subnets = [
+    subnet('local', cidr),
+    { ...subnet('local-additional', additionalCidr), isForAdditionalVips: true },
+  ] as const;
   for (const each of [cidr, additionalCidr, vrrpSubnet, managementSubnet]) rangeOf(each);
   return {
     name: 'local',
