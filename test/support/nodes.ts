@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll } from '@jest/globals';
+import pg from 'pg';
 import { type CommandClient, connectCommandChannel } from '../../src/channels/command/client.ts';
 import type { InspectMethods } from '../../src/channels/inspect/methods.ts';
 import { RpcClient } from '../../src/channels/rpc/client.ts';
@@ -9,6 +10,7 @@ import { readRunFile } from '../../src/config/data-folder.ts';
 import { WorldClient } from '../../src/drivers/noop-world/client.ts';
 import { startNoopWorld } from '../../src/drivers/noop-world/start.ts';
 import { built, packageRoot } from './built.ts';
+import { type DatabaseProxy, startDatabaseProxy } from './database-proxy.ts';
 import { useTestDatabase } from './postgres.ts';
 import { processes, type StartedProcess } from './processes.ts';
 import { tempFolder } from './temp-folder.ts';
@@ -26,7 +28,10 @@ export interface TestCluster {
   start(number: number, roles?: string): Promise<TestClusterNode>;
   /** Of the noop world that all nodes share. */
   world(): Promise<WorldClient>;
-  readonly databaseUrl: string;
+  /** The wire between all nodes and the database. */
+  databaseProxy(): Promise<DatabaseProxy>;
+  /** A connection of its own, not over that wire; it ends with the test file. */
+  query<Row extends pg.QueryResultRow>(sql: string, values?: readonly unknown[]): Promise<readonly Row[]>;
 }
 
 /** Call it at the top level of a test file. */
@@ -45,9 +50,25 @@ export function useCluster(nodes: number, settings: Readonly<Record<string, stri
     clean.push(() => started.stop());
     return started.address;
   };
+  let proxy: Promise<DatabaseProxy> | undefined;
+  const startProxy = async () => {
+    const started = await startDatabaseProxy(database.url);
+    clean.push(() => started.close());
+    return started;
+  };
+  let connection: Promise<pg.Client> | undefined;
+  const openConnection = async () => {
+    const client = new pg.Client({ connectionString: database.url });
+    await client.connect();
+    clean.push(() => client.end());
+    return client;
+  };
+  const databaseProxy = () => (proxy ??= startProxy());
   return {
-    get databaseUrl() {
-      return database.url;
+    databaseProxy,
+    async query<Row extends pg.QueryResultRow>(sql: string, values: readonly unknown[] = []) {
+      connection ??= openConnection();
+      return (await (await connection).query<Row>(sql, [...values])).rows;
     },
     async world() {
       world ??= startWorld();
@@ -61,7 +82,7 @@ export function useCluster(nodes: number, settings: Readonly<Record<string, stri
       const env = {
         AMPHI_DATA_DIR: folder,
         AMPHI_SECRETS_DIR: secretsDir,
-        AMPHI_DATABASE_URL: database.url,
+        AMPHI_DATABASE_URL: (await databaseProxy()).url,
         AMPHI_DRIVER: 'noop',
         AMPHI_NOOP_WORLD: await world,
         AMPHI_CONTROL_PORT: '0',

@@ -42,8 +42,13 @@ export class Behaviours {
   }
 
   #draw(latency: Latency): number {
-    return typeof latency === 'number' ? latency : latency.from + (latency.to - latency.from) * this.#random();
+    return drawLatency(latency, this.#random);
   }
+}
+
+/** Milliseconds. */
+export function drawLatency(latency: Latency, random: () => number): number {
+  return typeof latency === 'number' ? latency : latency.from + (latency.to - latency.from) * random();
 }
 
 const unharmed: Fate = { latencyMs: 0, fault: undefined };
@@ -53,7 +58,7 @@ function applies(rule: Rule, call: WorldCall, key: string | null): boolean {
 }
 
 /** Mulberry32: small, fast, good enough for tests. */
-function randomFrom(seed: number): () => number {
+export function randomFrom(seed: number): () => number {
   let state = seed >>> 0;
   return () => {
     state = (state + 0x6d2b79f5) >>> 0;

@@ -3,6 +3,8 @@ import { createSocket, type Socket } from 'node:dgram';
 import { deflateSync } from 'node:zlib';
 import { encodeMessage, messageVersion } from '../../domain/health/message.ts';
 import { sealPacket } from '../../domain/health/packet.ts';
+import { drawLatency, randomFrom } from './behaviour.ts';
+import type { WorldControls } from './protocol.ts';
 import { type Report, reportOf } from './reports.ts';
 import type { WorldInstance } from './world.ts';
 
@@ -20,6 +22,9 @@ interface HeartbeatSettings {
 export class Heartbeats {
   readonly #socket: Socket = createSocket('udp4');
   readonly #senders = new Map<string, Sender>();
+  readonly #random = randomFrom(1);
+  readonly #underWay = new Set<NodeJS.Timeout>();
+  #way: WorldControls['carryHeartbeats']['params'] = { delay: 0, loss: 0 };
 
   constructor() {
     // A controller that is away answers with ICMP; the next beat may find it.
@@ -49,6 +54,11 @@ export class Heartbeats {
     this.update(instance);
   }
 
+  /** From now on those that are sent take so long, and are lost so often. */
+  carry(way: WorldControls['carryHeartbeats']['params']): void {
+    this.#way = way;
+  }
+
   /** From now on reports what the instance serves. */
   update(instance: WorldInstance): void {
     const sender = this.#senders.get(instance.amphoraId);
@@ -63,6 +73,7 @@ export class Heartbeats {
 
   close(): void {
     for (const { timer } of this.#senders.values()) clearInterval(timer);
+    for (const timer of this.#underWay) clearTimeout(timer);
     this.#senders.clear();
     this.#socket.close();
   }
@@ -71,7 +82,17 @@ export class Heartbeats {
     const report = this.#senders.get(id)?.report;
     if (report === undefined) return;
     const text = encodeMessage({ id, seq, ...report, ver: messageVersion });
-    this.#socket.send(sealPacket(deflateSync(text, { level: 9 }), key), port, host, () => undefined);
+    const { delay, loss } = this.#way;
+    if (loss > 0 && this.#random() < loss) return;
+    const packet = sealPacket(deflateSync(text, { level: 9 }), key);
+    const send = () => this.#socket.send(packet, port, host, () => undefined);
+    const delayMs = drawLatency(delay, this.#random);
+    if (delayMs === 0) return send();
+    const timer = setTimeout(() => {
+      this.#underWay.delete(timer);
+      send();
+    }, delayMs);
+    this.#underWay.add(timer);
   }
 }
 

@@ -75,6 +75,8 @@ export interface WorldControls {
   hosts: { params: { readonly count: number }; result: null };
   /** Milliseconds from create to ACTIVE, for instances made from now on. */
   bootTime: { params: { readonly ms: number }; result: null };
+  /** How long heartbeats are on their way from now on, and with which probability each is lost there; 0 in the beginning. */
+  carryHeartbeats: { params: { readonly delay: Latency; readonly loss: number }; result: null };
   /** Stops (true) or resumes the heartbeats of an amphora, which otherwise goes on. */
   silence: { params: { readonly amphoraId: string; readonly silent: boolean }; result: null };
   /** The instance dies: no heartbeats, no agent. It is still there, STOPPED, until it is deleted. */

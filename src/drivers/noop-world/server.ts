@@ -45,7 +45,7 @@ export async function serveWorld({ port = 0, logFile }: ServeWorld): Promise<Wor
     },
     Date.now,
   );
-  const controls = controlsOf(world, behaviours);
+  const controls = controlsOf(world, behaviours, heartbeats);
   const sockets = new Set<Socket>();
   const server = createServer({ noDelay: true }, (socket) => {
     sockets.add(socket);
@@ -125,7 +125,7 @@ export async function serveWorld({ port = 0, logFile }: ServeWorld): Promise<Wor
 
 type WorldPlug = { readonly vip: { readonly address: string }; readonly amphoraId: string };
 
-function controlsOf(world: World, behaviours: Behaviours): Controls {
+function controlsOf(world: World, behaviours: Behaviours, heartbeats: Heartbeats): Controls {
   return {
     behave: (behaviour) => (behaviours.add(behaviour), null),
     behaveWell: () => {
@@ -133,6 +133,7 @@ function controlsOf(world: World, behaviours: Behaviours): Controls {
       world.refusedConfigurations = undefined;
       return null;
     },
+    carryHeartbeats: (way) => (heartbeats.carry(way), null),
     seed: ({ seed }) => (behaviours.seed(seed), null),
     refuseConfigurations: ({ pattern }) => {
       world.refusedConfigurations = pattern === null ? undefined : new RegExp(pattern);
