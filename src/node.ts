@@ -2,6 +2,8 @@
 // every layer.
 import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
+import { Registry } from 'prom-client';
+import { apiMetrics } from './channels/api-metrics.ts';
 import { ClusterActors } from './actors/cluster/actors.ts';
 import { alertFeed } from './actors/channels/alert-feed.ts';
 import { StatusFeed } from './actors/channels/status-feed.ts';
@@ -152,6 +154,7 @@ async function startParts(config: Config, log: Logger, started: Started): Promis
   });
   const peers = new PeerLinks({ nodeId: id, credentials, onLost: () => ownership.lookSoon(), log });
   const table = new HeartbeatTable();
+  const apiRegistry = new Registry();
   const usage = meteringOf(config.statistics.metering, pool, log);
   const statistics = new StatisticsWriter({
     intervalMs: config.statistics.interval * 1000,
@@ -299,7 +302,7 @@ async function startParts(config: Config, log: Logger, started: Started): Promis
     statistics,
     openAlerts: clearing.open,
     table,
-    usage: usage.registry,
+    moreMetrics: [usage.registry, apiRegistry],
     restoreCheck: restoreCheck(pool, drivers.compute),
     log,
   });
@@ -325,6 +328,7 @@ async function startParts(config: Config, log: Logger, started: Started): Promis
         feed,
         alerts,
         info,
+        onAnswered: apiMetrics(apiRegistry),
         log,
       })
     : undefined;

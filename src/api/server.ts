@@ -33,7 +33,16 @@ export interface ApiServerOptions {
   /** Of each client; 0 for no limit. */
   readonly requestsPerSecond: number;
   readonly deadlineMs: number;
+  /** Is told of every answer. `route` is the path with names in place of ids; empty for paths that are none. */
+  readonly onAnswered?: ((answer: Answered) => void) | undefined;
   readonly log: ApiLog;
+}
+
+export interface Answered {
+  readonly method: string;
+  readonly route: string;
+  readonly status: number;
+  readonly seconds: number;
 }
 
 export interface ApiServer {
@@ -81,6 +90,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     });
   }
   logRequests(app, log);
+  if (options.onAnswered !== undefined) tellOfAnswers(app, options.onAnswered);
   let isClosing = false;
   app.addHook('onSend', async (_, reply) => {
     // A connection that stayed open would keep the server from closing.
@@ -294,5 +304,11 @@ function logRequests(app: FastifyInstance, log: ApiLog): void {
     const data = { requestId, method, path, status: reply.statusCode, ms: Math.round(reply.elapsedTime), caller };
     if (method === 'GET' && reply.statusCode < 500) log.debug(data, 'a request was answered');
     else log.info(data, 'a request was answered');
+  });
+}
+
+function tellOfAnswers(app: FastifyInstance, tell: (answer: Answered) => void): void {
+  app.addHook('onResponse', async ({ method, routeOptions }, { statusCode: status, elapsedTime }) => {
+    tell({ method, route: routeOptions.url ?? '', status, seconds: elapsedTime / 1000 });
   });
 }

@@ -48,8 +48,8 @@ export interface Readings {
   readonly statistics: () => { readonly written: number; readonly waiting: number };
   /** By kind of object; on the node that keeps house only. */
   readonly openAlerts: () => Readonly<Record<string, number>>;
-  /** What the metering driver shows. */
-  readonly usage: Registry;
+  /** What others show: the metering driver, the REST API. */
+  readonly more: readonly Registry[];
 }
 
 export function metricsOf(readings: Readings): Pick<Registry, 'metrics' | 'contentType'> {
@@ -106,7 +106,7 @@ export function metricsOf(readings: Readings): Pick<Registry, 'metrics' | 'conte
   now(registry, 'amphi_statistics_waiting', 'Rows of statistics not written yet.', () => statistics().waiting);
   totals(registry, 'amphi_step_failures_total', 'Steps that failed.', 'kind', () => readings.actors().stepFailures);
   nowBy(registry, 'amphi_alerts_open', 'Alerts that are open.', 'kind', readings.openAlerts);
-  return Registry.merge([registry, readings.usage]);
+  return Registry.merge([registry, ...readings.more]);
 }
 
 function heartbeatMetrics(registry: Registry, read: Readings['heartbeats']): void {

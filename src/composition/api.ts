@@ -9,7 +9,7 @@ import { type Authenticate, nobodyAsked } from '../api/access.ts';
 import { byKeystone } from '../api/keystone.ts';
 import type { ApiPorts } from '../api/ports.ts';
 import { allRoutes } from '../api/routes.ts';
-import { type ApiServer, startApiServer } from '../api/server.ts';
+import { type Answered, type ApiServer, startApiServer } from '../api/server.ts';
 import { byStaticToken, parseStaticToken } from '../api/tokens.ts';
 import { commandHandlers } from '../channels/command/handlers.ts';
 import { type CommandHandlers, commandMethods, type ServerInfo } from '../channels/command/methods.ts';
@@ -38,12 +38,13 @@ export interface ServeApi {
   readonly feed: StatusFeed;
   readonly alerts: Relay<AlertChange>;
   readonly info: ServerInfo;
+  readonly onAnswered?: (answer: Answered) => void;
   readonly log: Logger;
 }
 
 /** @throws ApiServerError when the address cannot be listened on, or must not without protection; TlsFileError */
 export function serveApi(options: ServeApi): Promise<ApiServer> {
-  const { settings, quotas, tree, pool, network, placement, tls, feed, alerts, info, log } = options;
+  const { settings, quotas, tree, pool, network, placement, tls, feed, alerts, info, onAnswered, log } = options;
   const reads = readsOf(pool);
   const catalogue = catalogueOf(pool);
   const handlers = commandHandlers({
@@ -83,6 +84,7 @@ export function serveApi(options: ServeApi): Promise<ApiServer> {
     baseUrl: settings.baseUrl,
     maxBodyBytes: settings.maxBodyBytes,
     requestsPerSecond: settings.requestsPerSecond,
+    onAnswered,
     deadlineMs: settings.deadline * 1000,
     log: log.child({ part: 'api' }),
   });

@@ -61,8 +61,8 @@ export interface ServeControl {
   readonly statistics: StatisticsWriter;
   /** By kind of object, on the node that keeps house. */
   readonly openAlerts: () => Readonly<Record<string, number>>;
-  /** What the metering driver shows. */
-  readonly usage: Registry;
+  /** What others show at /metrics: the metering driver, the REST API. */
+  readonly moreMetrics: readonly Registry[];
   readonly restoreCheck: (accept: boolean) => Promise<RestoreView>;
   readonly log: Logger;
 }
@@ -146,7 +146,7 @@ export function serveControl(options: ServeControl): Promise<ControlServer> {
       maintenance: () => ownership.view.orders.filter(({ kind }) => kind === 'maintenance'),
       statistics: () => ({ written: options.statistics.written, waiting: options.statistics.waiting }),
       openAlerts: options.openAlerts,
-      usage: options.usage,
+      more: options.moreMetrics,
     }),
     notices: () =>
       ownership.view.orders.filter(({ kind }) => kind === 'maintenance').map((order) => orderSentence(order)),

@@ -1,5 +1,6 @@
 import { expect, test } from '@jest/globals';
 import { Registry } from 'prom-client';
+import { apiMetrics } from '../../../src/channels/api-metrics.ts';
 import { metricsOf } from '../../../src/channels/metrics.ts';
 import { prometheusMetering } from '../../../src/drivers/metering/prometheus/driver.ts';
 
@@ -9,6 +10,7 @@ test('numbers are shown by the names that dashboards and alert rules know', asyn
     [{ projectId: 'p', bytesIn: 1, bytesOut: 2, totalConnections: 3, requestErrors: 4 }],
     0,
   );
+  apiMetrics(usage)({ method: 'GET', route: '/v2/lbaas/pools', status: 200, seconds: 0.03 });
   const registry = metricsOf({
     journal: () => ({ entries: 7, statements: 3, backlog: 2, oldestWaitMs: 1_500 }),
     pool: () => ({ total: 8, idle: 3, waiting: 4 }),
@@ -31,7 +33,7 @@ test('numbers are shown by the names that dashboards and alert rules know', asyn
     maintenance: () => [{ scope: 'zone', name: 'az1' }],
     statistics: () => ({ written: 11, waiting: 2 }),
     openAlerts: () => ({ member: 4, pool: 0 }),
-    usage,
+    more: [usage],
   });
   const text = await registry.metrics();
   for (const line of [
@@ -59,6 +61,7 @@ test('numbers are shown by the names that dashboards and alert rules know', asyn
     'amphi_statistics_rows_total 11',
     'amphi_statistics_waiting 2',
     'amphi_project_received_bytes_total{project="p"} 1',
+    'amphi_api_request_duration_seconds_bucket{le="0.05",method="GET",route="/v2/lbaas/pools",status="200"} 1',
   ]) {
     expect(text.split('\n')).toContain(line);
   }
