@@ -2,6 +2,7 @@
 import { Command } from 'commander';
 import { apiCommand } from './api.ts';
 import { createCommand } from './create.ts';
+import { failoverCommand } from './failover.ts';
 import { heartbeatsCommand } from './heartbeats.ts';
 import { journalCommand } from './journal.ts';
 import { takeoverCommand } from './takeover.ts';
@@ -9,6 +10,7 @@ import { takeoverCommand } from './takeover.ts';
 await new Command('bench')
   .addCommand(apiCommand())
   .addCommand(createCommand())
+  .addCommand(failoverCommand())
   .addCommand(heartbeatsCommand())
   .addCommand(journalCommand())
   .addCommand(takeoverCommand())

@@ -4,7 +4,7 @@ import type { OrderScope } from '../domain/cluster/orders.ts';
 import type { Act } from './act.ts';
 import { CliFailure } from './failure.ts';
 import { examples } from './help.ts';
-import { showOrders, whoAsks } from './maintenance.ts';
+import { showOrders, tellHowMany, whoAsks } from './maintenance.ts';
 
 export function failoversCommand(program: Command, act: Act): void {
   const failovers = program
@@ -49,8 +49,10 @@ export function failoversCommand(program: Command, act: Act): void {
         withInspect(async (client) => {
           const { minutes, reason } = options;
           const given = { minutes: Number(minutes), ...(typeof reason === 'string' && { reason }), by: whoAsks() };
-          const { releases } = await client.call('failovers.release', { ...whereOf(options), ...given });
+          const where = whereOf(options);
+          const { releases, amphorae } = await client.call('failovers.release', { ...where, ...given });
           showOrders(output, releases);
+          tellHowMany(output, amphorae, where.name);
         }),
       ),
     );

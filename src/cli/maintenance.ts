@@ -29,7 +29,9 @@ export function maintenanceCommand(program: Command, act: Act): void {
       act(({ withInspect, output }, _, { zone, reason }) =>
         withInspect(async (client) => {
           const given = { ...(typeof reason === 'string' && { reason }), ...zoneOf(zone), by: whoAsks() };
-          showOrders(output, (await client.call('maintenance.on', given)).maintenance);
+          const { maintenance, amphorae } = await client.call('maintenance.on', given);
+          showOrders(output, maintenance);
+          tellHowMany(output, amphorae, zone);
         }),
       ),
     );
@@ -56,6 +58,12 @@ export function whoAsks(): string {
     // A user id without a name.
     return `${process.getuid?.() ?? '?'}@${hostname()}`;
   }
+}
+
+/** So that a wrong name is seen. */
+export function tellHowMany(output: Output, amphorae: number, name: unknown): void {
+  const where = typeof name === 'string' ? ` in ${name}` : '';
+  output.say(`there ${amphorae === 1 ? 'is 1 amphora' : `are ${amphorae} amphorae`}${where} just now`);
 }
 
 export function showOrders(output: Output, orders: readonly PastOrder[]): void {

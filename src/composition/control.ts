@@ -26,7 +26,7 @@ import { catalogueOf } from '../db/repositories/catalogue.ts';
 import { endOrder, giveOrder, listOrders } from '../db/repositories/orders.ts';
 import { QuotaRepository } from '../db/repositories/quotas.ts';
 import { readsOf } from '../db/repositories/reads.ts';
-import { orderSentence } from '../domain/cluster/orders.ts';
+import { isAbout, orderSentence, whereaboutsOf } from '../domain/cluster/orders.ts';
 import type { AlertChange } from '../domain/views.ts';
 import type { Quotas } from '../domain/quota.ts';
 import type { NetworkDriver } from '../drivers/network/driver.ts';
@@ -114,6 +114,10 @@ export function serveControl(options: ServeControl): Promise<ControlServer> {
       sweep: (isDryRun, signal) => sweepView(tree, isDryRun, signal),
       drain: (nodeId, isDraining) => ownership.setDraining(nodeId, isDraining),
       restoreCheck: options.restoreCheck,
+      amphoraeIn: (scope, name) => {
+        const all = Array.from(tree.fleet, ([, facts]) => whereaboutsOf(facts));
+        return all.filter((where) => isAbout({ scope, name }, where)).length;
+      },
       budget: () => ({ perMinute: tree.failovers.perMinute, left: tree.failovers.left() }),
       orders: {
         give: (order) => giveOrder(pool, order),

@@ -80,6 +80,7 @@ export async function startTestControl(
       reads,
       sweep: async () => ({ instances: 0, removed: [], due: [], waiting: [], stopped: null }),
       orders: { give: async () => undefined, end: async () => false, list: async () => [] },
+      amphoraeIn: () => 0,
       budget: () => ({ perMinute: 60, left: 60 }),
       drain: async () => false,
       restoreCheck: restoreCheck(node.pool, world.compute),

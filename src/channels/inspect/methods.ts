@@ -1,5 +1,11 @@
 // The methods of the inspection channel, for operators and their tools.
-import { type NewOrder, type Order, orderScopes, type PastOrder } from '../../domain/cluster/orders.ts';
+import {
+  type NewOrder,
+  type Order,
+  type OrderScope,
+  orderScopes,
+  type PastOrder,
+} from '../../domain/cluster/orders.ts';
 import { PeerUnreachableError } from '../../domain/cluster/peers.ts';
 import type {
   ActorDetails,
@@ -21,6 +27,8 @@ const by = withDefault(text({ min: 1, max: 255 }), 'somebody', 'Who asks, for th
 function ordersText(field: string): string {
   return `\`${field}\`: list of \`kind\`, \`scope\` (fleet, zone or host), \`name\`, \`reason\`, \`by\`, \`since\`, \`until\` and \`endedBy\`, newest first.`;
 }
+
+const amphoraeText = '`amphorae`: how many there are just now that this is about.';
 
 const path = needed(text({ min: 1, max: 500 }), 'Path of the actor, such as `load-balancers/lb-<id>`.');
 
@@ -86,7 +94,9 @@ export const inspectMethods = {
   'maintenance.on': reads({
     summary: 'Has the whole cluster leave a zone, or the fleet, alone: no failovers, rotations and sweeps unasked.',
     params: { zone, reason: withDefault(text({ max: 1_000 }), '', 'Why.'), by },
-    result: result<{ readonly maintenance: readonly PastOrder[] }>(ordersText('maintenance')),
+    result: result<{ readonly maintenance: readonly PastOrder[]; readonly amphorae: number }>(
+      `${ordersText('maintenance')} ${amphoraeText}`,
+    ),
   }),
   'maintenance.off': reads({
     summary: 'Takes maintenance of a zone, or of the fleet, back.',
@@ -111,7 +121,9 @@ export const inspectMethods = {
       reason: withDefault(text({ max: 1_000 }), '', 'Why.'),
       by,
     },
-    result: result<{ readonly releases: readonly PastOrder[] }>(ordersText('releases')),
+    result: result<{ readonly releases: readonly PastOrder[]; readonly amphorae: number }>(
+      `${ordersText('releases')} ${amphoraeText}`,
+    ),
   }),
   'nodes.list': reads({
     summary: 'Nodes that run, and those that stopped within a day.',
@@ -179,6 +191,8 @@ export interface InspectPorts {
     end(order: Pick<Order, 'kind' | 'scope' | 'name' | 'by'>): Promise<boolean>;
     list(isHistory: boolean): Promise<readonly PastOrder[]>;
   };
+  /** Amphorae that are there: a wrong name has none. */
+  readonly amphoraeIn: (scope: OrderScope, name: string | null) => number;
   readonly budget: () => Pick<FailoversView, 'perMinute' | 'left'>;
   readonly reads: {
     listHeld(limit: number): Promise<Pick<FailoversView, 'counts' | 'held'>>;
@@ -188,7 +202,7 @@ export interface InspectPorts {
 }
 
 export function inspectHandlers(ports: InspectPorts): InspectHandlers {
-  const { actors, sweep, drain, restoreCheck, orders, budget, reads: tables } = ports;
+  const { actors, sweep, drain, restoreCheck, orders, amphoraeIn, budget, reads: tables } = ports;
   const ordersOf = async (wanted: Order['kind'], isHistory = false) =>
     (await orders.list(isHistory)).filter(({ kind }) => kind === wanted);
   const maintenance = async (isHistory = false) => ({ maintenance: await ordersOf('maintenance', isHistory) });
@@ -211,8 +225,9 @@ export function inspectHandlers(ports: InspectPorts): InspectHandlers {
     'restore.check': ({ accept }) => restoreCheck(accept),
     'maintenance.list': ({ history }) => maintenance(history),
     'maintenance.on': async ({ zone: name, reason, by: who }) => {
-      await orders.give({ kind: 'maintenance', ...zoneOrFleet(name), reason, by: who, seconds: null });
-      return maintenance();
+      const where = zoneOrFleet(name);
+      await orders.give({ kind: 'maintenance', ...where, reason, by: who, seconds: null });
+      return { ...(await maintenance()), amphorae: amphoraeIn(where.scope, name) };
     },
     'maintenance.off': async ({ zone: name, by: who }) => {
       if (await orders.end({ kind: 'maintenance', ...zoneOrFleet(name), by: who })) return maintenance();
@@ -229,7 +244,7 @@ export function inspectHandlers(ports: InspectPorts): InspectHandlers {
         throw new RpcError('invalid', message, { field: 'name' });
       }
       await orders.give({ kind: 'release', scope, name, reason, by: who, seconds: minutes * 60 });
-      return { releases: await ordersOf('release') };
+      return { releases: await ordersOf('release'), amphorae: amphoraeIn(scope, name) };
     },
     'nodes.list': async () => ({ nodes: await tables.listNodes() }),
     'nodes.drain': async ({ id, isDraining }) => {

@@ -49,10 +49,7 @@ export function whereaboutsOf({ zone, host }: Pick<AmphoraFacts, 'zone' | 'host'
  * amphorae unasked asks here first. Null: something of no zone, which only maintenance of the fleet holds.
  */
 export function maintenanceOf(orders: readonly Order[], zone: string | null): Order | undefined {
-  return orders.find(
-    ({ kind, scope, name }) =>
-      kind === 'maintenance' && (scope === 'fleet' || (scope === 'zone' && zone !== null && name === zone)),
-  );
+  return orders.find((order) => order.kind === 'maintenance' && isAbout(order, { zone, host: null }));
 }
 
 /** Any maintenance at all: for work that cannot tell the zones of what it touches. */
@@ -61,12 +58,14 @@ export function anyMaintenance(orders: readonly Order[]): Order | undefined {
 }
 
 /** The order by which an amphora there is failed over, breakers or not. */
-export function releaseOf(orders: readonly Order[], { zone, host }: Whereabouts): Order | undefined {
-  const isThere = ({ scope, name }: Order) => {
-    if (scope === 'fleet') return true;
-    return name !== null && name === (scope === 'zone' ? zone : host);
-  };
-  return orders.find((order) => order.kind === 'release' && isThere(order));
+export function releaseOf(orders: readonly Order[], where: Whereabouts): Order | undefined {
+  return orders.find((order) => order.kind === 'release' && isAbout(order, where));
+}
+
+/** Whether what is ordered for that scope is about something there. */
+export function isAbout({ scope, name }: Pick<Order, 'scope' | 'name'>, { zone, host }: Whereabouts): boolean {
+  if (scope === 'fleet') return true;
+  return name !== null && name === (scope === 'zone' ? zone : host);
 }
 
 /** As in `maintenance of zone az1 since 2026-01-02T03:04:05.000Z by ops@jump1: switch replaced`. */

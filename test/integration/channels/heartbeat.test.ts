@@ -1,7 +1,7 @@
 import { createSocket } from 'node:dgram';
 import { deflateSync } from 'node:zlib';
 import { randomBytes } from 'node:crypto';
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import pg from 'pg';
 import { type HeartbeatReceiver, startHeartbeatReceiver } from '../../../src/channels/heartbeat/receiver.ts';
 import { encodeMessage, type HeartbeatMessage } from '../../../src/domain/health/message.ts';
@@ -313,6 +313,40 @@ describe('heartbeats', () => {
     await waitFor(() => made.counters.received > after + 40, { describe: 'heartbeats of all' });
     const state = await waitFor(() => stateOf(made.node, id), { describe: 'the load balancer' });
     expect(state.slots).toMatchObject([{ amphoraId, leaving: null, serves: true }]);
+    expect(made.world.calls.filter((call) => call.startsWith('compute.delete'))).toEqual([]);
+  });
+
+  test('that a node reads late start no failover, and when it reads in time again everybody has the whole time-out', async () => {
+    let lagMs = 0;
+    const made = await setting({ health: { timeoutMs: 400, tickMs: 50 }, lagMs: () => lagMs });
+    const { id, amphoraId } = await activeOne(made);
+    await waitFor(() => made.world.instances.size === 2, { describe: 'a spare, whose heartbeats come meanwhile' });
+    lagMs = 200;
+    made.silent.add(amphoraId);
+    const { received } = made.counters;
+    await waitFor(() => made.counters.received > received + 30, {
+      describe: 'heartbeats of others, for two time-outs',
+    });
+    lagMs = 0;
+    made.silent.clear();
+    const after = made.counters.received;
+    await waitFor(() => made.counters.received > after + 40, { describe: 'heartbeats of all' });
+    expect((await stateOf(made.node, id))?.slots).toMatchObject([{ amphoraId, leaving: null, serves: true }]);
+    expect(made.world.calls.filter((call) => call.startsWith('compute.delete'))).toEqual([]);
+  });
+
+  test('are judged on a clock of their own: when that of the wall jumps, nobody is failed over', async () => {
+    const made = await setting({ health: { timeoutMs: 400, tickMs: 50 } });
+    const { id, amphoraId } = await activeOne(made);
+    await waitFor(() => made.world.instances.size === 2, { describe: 'a spare' });
+    const real = Date.now.bind(Date);
+    for (const jumpMs of [86_400_000, -86_400_000]) {
+      const wall = jest.spyOn(Date, 'now').mockImplementation(() => real() + jumpMs);
+      const { received } = made.counters;
+      await waitFor(() => made.counters.received > received + 30, { describe: 'heartbeats after the jump' });
+      wall.mockRestore();
+    }
+    expect((await stateOf(made.node, id))?.slots).toMatchObject([{ amphoraId, leaving: null, serves: true }]);
     expect(made.world.calls.filter((call) => call.startsWith('compute.delete'))).toEqual([]);
   });
 });

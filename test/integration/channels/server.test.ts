@@ -56,6 +56,7 @@ async function serve(
       drain: async () => false,
       restoreCheck: () => Promise.reject(new Error('nobody asks for it')),
       orders: { give: async () => undefined, end: async () => false, list: async () => [] },
+      amphoraeIn: () => 0,
       budget: () => ({ perMinute: 60, left: 60 }),
       actors,
       reads,

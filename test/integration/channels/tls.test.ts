@@ -46,6 +46,7 @@ async function serve(wanted: { readonly token?: string } = { token }, host = '12
       drain: async () => false,
       restoreCheck: () => Promise.reject(new Error('nobody asks for it')),
       orders: { give: async () => undefined, end: async () => false, list: async () => [] },
+      amphoraeIn: () => 0,
       budget: () => ({ perMinute: 60, left: 60 }),
       actors: {} as never,
       reads: {} as never,
