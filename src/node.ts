@@ -28,6 +28,7 @@ import { certificatesFolder, peerCredentials, peerHandlers, readSharedSecrets } 
 import { restoreCheck } from './composition/restore.ts';
 import { clearingOfAlerts } from './composition/alerts.ts';
 import { purgeChore, startSnapshots } from './composition/retention.ts';
+import { rotationOf } from './composition/rotation.ts';
 import { Started } from './composition/started.ts';
 import {
   DataFolderError,
@@ -121,7 +122,8 @@ async function startParts(config: Config, log: Logger, started: Started): Promis
   const heartbeatKey = config.heartbeat.key ?? secretIn(secretsDir, 'heartbeat.key');
   const drivers = await openDrivers(config, deploymentId, id, started);
   const credentials = await peerCredentials(certificatesFolder(secretsDir));
-  const settings = fingerprints(config, readSharedSecrets(certificatesFolder(secretsDir), heartbeatKey));
+  const shared = readSharedSecrets(certificatesFolder(secretsDir), heartbeatKey);
+  const settings = fingerprints(config, shared);
   await refuseOtherDriver(pool, config.driver, settings['driver']);
   const registration = {
     id,
@@ -196,6 +198,7 @@ async function startParts(config: Config, log: Logger, started: Started): Promis
   };
   const alerts = alertFeed(others);
   const clearing = clearingOfAlerts(pool, config.alerts.settle, (change) => alerts.tell(change));
+  const rotation = rotationOf(config.certificate, { pool, ownership: () => ownership, tree: () => tree, log });
   let receiver: HeartbeatReceiver | undefined;
   const tickMs = Math.max(50, Math.min(1_000, (config.heartbeat.timeout * 1000) / 12));
   const tree: Tree = new Tree({
@@ -216,7 +219,8 @@ async function startParts(config: Config, log: Logger, started: Started): Promis
     drivers: {
       ...drivers,
       deploymentId,
-      clusterSecret: heartbeatKey,
+      // Not the heartbeat key, which may be replaced while pairs serve.
+      clusterSecret: shared.clusterKey,
       heartbeats: () => ({ controllers: controllers(), key: heartbeatKey, interval: config.heartbeat.interval }),
     },
     health: {
@@ -255,7 +259,7 @@ async function startParts(config: Config, log: Logger, started: Started): Promis
       newId: () => randomUUID() as AmphoraId,
     },
     housekeeping: {
-      chores: [purgeChore(pool, config, log), sweep.chore(), clearing.chore],
+      chores: [purgeChore(pool, config, log), sweep.chore(), clearing.chore, rotation.chore],
       sweep: (isDryRun) => sweep.run(isDryRun),
     },
   });
@@ -301,6 +305,7 @@ async function startParts(config: Config, log: Logger, started: Started): Promis
     }),
     statistics,
     openAlerts: clearing.open,
+    certificatesEnd: rotation.earliestEnd,
     table,
     moreMetrics: [usage.registry, apiRegistry],
     restoreCheck: restoreCheck(pool, drivers.compute),

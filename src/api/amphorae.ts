@@ -3,7 +3,7 @@ import { isUuid } from '../domain/ids.ts';
 import { vrrpId, vrrpPriority } from '../domain/vrrp/keepalived.ts';
 import { withoutZone } from './answers.ts';
 import { apiName, renamed } from './names.ts';
-import { ApiError, notFound, notSupported } from './errors.ts';
+import { ApiError, notFound } from './errors.ts';
 import { byId, type ObjectOptions } from './objects.ts';
 import type { ApiPorts, Listed } from './ports.ts';
 import { listRequest, onlyFields, pageLinks } from './query.ts';
@@ -71,10 +71,11 @@ export function amphoraRoutes(ports: ApiPorts, { mostPerPage }: ObjectOptions): 
       method: 'PUT',
       path: `${base}/:id/config`,
       access: 'admin',
-      summary: 'Not supported: agents are given their configuration whenever it changes.',
+      summary: 'Gives the agent of an amphora its configuration again.',
       handle: async (request) => {
-        await found(request);
-        throw notSupported('Pushing the configuration of an agent by hand');
+        const { id } = await found(request);
+        await change(ports, 'amphora.configure', { id }, request);
+        return { status: 202 };
       },
     },
     {
@@ -105,7 +106,7 @@ function answerOfAmphora(view: Listed<'amphora'>): Readonly<Record<string, unkno
     vrrp_port_id: view.vrrpPortId,
     ha_port_id: isServing ? view.vipPortId : null,
     cert_expiration: view.certificateExpiresAt === null ? null : withoutZone(view.certificateExpiresAt),
-    cert_busy: false,
+    cert_busy: view.certificateBusy,
     role: view.role,
     status: view.status,
     vrrp_interface: null,

@@ -17,6 +17,8 @@ export interface Readings {
     readonly restarts: number;
     /** Steps that failed since the start, by kind of entity. */
     readonly stepFailures: Readonly<Record<string, number>>;
+    /** Certificates of amphorae, by outcome. */
+    readonly rotations: Readonly<Record<string, number>>;
   };
   readonly heartbeats: () => {
     /** By what became of them: `accepted`, or why they were dropped; of the accepted, `repeated`, `late` and `unknown`. */
@@ -48,6 +50,8 @@ export interface Readings {
   readonly statistics: () => { readonly written: number; readonly waiting: number };
   /** By kind of object; on the node that keeps house only. */
   readonly openAlerts: () => Readonly<Record<string, number>>;
+  /** When the first certificate of an amphora ends, milliseconds; on the node that keeps house only. */
+  readonly certificatesEnd: () => number | undefined;
   /** What others show: the metering driver, the REST API. */
   readonly more: readonly Registry[];
 }
@@ -105,6 +109,25 @@ export function metricsOf(readings: Readings): Pick<Registry, 'metrics' | 'conte
   total(registry, 'amphi_statistics_rows_total', 'Rows of statistics written.', () => statistics().written);
   now(registry, 'amphi_statistics_waiting', 'Rows of statistics not written yet.', () => statistics().waiting);
   totals(registry, 'amphi_step_failures_total', 'Steps that failed.', 'kind', () => readings.actors().stepFailures);
+  const rotations = () => readings.actors().rotations;
+  totals(
+    registry,
+    'amphi_certificate_rotations_total',
+    'Certificates of amphorae replaced, and tries.',
+    'outcome',
+    rotations,
+  );
+  const { certificatesEnd } = readings;
+  new Gauge({
+    name: 'amphi_certificate_earliest_end_seconds',
+    help: 'When the first certificate of an amphora ends, in seconds since 1970.',
+    registers,
+    collect() {
+      this.reset();
+      const end = certificatesEnd();
+      if (end !== undefined) this.set(end / 1000);
+    },
+  });
   nowBy(registry, 'amphi_alerts_open', 'Alerts that are open.', 'kind', readings.openAlerts);
   return Registry.merge([registry, ...readings.more]);
 }

@@ -1,8 +1,12 @@
 // `amphi amphora`: the machines that balance traffic.
+import { setTimeout as wait } from 'node:timers/promises';
 import type { Command } from 'commander';
+import type { CommandClient } from '../channels/command/client.ts';
+import { RpcError } from '../channels/rpc/errors.ts';
 import type { AmphoraView } from '../domain/views.ts';
 import type { Act } from './act.ts';
 import { allPages, loadBalancerIdOf } from './find.ts';
+import { CliFailure } from './failure.ts';
 import { examples } from './help.ts';
 
 export function amphoraCommand(program: Command, act: Act): void {
@@ -50,4 +54,76 @@ export function amphoraCommand(program: Command, act: Act): void {
       ),
     );
   examples(failover, 'amphi amphora failover 5c6f1d2e-…');
+  addConfigure(amphora, act);
+  const rotate = amphora
+    .command('rotate <id>')
+    .description('Give an amphora another certificate now. Traffic does not notice.')
+    .action(
+      act(({ withCommand, output }, [id = '']) =>
+        withCommand(async (client) => {
+          const answer = await client.call('amphora.rotateCertificate', { id });
+          if (output.isJson) output.show(answer);
+          else output.say(`amphora ${id} is being given another certificate`);
+        }),
+      ),
+    );
+  examples(rotate, 'amphi amphora rotate 5c6f1d2e-…');
+}
+
+const mostPerSecond = 1_000;
+
+function addConfigure(amphora: Command, act: Act): void {
+  const configure = amphora
+    .command('configure [id]')
+    .description(
+      'Give the agent of an amphora its configuration again, for one or for all: after a change of heartbeat.key.',
+    )
+    .option('--all', 'every amphora that is up')
+    .option('--per-second <count>', 'with --all: how many a second', '10')
+    .action(
+      act(({ withCommand, output }, [id], { all, perSecond }) =>
+        withCommand(async (client) => {
+          if ((id === undefined) === (all !== true))
+            throw new CliFailure('expected either the id of an amphora, or --all');
+          const pace = Number(perSecond);
+          if (!(pace > 0 && pace <= mostPerSecond)) {
+            throw new CliFailure(
+              `--per-second: expected a number above 0, ${mostPerSecond} at most, given ${String(perSecond)}`,
+            );
+          }
+          const ids = id === undefined ? await idsOfAll(client) : [id];
+          const refused = await configureEach(client, ids, 1000 / pace);
+          const told = ids.length - refused.length;
+          if (output.isJson) output.show({ told, refused });
+          else output.say(`${told} of ${ids.length} are given their configuration`);
+          for (const { id: which, reason } of refused) output.say(`${which}: ${reason}`);
+          if (id !== undefined && refused.length > 0) throw new CliFailure(refused[0]?.reason ?? '');
+        }),
+      ),
+    );
+  examples(configure, 'amphi amphora configure 5c6f1d2e-…', 'amphi amphora configure --all --per-second 5');
+}
+
+async function idsOfAll(client: CommandClient): Promise<readonly string[]> {
+  const all = await allPages<AmphoraView>((marker) => client.call('amphora.list', marker));
+  return all.filter(({ status }) => status === 'READY' || status === 'ALLOCATED').map(({ id }) => id);
+}
+
+/** One that has gone meanwhile is passed over, and named. */
+async function configureEach(
+  client: CommandClient,
+  ids: readonly string[],
+  pauseMs: number,
+): Promise<readonly { readonly id: string; readonly reason: string }[]> {
+  const refused: { id: string; reason: string }[] = [];
+  for (const [index, id] of ids.entries()) {
+    if (index > 0) await wait(pauseMs);
+    try {
+      await client.call('amphora.configure', { id });
+    } catch (error) {
+      if (!(error instanceof RpcError)) throw error;
+      refused.push({ id, reason: error.message });
+    }
+  }
+  return refused;
 }

@@ -51,6 +51,9 @@ export function serveApi(options: ServeApi): Promise<ApiServer> {
     loadBalancers: {
       ask: (id, command, signal, key) => tree.cluster.loadBalancers.ask(id, command, signal, key),
     },
+    amphorae: {
+      ask: (id, command, signal, key) => tree.cluster.amphorae.ask(id, command, signal, key),
+    },
     sparesView: (signal) => tree.cluster.singletons.sparesView(signal),
     network,
     tls,

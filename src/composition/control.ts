@@ -59,6 +59,8 @@ export interface ServeControl {
   >;
   readonly table: HeartbeatTable;
   readonly statistics: StatisticsWriter;
+  /** When the first certificate of an amphora ends, on the node that keeps house. */
+  readonly certificatesEnd: () => number | undefined;
   /** By kind of object, on the node that keeps house. */
   readonly openAlerts: () => Readonly<Record<string, number>>;
   /** What others show at /metrics: the metering driver, the REST API. */
@@ -150,6 +152,7 @@ export function serveControl(options: ServeControl): Promise<ControlServer> {
       maintenance: () => ownership.view.orders.filter(({ kind }) => kind === 'maintenance'),
       statistics: () => ({ written: options.statistics.written, waiting: options.statistics.waiting }),
       openAlerts: options.openAlerts,
+      certificatesEnd: options.certificatesEnd,
       more: options.moreMetrics,
     }),
     notices: () =>

@@ -177,9 +177,26 @@ function shown(key: SettingKey, value: unknown): string {
 }
 
 /** What is right by itself but not together. */
-function conflictsIn({ driver, api, control, heartbeat, steps, lease, retry, local, tls }: Config): string[] {
+function conflictsIn({
+  driver,
+  api,
+  control,
+  heartbeat,
+  steps,
+  lease,
+  retry,
+  local,
+  tls,
+  certificate,
+}: Config): string[] {
   const problems = [...controlConflicts(control), ...apiConflicts(api), ...tlsConflicts(tls, api)];
   if (driver === 'container') problems.push('driver: container is not available yet; expected local or noop');
+  const { rotateDays = 0, serverDays } = certificate;
+  if (rotateDays >= serverDays) {
+    problems.push(
+      `certificate.rotateDays: expected less than certificate.serverDays ${serverDays}, got ${rotateDays}: certificates would be replaced for ever`,
+    );
+  }
   if (heartbeat.timeout <= heartbeat.interval) {
     problems.push(
       `heartbeat.timeout: expected more than heartbeat.interval (${heartbeat.interval}), got ${heartbeat.timeout}`,

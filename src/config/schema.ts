@@ -334,6 +334,12 @@ export const schema = z.strictObject({
     serverDays: withDefault(count('days', { min: 1, max: 825 }), 30).describe(
       "Days for which an amphora's certificate is valid.",
     ),
+    rotateDays: maybe(count('days', { min: 1, max: 824 })).describe(
+      "Days before its end at which an amphora's certificate is replaced; a third of certificate.serverDays unless given.",
+    ),
+    rotateAtOnce: withDefault(count('certificates', { min: 0, max: 1000 }), 4).describe(
+      'Certificates that are replaced at the same time, within ten seconds; 0: none is replaced unasked.',
+    ),
   }),
   local: z.strictObject({
     subnet: withDefault(loopbackSubnet(), '127.88.0.0/16').describe('Loopback addresses for VIPs (driver `local`).'),

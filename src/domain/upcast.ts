@@ -27,6 +27,13 @@ export const upcasters: readonly Upcaster[] = [
     },
     snapshot: (state) => ({ ...(state as object), controllers: [], wantedControllers: null }),
   },
+  {
+    // Amphorae get other certificates.
+    kind: 'amphora',
+    from: 2,
+    events: (event) => [event],
+    snapshot: (state) => state,
+  },
   // Listeners let everybody in, pools have no session persistence, and there are no L7 policies.
   completion(1, { listener: { allowedCidrs: [] }, pool: { sessionPersistence: null } }),
   // Nothing speaks TLS.
@@ -99,7 +106,7 @@ function completion(from: number, added: Readonly<Record<string, object>>): Upca
 }
 
 /** Of all that is kept: rises with every kind's schema version. A node takes no work from one that knows a later one. */
-export const dataVersion = 6;
+export const dataVersion = 7;
 
 /** This process is older than what it reads. */
 export class NewerVersionError extends Error {

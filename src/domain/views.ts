@@ -152,6 +152,8 @@ export interface AmphoraView {
   readonly haproxyVersion: string | null;
   readonly certificateFingerprint: string | null;
   readonly certificateExpiresAt: string | null;
+  /** It is being given another one. */
+  readonly certificateBusy: boolean;
   readonly errorReason: string | null;
   readonly createdAt: string;
   readonly updatedAt: string;

@@ -426,6 +426,8 @@ export class SimulatedNode {
       }
       case 'configureAgent':
         return hear({ type: 'agentConfigured', controllers: step.controllers } as { type: string });
+      case 'rotateCertificate':
+        return hear({ type: 'certificateRotated', facts } as { type: string });
       case 'destroy':
         world.destroy(step.amphoraId);
         return hear({ type: 'destroyed' });

@@ -15,6 +15,8 @@ export class FakeWorld {
   readonly served = new Map<string, ServeRequest>();
   /** Amphora → the agent's configuration that it was given last. */
   readonly configured = new Map<string, string>();
+  /** Fingerprints, where certificates would be. */
+  readonly certified = new Map<string, string>();
   readonly calls: string[] = [];
   /** Call name → what its next calls do, in order. */
   readonly misbehave = new Map<string, Misbehaviour[]>();
@@ -25,6 +27,7 @@ export class FakeWorld {
   /** Held by a test while calls of that name shall wait. */
   readonly gates = new Map<string, Promise<void>>();
   #nextAddress = 10;
+  #issued = 0;
 
   async #call<T>(name: string, key: string, signal: AbortSignal, effect: () => T): Promise<T> {
     this.calls.push(`${name} ${key}`);
@@ -98,7 +101,7 @@ export class FakeWorld {
           apiVersion: '1.0',
           hostname: `amphora-${amphoraId}`,
           haproxyVersion: '2.6.12',
-          certificateFingerprint: 'ab',
+          certificateFingerprint: this.certified.get(amphoraId) ?? 'ab',
           certificateExpiresAt: new Date('2030-01-01T00:00:00Z'),
         };
       }),
@@ -114,6 +117,8 @@ export class FakeWorld {
     handOver: ({ amphoraId }, signal) => this.#call('amphora.handOver', amphoraId, signal, () => undefined),
     configure: ({ amphoraId }, agentConfiguration, signal) =>
       this.#call('amphora.configure', amphoraId, signal, () => void this.configured.set(amphoraId, agentConfiguration)),
+    certify: ({ amphoraId }, serverPem, signal) =>
+      this.#call('amphora.certify', amphoraId, signal, () => void this.certified.set(amphoraId, serverPem.trim())),
     configurationDigest: async () => undefined,
     close: async () => undefined,
   };
@@ -132,7 +137,15 @@ export class FakeWorld {
 
   readonly certificate: CertificateDriver = {
     name: 'fake',
-    issue: async () => ({ certificatePem: '', privateKeyPem: '', fingerprint: '', expiresAt: new Date() }),
+    issue: async () => {
+      const fingerprint = `fingerprint ${++this.#issued}`;
+      return {
+        certificatePem: '',
+        privateKeyPem: fingerprint,
+        fingerprint,
+        expiresAt: new Date('2031-01-01T00:00:00Z'),
+      };
+    },
     clientCaPem: () => '',
     controllerCredentials: () => ({ certificatePem: '', privateKeyPem: '', serverCaPem: '' }),
   };

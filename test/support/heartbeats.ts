@@ -20,7 +20,7 @@ export async function heartbeatReceiver(key: string, port = 0): Promise<Heartbea
   const messages: HeartbeatMessage[] = [];
   const bad: Buffer[] = [];
   socket.on('message', (datagram) => {
-    const stream = openPacket(datagram, [key]);
+    const stream = openPacket(datagram, [key])?.stream;
     const message = stream && parseMessage(JSON.parse(inflateSync(stream).toString('utf8')));
     if (message === undefined) bad.push(datagram);
     else messages.push(message);

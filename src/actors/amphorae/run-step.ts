@@ -5,8 +5,8 @@ import type { AgentAddress, AgentFacts, AmphoraStep, AmphoraStepResult } from '.
 import { agentConfiguration, configDriveFiles } from '../../domain/amphora/config-drive.ts';
 import type { Answers, LoadBalancerQuestion } from '../../domain/cluster/questions.ts';
 import type { AmphoraId, DeploymentId, LoadBalancerId } from '../../domain/ids.ts';
-import type { AmphoraDriver } from '../../drivers/amphora/driver.ts';
-import type { CertificateDriver } from '../../drivers/certificate/driver.ts';
+import type { AmphoraDriver, AmphoraInfo } from '../../drivers/amphora/driver.ts';
+import type { CertificateDriver, IssuedCertificate } from '../../drivers/certificate/driver.ts';
 import type { ComputeDriver, Instance } from '../../drivers/compute/driver.ts';
 
 export interface AmphoraPorts {
@@ -49,12 +49,16 @@ export async function runAmphoraStep(
       return { type: 'allocationChecked', isClaimed: claim === 'claimed' };
     }
     case 'configureAgent': {
-      const { amphoraId, agent: endpoint, controllers, topology } = step;
-      const { key: heartbeatKey, interval: heartbeatInterval } = ports.heartbeats();
+      const { amphoraId, agent: endpoint, topology } = step;
+      const { key: heartbeatKey, interval: heartbeatInterval, controllers: all } = ports.heartbeats();
+      // What it was told once may not be known.
+      const controllers = step.controllers.length === 0 ? all : step.controllers;
       const text = agentConfiguration({ amphoraId, controllers, heartbeatKey, heartbeatInterval, topology });
       await ports.amphora.configure({ amphoraId, endpoint }, text, signal);
       return { type: 'agentConfigured', controllers };
     }
+    case 'rotateCertificate':
+      return { type: 'certificateRotated', facts: await rotateCertificate(step, ports, signal) };
     case 'destroy':
       await ports.compute.delete(step.amphoraId, signal);
       return { type: 'destroyed' };
@@ -85,11 +89,47 @@ async function boot(
       controllers: told,
       heartbeatKey: key,
       heartbeatInterval: interval,
-      serverPem: `${issued.certificatePem.trimEnd()}\n${issued.privateKeyPem}`,
+      serverPem: serverPem(issued),
       clientCaPem: certificate.clientCaPem(),
       topology: kind.topology,
     });
     return compute.create({ amphoraId: id, deploymentId, files, kind, apartFrom }, aborts);
+  }
+}
+
+function serverPem({ certificatePem, privateKeyPem }: IssuedCertificate): string {
+  return `${certificatePem.trimEnd()}\n${privateKeyPem}`;
+}
+
+/**
+ * Gives the agent another certificate, and looks at what it shows then. One that shows another one than expected was given it by
+ * an earlier run whose end is not known: that is as good.
+ */
+async function rotateCertificate(
+  { amphoraId, agent: endpoint, fingerprint, loadBalancerId }: Extract<AmphoraStep, { type: 'rotateCertificate' }>,
+  { amphora, certificate, loadBalancers }: AmphoraPorts,
+  signal: AbortSignal,
+): Promise<AgentFacts> {
+  const address = { amphoraId, endpoint };
+  const before = factsOf(await amphora.info(address, signal));
+  if (before.certificateFingerprint !== fingerprint) return before;
+  if (loadBalancerId !== null) await untilNoPush(loadBalancerId, loadBalancers, signal);
+  const issued = await certificate.issue(amphoraId, signal);
+  await amphora.certify(address, serverPem(issued), signal);
+  const after = factsOf(await amphora.info(address, signal));
+  if (after.certificateFingerprint !== fingerprint) return after;
+  throw new Error(`amphora ${amphoraId} was given another certificate and goes on showing the old one`);
+}
+
+async function untilNoPush(
+  loadBalancerId: LoadBalancerId,
+  loadBalancers: AmphoraPorts['loadBalancers'],
+  signal: AbortSignal,
+): Promise<void> {
+  const question = { type: 'isPushing' } as const;
+  for (let pause = firstPauseMs; ; pause = Math.min(pause * 2, longestPauseMs)) {
+    if (!(await loadBalancers.query<Answers['isPushing']>(loadBalancerId, question, signal))) return;
+    await wait(pause, undefined, { signal });
   }
 }
 
@@ -122,12 +162,7 @@ async function askAgent(
   let lastError: unknown;
   for (let pause = firstPauseMs; !signal.aborted; pause = Math.min(pause * 2, longestPauseMs)) {
     try {
-      const info = await amphora.info({ amphoraId, endpoint }, signal);
-      return {
-        haproxyVersion: info.haproxyVersion,
-        certificateFingerprint: info.certificateFingerprint,
-        certificateExpiresAt: info.certificateExpiresAt.getTime(),
-      };
+      return factsOf(await amphora.info({ amphoraId, endpoint }, signal));
     } catch (error) {
       lastError = error;
       if (error instanceof Error && error.name === 'PermanentFailure') throw error;
@@ -135,4 +170,8 @@ async function askAgent(
     await wait(pause, undefined, { signal }).catch(() => undefined);
   }
   throw lastError instanceof Error ? lastError : new Error('the agent did not answer');
+}
+
+function factsOf({ haproxyVersion, certificateFingerprint, certificateExpiresAt }: AmphoraInfo): AgentFacts {
+  return { haproxyVersion, certificateFingerprint, certificateExpiresAt: certificateExpiresAt.getTime() };
 }

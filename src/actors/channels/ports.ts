@@ -1,4 +1,6 @@
 // What channels may see of the tree: load balancers to command, the pool of spares, and live actors.
+import type { AmphoraCommand, AmphoraState } from '../../domain/amphora/state.ts';
+import { stepKeys } from '../../domain/amphora/amphora.ts';
 import type { EntityKind } from '../../domain/entity.ts';
 import type { LoadBalancerCommand } from '../../domain/load-balancer/commands.ts';
 import type { StepsState } from '../../domain/step.ts';
@@ -8,14 +10,19 @@ import type { Tree } from '../tree.ts';
 
 export function channelPorts(tree: Tree) {
   const stepFailures = countStepFailures(tree);
+  const rotations = countRotations(tree);
   return {
     loadBalancers: {
       ask: (id: string, command: LoadBalancerCommand, signal: AbortSignal, key: CommandIdentity) =>
         tree.cluster.loadBalancers.ask(id, command, signal, key),
     },
+    amphorae: {
+      ask: (id: string, command: AmphoraCommand, signal: AbortSignal, key: CommandIdentity) =>
+        tree.cluster.amphorae.ask(id, command, signal, key),
+    },
     sparesView: (signal: AbortSignal) => tree.cluster.singletons.sparesView(signal),
     actors: {
-      counts: () => ({ ...countsOf(tree), stepFailures }),
+      counts: () => ({ ...countsOf(tree), stepFailures, rotations }),
       deadLetters: (): readonly DeadLetterView[] =>
         tree.registry.deadLetters().map((letter) => ({ ...letter, at: isoTime(letter.at) })),
     },
@@ -33,6 +40,18 @@ function countStepFailures({ loadBalancers, amphorae }: Tree): Readonly<Record<E
   };
   loadBalancers.onChange((_, before, after) => count('loadBalancer', before?.steps, after.steps));
   amphorae.onChange((_, before, after) => count('amphora', before?.steps, after.steps));
+  return counts;
+}
+
+/** Counts replaced certificates of amphorae from now on, and tries that failed. */
+function countRotations({ amphorae }: Tree): Readonly<Record<'replaced' | 'failed', number>> {
+  const counts = { replaced: 0, failed: 0 };
+  const failures = (state: AmphoraState | undefined) => state?.steps.retries[stepKeys.rotateCertificate]?.failures ?? 0;
+  amphorae.onChange((_, before, after) => {
+    const isOver = before?.rotation !== undefined && after.rotation === undefined;
+    if (isOver) counts.replaced++;
+    if (failures(after) > failures(before)) counts.failed++;
+  });
   return counts;
 }
 

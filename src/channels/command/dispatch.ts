@@ -5,7 +5,8 @@ import { kindNames } from '../../domain/load-balancer/rules.ts';
 import type { ObjectKind } from '../../domain/load-balancer/state.ts';
 import { RpcError } from '../rpc/errors.ts';
 import type { CallContext, CommandKey } from '../rpc/method.ts';
-import type { CommandPorts, Reply } from './ports.ts';
+import type { AmphoraCommand } from '../../domain/amphora/state.ts';
+import type { CommandPorts, Reply, Replied } from './ports.ts';
 
 export type ChangeContext = CallContext<CommandKey>;
 
@@ -23,11 +24,13 @@ export interface Dispatch {
     commandOf: (place: { readonly poolId: string | null }) => LoadBalancerCommand,
     context: ChangeContext,
   ): Promise<CommandAnswer>;
+  /** @throws RpcError */
+  toAmphora(id: string, command: AmphoraCommand, context: ChangeContext): Promise<void>;
   /** The first answer to a command that finds nothing any more; else the refusal. @throws RpcError */
   answeredBefore(context: ChangeContext, notFound: RpcError): Promise<CommandAnswer>;
 }
 
-export function dispatchTo({ loadBalancers, reads }: CommandPorts): Dispatch {
+export function dispatchTo({ loadBalancers, amphorae, reads }: CommandPorts): Dispatch {
   const answeredBefore: Dispatch['answeredBefore'] = async ({ command }, notFound) => {
     const before = await reads.findAnswer(command.id);
     if (before === undefined) throw notFound;
@@ -45,6 +48,15 @@ export function dispatchTo({ loadBalancers, reads }: CommandPorts): Dispatch {
   return {
     answeredBefore,
     toLoadBalancer,
+    async toAmphora(id, command, context) {
+      const reply = await amphorae.ask(id, command, context.signal, context.command);
+      if (reply.type === 'ok') return;
+      if (reply.type === 'refused' && reply.refusal.code === 'notFound') {
+        await answeredBefore(context, notFound('amphora', id));
+        return;
+      }
+      throw errorOf(reply, 'amphora');
+    },
     async toOwnerOf(kind, id, commandOf, context) {
       const place = await reads.loadBalancerOf(kind, id);
       if (place === undefined) return answeredBefore(context, notFound(kind, id));
@@ -67,7 +79,7 @@ function answerOf(reply: Reply): CommandAnswer {
 /** An operator has to act first. */
 const observingRetryMs = 5_000;
 
-function errorOf(reply: Exclude<Reply, { type: 'ok' }>): RpcError {
+function errorOf(reply: Exclude<Replied<unknown>, { type: 'ok' }>, who = 'load balancer'): RpcError {
   switch (reply.type) {
     case 'refused': {
       const { code, message, field } = reply.refusal;
@@ -76,7 +88,7 @@ function errorOf(reply: Exclude<Reply, { type: 'ok' }>): RpcError {
     case 'busy':
       return new RpcError(
         'busy',
-        'The load balancer cannot take the command just now: too many are waiting, or its owner is changing',
+        `The ${who} cannot take the command just now: too many are waiting, or its owner is changing`,
         {
           retryAfterMs: reply.retryAfterMs,
         },
@@ -86,6 +98,6 @@ function errorOf(reply: Exclude<Reply, { type: 'ok' }>): RpcError {
       return new RpcError('unavailable', message, { retryAfterMs: observingRetryMs });
     }
     case 'faulted':
-      return new RpcError('faulted', `The load balancer waits for an operator: ${reply.reason}`);
+      return new RpcError('faulted', `The ${who} waits for an operator: ${reply.reason}`);
   }
 }

@@ -14,6 +14,7 @@ import type { ObjectKind } from '../../domain/load-balancer/state.ts';
 import type { StatusChange, Views } from '../../domain/views.ts';
 import { RpcError } from '../rpc/errors.ts';
 import type { CallContext, CommandKey, ParamsOf } from '../rpc/method.ts';
+import { agentHandlers, type agentMethods } from './amphora-methods.ts';
 import { alertHandlers } from './alerts.ts';
 import { attributesIn, patchIn } from './attributes.ts';
 import { type ChangeContext, type Dispatch, dispatchTo, notFound } from './dispatch.ts';
@@ -49,6 +50,7 @@ export function commandHandlers(ports: CommandPorts): CommandHandlers {
     ...l7RuleHandlers(ports, dispatch),
     ...quotaHandlers(ports.quotas),
     ...fleetHandlers(ports, dispatch),
+    ...agentHandlers(ports.reads, dispatch),
     ...catalogueHandlers(ports.catalogue, ports.placement.offers),
     ...alertHandlers(ports),
     ...statusHandlers(ports),
@@ -305,7 +307,10 @@ function l7RuleHandlers({ reads }: CommandPorts, dispatch: Dispatch): Part<'l7Ru
   };
 }
 
-function fleetHandlers(ports: CommandPorts, dispatch: Dispatch): Part<'amphora' | 'spares' | 'subnet'> {
+function fleetHandlers(
+  ports: CommandPorts,
+  dispatch: Dispatch,
+): Omit<Part<'amphora' | 'spares' | 'subnet'>, keyof typeof agentMethods> {
   const { reads, network, sparesView } = ports;
   return {
     'amphora.list': async (query) => {

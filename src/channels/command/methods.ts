@@ -41,6 +41,7 @@ import { changes, type HandlersOf, type Problem, reads, result } from '../rpc/me
 import { maybe, needed, withDefault } from '../rpc/parameters.ts';
 import { flag, objectId, text, wholeNumber } from '../rpc/values.ts';
 import { alertMethods } from './alerts.ts';
+import { agentMethods } from './amphora-methods.ts';
 import { change, creation } from './attributes.ts';
 import { catalogueMethods } from './catalogue-methods.ts';
 import {
@@ -479,6 +480,7 @@ export const commandMethods = {
   ...l7RuleMethods,
   ...quotaMethods,
   ...fleetMethods,
+  ...agentMethods,
   ...catalogueMethods,
   ...alertMethods,
   ...channelMethods,

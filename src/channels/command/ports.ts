@@ -1,6 +1,7 @@
 // What the command channel needs of the rest: the actors that decide, the tables that are read, the network that VIPs
 // are on. The composition root gives it; nothing here knows who stands behind.
 import type { Refusal } from '../../domain/decision.ts';
+import type { AmphoraAnswer, AmphoraCommand } from '../../domain/amphora/state.ts';
 import type { Offers } from '../../domain/catalogue.ts';
 import type { Topology } from '../../domain/statuses.ts';
 import type { CommandAnswer, LoadBalancerCommand } from '../../domain/load-balancer/commands.ts';
@@ -25,13 +26,15 @@ import type { QuotaPort } from './quota.ts';
 import type { TlsPort } from './tls.ts';
 
 /** What became of a command. */
-export type Reply =
-  | { readonly type: 'ok'; readonly answer: CommandAnswer }
+export type Replied<Answer> =
+  | { readonly type: 'ok'; readonly answer: Answer }
   | { readonly type: 'refused'; readonly refusal: Refusal }
   | { readonly type: 'busy'; readonly retryAfterMs: number }
   | { readonly type: 'faulted'; readonly reason: string }
   /** Nobody takes commands for now. */
   | { readonly type: 'unavailable'; readonly reason: string };
+
+export type Reply = Replied<CommandAnswer>;
 
 export interface VipWish {
   readonly subnetId: string | null;
@@ -92,6 +95,10 @@ export interface CommandPorts extends Pick<AlertPorts, 'alerts'> {
   readonly loadBalancers: {
     /** Resolves once the command's effect is durable. @throws when the signal aborts first */
     ask(id: string, command: LoadBalancerCommand, signal: AbortSignal, key: CommandKey): Promise<Reply>;
+  };
+  readonly amphorae: {
+    /** The same. */
+    ask(id: string, command: AmphoraCommand, signal: AbortSignal, key: CommandKey): Promise<Replied<AmphoraAnswer>>;
   };
   readonly sparesView: (signal: AbortSignal) => Promise<SparesPoolView>;
   readonly network: {

@@ -134,6 +134,7 @@ const amphora: Fields<AmphoraView> = {
   haproxyVersion: 'As its agent told.',
   certificateFingerprint: 'SHA-256 of its certificate.',
   certificateExpiresAt: 'When its certificate ends.',
+  certificateBusy: 'Whether it is being given another one.',
   errorReason: 'Why it is in ERROR; null otherwise.',
   createdAt: 'When it was asked for.',
   updatedAt: 'When it was changed last.',

@@ -6,6 +6,8 @@ import { openPacket, printOf } from '../../domain/health/packet.ts';
 
 export interface ReadingCounters {
   accepted: number;
+  /** Of these, signed with another key than the first. */
+  otherKey: number;
   /** No valid signature. */
   badSignature: number;
   /** Signed, but not zlib, or larger than allowed when inflated. */
@@ -26,19 +28,19 @@ const largestMessageBytes = 1024 * 1024;
 const pieceBytes = 2048;
 
 export function noReadings(): ReadingCounters {
-  return { accepted: 0, badSignature: 0, badCompression: 0, badMessage: 0 };
+  return { accepted: 0, otherKey: 0, badSignature: 0, badCompression: 0, badMessage: 0 };
 }
 
 /** The message in a packet; undefined, and counted, when there is none. Never throws. */
 export function readPacket(datagram: Buffer, keys: readonly string[], counters: ReadingCounters): Reading | undefined {
-  const deflated = openPacket(datagram, keys);
-  if (deflated === undefined) {
+  const opened = openPacket(datagram, keys);
+  if (opened === undefined) {
     counters.badSignature++;
     return undefined;
   }
   let text: string;
   try {
-    text = inflateSync(deflated, { maxOutputLength: largestMessageBytes, chunkSize: pieceBytes }).toString('utf8');
+    text = inflateSync(opened.stream, { maxOutputLength: largestMessageBytes, chunkSize: pieceBytes }).toString('utf8');
   } catch {
     counters.badCompression++;
     return undefined;
@@ -47,6 +49,7 @@ export function readPacket(datagram: Buffer, keys: readonly string[], counters: 
     const message = parseMessage(JSON.parse(text) as unknown);
     if (message !== undefined) {
       counters.accepted++;
+      if (opened.keyIndex > 0) counters.otherKey++;
       return { message, print: printOf(datagram) };
     }
   } catch {

@@ -77,6 +77,7 @@ function startWorkers(options: HeartbeatReceiverOptions, counters: HeartbeatCoun
   const { workers = 0, keys, onMessage, onWorkerFailed = () => undefined, workerMain } = options;
   const take = (readings: readonly Reading[], read: ReadingCounters): void => {
     counters.accepted += read.accepted;
+    counters.otherKey += read.otherKey;
     counters.badSignature += read.badSignature;
     counters.badCompression += read.badCompression;
     counters.badMessage += read.badMessage;

@@ -195,6 +195,7 @@ export const amphorae = pgTable(
     host: text(),
     haproxyVersion: text('haproxy_version'),
     certificateFingerprint: text('certificate_fingerprint'),
+    certificateBusy: boolean('certificate_busy').notNull().default(false),
     certificateExpiresAt: moment('certificate_expires_at'),
     errorReason: text('error_reason'),
     createdAt: moment('created_at').notNull(),

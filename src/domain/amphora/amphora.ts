@@ -28,11 +28,12 @@ import type {
 const nobody = { amphorae: [], isHard: false };
 
 /** Keys are in journals and must not change. */
-const stepKeys = {
+export const stepKeys = {
   boot: 'boot',
   awaitAgent: 'await-agent',
   checkAllocation: 'check-allocation',
   configureAgent: 'configure-agent',
+  rotateCertificate: 'rotate-certificate',
   destroy: 'destroy',
 };
 
@@ -57,6 +58,17 @@ export function decideAmphora(state: MaybeAmphora, command: AmphoraCommand, at: 
       const { controllers } = command;
       const isKnown = sameList(state.wantedControllers ?? state.controllers, controllers);
       return accept(state, isKnown || state.deletion !== null ? [] : [{ type: 'controllersWanted', at, controllers }]);
+    }
+    case 'configureAgent': {
+      if (state.deletion !== null || state.agent === null) return notReady(state);
+      const controllers = state.wantedControllers ?? state.controllers;
+      return accept(state, [{ type: 'controllersWanted', at, controllers }]);
+    }
+    case 'rotateCertificate': {
+      if (state.deletion !== null || state.agent === null) return notReady(state);
+      const isOther = command.fingerprint !== null && command.fingerprint !== state.agent.certificateFingerprint;
+      const isKnown = isOther || state.rotation !== undefined;
+      return accept(state, isKnown ? [] : [{ type: 'certificateRotationWanted', at }]);
     }
     case 'deleteAmphora': {
       const { reason, onBehalfOf } = command;
@@ -91,6 +103,10 @@ function decideAllocate(
     return refuse('conflict', `Amphora ${state.id} is of another kind`);
   }
   return accept(state, [allocated]);
+}
+
+function notReady(state: AmphoraState): AmphoraDecision {
+  return refuse('conflict', `Amphora ${state.id} is ${amphoraStatus(state)}: its agent takes nothing`);
 }
 
 function sameList(one: readonly string[], other: readonly string[]): boolean {
@@ -137,6 +153,8 @@ function resultEvents(result: AmphoraStepResult, at: number): readonly AmphoraEv
       return [{ type: result.isClaimed ? 'allocationConfirmed' : 'allocationReturned', at }];
     case 'agentConfigured':
       return [{ type: 'agentConfigured', at, controllers: result.controllers }];
+    case 'certificateRotated':
+      return [{ type: 'certificateRotated', at, facts: result.facts }];
     case 'destroyed':
       return [{ type: 'amphoraDeleted', at }];
   }
@@ -174,6 +192,12 @@ function evolveExisting(state: AmphoraState, event: AmphoraEvent): AmphoraState 
       const { controllers } = event;
       const steps = endStep(state.steps, stepKeys.configureAgent);
       return { ...state, controllers, wantedControllers: null, steps };
+    }
+    case 'certificateRotationWanted':
+      return { ...state, rotation: { since: event.at } };
+    case 'certificateRotated': {
+      const { rotation: _, ...rest } = state;
+      return { ...rest, agent: event.facts, steps: endStep(state.steps, stepKeys.rotateCertificate) };
     }
     case 'amphoraReady':
       return { ...state, agent: event.facts, steps: endStep(state.steps, stepKeys.awaitAgent) };
@@ -228,6 +252,19 @@ function wantedSteps(state: AmphoraState, now: number): readonly AmphoraStep[] {
     const { topology } = kind;
     steps.push({ type: 'configureAgent', key: stepKeys.configureAgent, amphoraId, agent, controllers, topology });
   }
+  if (state.rotation !== undefined) {
+    const { agent } = state.instance;
+    const { certificateFingerprint: fingerprint } = state.agent;
+    const loadBalancerId = allocation?.loadBalancerId ?? null;
+    steps.push({
+      type: 'rotateCertificate',
+      key: stepKeys.rotateCertificate,
+      amphoraId,
+      agent,
+      fingerprint,
+      loadBalancerId,
+    });
+  }
   const checkAt = allocationCheckAt(state);
   if (allocation !== null && checkAt !== undefined && checkAt <= now) {
     const { loadBalancerId } = allocation;
@@ -262,7 +299,7 @@ export interface AmphoraEntity {
 
 export const amphora: EntityDefinition<AmphoraEntity> = {
   kind: 'amphora',
-  schemaVersion: 2,
+  schemaVersion: 3,
   decide: decideAmphora,
   decideStepEnded: decideAmphoraStepEnded,
   decideResumed: decideAmphoraResumed,

@@ -25,6 +25,7 @@ export function amphoraRows(state: AmphoraState | undefined): Rows {
     haproxyVersion: agent?.haproxyVersion ?? null,
     certificateFingerprint: agent?.certificateFingerprint ?? null,
     certificateExpiresAt: agent === null ? null : moment(agent.certificateExpiresAt),
+    certificateBusy: state.rotation !== undefined,
     errorReason: spentRetry(state.steps)?.retry.lastFailure.message ?? null,
     createdAt: moment(state.createdAt),
     updatedAt: moment(state.updatedAt),

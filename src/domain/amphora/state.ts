@@ -36,6 +36,8 @@ export interface AmphoraState {
   readonly controllers: readonly string[];
   /** To be sent them to instead; null when that is so already. */
   readonly wantedControllers: readonly string[] | null;
+  /** Its certificate is being replaced; absent while it is not. */
+  readonly rotation?: { readonly since: number };
   readonly allocation: Allocation | null;
   readonly deletion: { readonly reason: string; readonly done: boolean } | null;
   readonly steps: StepsState;
@@ -80,6 +82,9 @@ export type AmphoraEvent =
   | { readonly type: 'allocationReturned'; readonly at: number }
   | { readonly type: 'controllersWanted'; readonly at: number; readonly controllers: readonly string[] }
   | { readonly type: 'agentConfigured'; readonly at: number; readonly controllers: readonly string[] }
+  | { readonly type: 'certificateRotationWanted'; readonly at: number }
+  /** Its agent shows another certificate than before. */
+  | { readonly type: 'certificateRotated'; readonly at: number; readonly facts: AgentFacts }
   | { readonly type: 'amphoraDeletionRequested'; readonly at: number; readonly reason: string }
   | { readonly type: 'amphoraDeleted'; readonly at: number }
   | StepEvent;
@@ -102,6 +107,13 @@ export type AmphoraCommand =
     }
   /** Nodes have come or gone: it shall send its heartbeats to these. */
   | { readonly type: 'reportTo'; readonly controllers: readonly string[] }
+  /** Its agent is given its configuration again, as it is now: the heartbeat key may be another one. */
+  | { readonly type: 'configureAgent' }
+  /**
+   * Its agent is given another certificate than the one with this fingerprint (null: than the one it has). Without effect when it
+   * has another one already.
+   */
+  | { readonly type: 'rotateCertificate'; readonly fingerprint: string | null }
   | {
       readonly type: 'deleteAmphora';
       readonly reason: string;
@@ -130,6 +142,14 @@ export type AmphoraStep = { readonly key: string; readonly amphoraId: AmphoraId 
       readonly controllers: readonly string[];
       readonly topology: Topology;
     }
+  | {
+      readonly type: 'rotateCertificate';
+      readonly agent: AgentAddress;
+      /** Of the certificate that is to go. */
+      readonly fingerprint: string;
+      /** Whose pushes are not to be disturbed; null for a spare. */
+      readonly loadBalancerId: LoadBalancerId | null;
+    }
   | { readonly type: 'destroy' }
 );
 
@@ -147,6 +167,7 @@ export type AmphoraStepResult =
   | { readonly type: 'agentAnswered'; readonly facts: AgentFacts }
   | { readonly type: 'allocationChecked'; readonly isClaimed: boolean }
   | { readonly type: 'agentConfigured'; readonly controllers: readonly string[] }
+  | { readonly type: 'certificateRotated'; readonly facts: AgentFacts }
   | { readonly type: 'destroyed' };
 
 export type AmphoraStepEnded = StepEnded<AmphoraStepResult>;

@@ -8,7 +8,9 @@ export type LoadBalancerQuestion =
   /** Whether it counts an amphora as its own. */
   | { readonly type: 'claimOf'; readonly amphoraId: AmphoraId }
   /** Amphorae that it counts as its own. */
-  | { readonly type: 'claimedAmphorae' };
+  | { readonly type: 'claimedAmphorae' }
+  /** Whether it brings a configuration to its amphorae just now. */
+  | { readonly type: 'isPushing' };
 
 /** Whether there is no such amphora, or not any more. */
 export interface AmphoraQuestion {
@@ -20,6 +22,7 @@ export type Question = LoadBalancerQuestion | AmphoraQuestion;
 export interface Answers {
   readonly claimOf: 'claimed' | 'undecided' | 'unclaimed';
   readonly claimedAmphorae: readonly AmphoraId[];
+  readonly isPushing: boolean;
   readonly isGone: boolean;
 }
 
@@ -32,6 +35,8 @@ export function answerOfLoadBalancer(
       return claimOf(state, question.amphoraId);
     case 'claimedAmphorae':
       return state?.slots.map((slot) => slot.amphoraId) ?? [];
+    case 'isPushing':
+      return state !== undefined && state.push !== null;
   }
 }
 

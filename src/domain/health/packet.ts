@@ -11,11 +11,16 @@ export function sealPacket(deflated: Uint8Array, key: string): Buffer {
   return Buffer.concat([deflated, Buffer.from(sign(deflated, key).toString('hex'), 'latin1')]);
 }
 
+export interface OpenedPacket {
+  readonly stream: Buffer;
+  readonly keyIndex: number;
+}
+
 /**
- * The zlib stream of a datagram that was signed with one of `keys`, as a view on the datagram; undefined when no
- * signature holds. Amphorae of the first Octavia releases signed with the 32 raw bytes: tried second.
+ * The zlib stream of a datagram that was signed with one of `keys`, as a view on the datagram, and the key's place; undefined
+ * when no signature holds. Amphorae of the first Octavia releases signed with the 32 raw bytes: tried second.
  */
-export function openPacket(datagram: Buffer, keys: readonly string[]): Buffer | undefined {
+export function openPacket(datagram: Buffer, keys: readonly string[]): OpenedPacket | undefined {
   return openAs(datagram, keys, hexSignatureBytes) ?? openAs(datagram, keys, rawSignatureBytes);
 }
 
@@ -25,12 +30,13 @@ export function printOf(datagram: Buffer): number {
   return Math.imul(datagram.readInt32LE(end - 8), 31) ^ datagram.readInt32LE(end - 4);
 }
 
-function openAs(datagram: Buffer, keys: readonly string[], signatureBytes: number): Buffer | undefined {
+function openAs(datagram: Buffer, keys: readonly string[], signatureBytes: number): OpenedPacket | undefined {
   const end = datagram.length - signatureBytes;
   if (end <= 0) return undefined;
   const stream = datagram.subarray(0, end);
   const given = datagram.subarray(end);
-  return keys.some((key) => timingSafeEqual(expected(stream, key, signatureBytes), given)) ? stream : undefined;
+  const keyIndex = keys.findIndex((key) => timingSafeEqual(expected(stream, key, signatureBytes), given));
+  return keyIndex === -1 ? undefined : { stream, keyIndex };
 }
 
 function expected(stream: Uint8Array, key: string, signatureBytes: number): Buffer {

@@ -57,6 +57,11 @@ export interface AmphoraDriver {
   handOver(amphora: AmphoraAddress, signal: AbortSignal): Promise<void>;
   /** Gives the agent another amphora-agent.conf: it sends its heartbeats where that says from now on. */
   configure(amphora: AmphoraAddress, agentConfiguration: string, signal: AbortSignal): Promise<void>;
+  /**
+   * Gives the agent another certificate with its key, PEM: it shows that one from the next connection on. Names the same amphora,
+   * of the same authority. A failure leaves the outcome open: `info` tells.
+   */
+  certify(amphora: AmphoraAddress, serverPem: string, signal: AbortSignal): Promise<void>;
   /** MD5 (hex) of the configuration the amphora holds for this load balancer; undefined when it holds none. */
   configurationDigest(
     amphora: AmphoraAddress,

@@ -25,6 +25,10 @@ export interface WorldCalls {
     params: { readonly amphoraId: AmphoraId; readonly agentConfiguration: string };
     result: null;
   };
+  'amphora.certify': {
+    params: { readonly amphoraId: AmphoraId; readonly certificatePem: string };
+    result: null;
+  };
   'amphora.configurationDigest': {
     params: { readonly amphoraId: AmphoraId; readonly loadBalancerId: LoadBalancerId };
     result: string | null;

@@ -214,6 +214,11 @@ export class World {
       this.#events.configured(instance);
       return null;
     },
+    'amphora.certify': ({ amphoraId, certificatePem }) => {
+      const instance = this.#agent(amphoraId, 'amphora.noop certify');
+      instance.files = { ...instance.files, 'certs/server.pem': certificatePem };
+      return null;
+    },
     'amphora.configurationDigest': ({ amphoraId, loadBalancerId }) => {
       const held = this.#agent(amphoraId, 'amphora.noop configurationDigest').configurations.get(loadBalancerId);
       return held === undefined ? null : createHash('md5').update(held).digest('hex');

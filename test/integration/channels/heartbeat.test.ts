@@ -95,7 +95,7 @@ describe('the receiver', () => {
     await waitFor(() => counters.received === 1, { describe: 'the bad packet' });
     await emit(whole);
     await waitFor(() => counters.received === 2, { describe: 'the good packet' });
-    const none = { badSignature: 0, badCompression: 0, badMessage: 0 };
+    const none = { otherKey: 0, badSignature: 0, badCompression: 0, badMessage: 0 };
     expect(counters).toEqual({ ...none, overflowed: 0, [counter]: 1, received: 2, accepted: 1 });
     expect(heard).toEqual([good]);
   });
@@ -118,6 +118,7 @@ describe('the receiver', () => {
     await emit(sealed(encodeMessage(good), 'old'));
     await emit(sealed(encodeMessage(good), 'new'));
     await waitFor(() => heard.length === 2, { describe: 'both packets' });
+    expect(started.counters).toMatchObject({ accepted: 2, otherKey: 1 });
   });
 });
 

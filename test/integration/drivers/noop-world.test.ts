@@ -181,7 +181,7 @@ describe('heartbeats', () => {
   beforeAll(async () => {
     socket = createSocket('udp4');
     socket.on('message', (datagram) => {
-      const stream = openPacket(datagram, [key]);
+      const stream = openPacket(datagram, [key])?.stream;
       const message = stream && parseMessage(JSON.parse(inflateSync(stream).toString()));
       if (message !== undefined) received.push(message);
     });

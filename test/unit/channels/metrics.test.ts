@@ -14,7 +14,13 @@ test('numbers are shown by the names that dashboards and alert rules know', asyn
   const registry = metricsOf({
     journal: () => ({ entries: 7, statements: 3, backlog: 2, oldestWaitMs: 1_500 }),
     pool: () => ({ total: 8, idle: 3, waiting: 4 }),
-    actors: () => ({ byKind: new Map(), deadLetters: 0, restarts: 0, stepFailures: {} }),
+    actors: () => ({
+      byKind: new Map(),
+      deadLetters: 0,
+      restarts: 0,
+      stepFailures: {},
+      rotations: { replaced: 7, failed: 1 },
+    }),
     heartbeats: () => ({
       outcomes: { accepted: 9, repeated: 1 },
       lagMs: 250,
@@ -32,6 +38,7 @@ test('numbers are shown by the names that dashboards and alert rules know', asyn
     }),
     maintenance: () => [{ scope: 'zone', name: 'az1' }],
     statistics: () => ({ written: 11, waiting: 2 }),
+    certificatesEnd: () => 1_800_000_000_000,
     openAlerts: () => ({ member: 4, pool: 0 }),
     more: [usage],
   });
@@ -47,6 +54,8 @@ test('numbers are shown by the names that dashboards and alert rules know', asyn
     'amphi_heartbeat_lag_seconds 0.25',
     'amphi_heartbeat_kernel_drops_total 3',
     'amphi_heartbeats_missed 5',
+    'amphi_certificate_rotations_total{outcome="replaced"} 7',
+    'amphi_certificate_earliest_end_seconds 1800000000',
     'amphi_alerts_open{kind="member"} 4',
     'amphi_alerts_open{kind="pool"} 0',
     'amphi_amphorae_heard 6',

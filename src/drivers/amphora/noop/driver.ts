@@ -2,6 +2,8 @@
 import type { WorldClient } from '../../noop-world/client.ts';
 import type { AmphoraDriver } from '../driver.ts';
 
+const endOfCertificate = '-----END CERTIFICATE-----';
+
 /** The client may be shared; `close` ends its connection. */
 export function noopAmphora(world: WorldClient): AmphoraDriver {
   return {
@@ -17,6 +19,11 @@ export function noopAmphora(world: WorldClient): AmphoraDriver {
     handOver: async ({ amphoraId }, signal) => void (await world.call('amphora.handOver', { amphoraId }, signal)),
     configure: async ({ amphoraId }, agentConfiguration, signal) => {
       await world.call('amphora.configure', { amphoraId, agentConfiguration }, signal);
+    },
+    certify: async ({ amphoraId }, serverPem, signal) => {
+      // Its key stays here: a world has no use for it.
+      const certificatePem = serverPem.slice(0, serverPem.indexOf(endOfCertificate) + endOfCertificate.length);
+      await world.call('amphora.certify', { amphoraId, certificatePem }, signal);
     },
     configurationDigest: async ({ amphoraId }, loadBalancerId, signal) =>
       (await world.call('amphora.configurationDigest', { amphoraId, loadBalancerId }, signal)) ?? undefined,

@@ -119,6 +119,11 @@ class RestAmphora implements AmphoraDriver {
     await this.#expect(amphora, exchange, 202, signal);
   }
 
+  async certify(amphora: AmphoraAddress, serverPem: string, signal: AbortSignal): Promise<void> {
+    const path = '/1.0/certificate';
+    await this.#expect(amphora, { method: 'PUT', path, contentType: 'text/plain', body: serverPem }, 202, signal);
+  }
+
   async configurationDigest(
     amphora: AmphoraAddress,
     loadBalancerId: LoadBalancerId,

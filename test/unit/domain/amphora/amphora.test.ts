@@ -84,6 +84,8 @@ class Simulated {
         return { type: 'allocationChecked', isClaimed };
       case 'configureAgent':
         return { type: 'agentConfigured', controllers: step.controllers };
+      case 'rotateCertificate':
+        return { type: 'certificateRotated', facts: { ...facts, certificateFingerprint: `after ${step.fingerprint}` } };
       case 'destroy':
         this.instances = 0;
         return { type: 'destroyed' };
@@ -168,12 +170,71 @@ describe('an amphora', () => {
     expect(amphoraStatus(simulated.state as AmphoraState)).toBe('ALLOCATED');
   });
 
+  describe('whose certificate is to be replaced', () => {
+    const rotate = { type: 'rotateCertificate', fingerprint: 'ab' } as const;
+    const running = ({ running: steps }: Simulated) => steps.map(({ step }) => step.type);
+
+    test('shows another one, once, however often that is asked for', () => {
+      const simulated = ready();
+      expect([simulated.command(rotate), simulated.command(rotate)]).toEqual([true, true]);
+      expect(running(simulated)).toEqual(['rotateCertificate']);
+      simulated.end(true);
+      expect(simulated.state?.agent?.certificateFingerprint).toBe('after ab');
+      expect(simulated.state?.rotation).toBeUndefined();
+      simulated.command(rotate);
+      expect(running(simulated)).toEqual([]);
+    });
+
+    test('keeps the old one while that fails, and goes on trying after a crash', () => {
+      const simulated = ready();
+      simulated.command(rotate);
+      simulated.end(false);
+      expect(simulated.state?.agent?.certificateFingerprint).toBe('ab');
+      simulated.end(true);
+      simulated.crash();
+      expect(running(simulated)).toEqual(['rotateCertificate']);
+      for (let count = 0; count < 5; count++) simulated.end(false);
+      expect(amphoraStatus(simulated.state as AmphoraState)).toBe('READY');
+      while (simulated.end(true));
+      expect(simulated.state?.agent?.certificateFingerprint).toBe('after ab');
+    });
+
+    test('goes without, when it is deleted', () => {
+      const simulated = ready();
+      simulated.command(rotate);
+      simulated.command({ type: 'deleteAmphora', reason: 'asked', onBehalfOf: null });
+      expect(simulated.command(rotate)).toBe(false);
+      while (simulated.end(true));
+      expect(simulated.state?.deletion?.done).toBe(true);
+    });
+
+    test('refuses while no agent is there', () => {
+      expect(new Simulated().command(rotate)).toBe(false);
+    });
+  });
+
+  test('is given its configuration again as often as that is asked for, by whom it is told to report to now', () => {
+    const simulated = ready();
+    simulated.command({ type: 'reportTo', controllers: ['one:5555'] });
+    simulated.end(true);
+    for (const time of [1, 2]) {
+      simulated.command({ type: 'configureAgent' });
+      expect([time, simulated.running.map(({ step }) => step)]).toEqual([
+        time,
+        [expect.objectContaining({ type: 'configureAgent', controllers: ['one:5555'] })],
+      ]);
+      simulated.end(true);
+    }
+    expect(simulated.end(true)).toBe(false);
+  });
+
   test('whatever fails or crashes on the way, comes to rest with a row for every instance and no instance once deleted', () => {
     const action = fc.oneof(
       fc.record({ type: fc.constant('end' as const), succeeds: fc.boolean(), isClaimed: fc.boolean() }),
       fc.constant({ type: 'crash' as const }),
       fc.record({ type: fc.constant('allocate' as const), lb: fc.constantFrom(...lbs) }),
       fc.constant({ type: 'delete' as const }),
+      fc.constant({ type: 'renew' as const }),
     );
     fc.assert(
       fc.property(fc.array(action, { maxLength: 40 }), (schedule) => {
@@ -182,6 +243,10 @@ describe('an amphora', () => {
         for (const act of schedule) {
           if (act.type === 'end') simulated.end(act.succeeds, act.isClaimed);
           if (act.type === 'crash') simulated.crash();
+          if (act.type === 'renew') {
+            simulated.command({ type: 'rotateCertificate', fingerprint: null });
+            simulated.command({ type: 'configureAgent' });
+          }
           if (act.type === 'delete') simulated.command({ type: 'deleteAmphora', reason: 'asked', onBehalfOf: null });
           if ((simulated.state?.allocation ?? null) === null) owner = undefined;
           if (act.type === 'allocate') {

@@ -1,0 +1,1 @@
+ALTER TABLE "amphorae" ADD COLUMN "certificate_busy" boolean DEFAULT false NOT NULL;
