@@ -216,7 +216,8 @@ async function problemOf(
   try {
     const problem = await tls.problemOf(use, asker, signal);
     if (problem === undefined) return undefined;
-    const message = `Validation failure: Could not retrieve certificate: ${ref}: ${problem}`;
+    const said = problem.startsWith(ref) ? problem : `${ref}: ${problem}`;
+    const message = `Validation failure: Could not retrieve certificate: ${said}`;
     return new RpcError('invalid', message, { field });
   } catch (error) {
     const message = `The certificate manager cannot be asked about ${ref}: ${(error as Error).message}`;

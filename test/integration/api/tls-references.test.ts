@@ -74,7 +74,7 @@ describe('a reference', () => {
       ['client_crl_container_ref', 'file:none', { default_tls_container_ref: 'file:a', ...ca }],
     ] as const) {
       const { status, body } = await post({ ...along, [attribute]: value });
-      const message = 'Validation failure: Could not retrieve certificate: file:none: file:none is not there';
+      const message = 'Validation failure: Could not retrieve certificate: file:none is not there';
       expect([attribute, status, body.faultstring]).toEqual([attribute, 400, message]);
     }
     const made = await post({ default_tls_container_ref: 'file:a' });
