@@ -1,20 +1,17 @@
 // What failovers cost in time, and whether their pace is kept: two nodes, a noop world, a fleet of load balancers with one amphora
 // each; of it 1, then 50, then 500 are killed at once. When a breaker opens, the step is counted from its release.
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
-import pg from 'pg';
+import type pg from 'pg';
 import { connectCommandChannel } from '../src/channels/command/client.ts';
 import type { InspectMethods } from '../src/channels/inspect/methods.ts';
 import { RpcClient } from '../src/channels/rpc/client.ts';
-import { removeEmbeddedPostgres, startEmbeddedPostgres } from '../src/db/embedded-postgres.ts';
 import { WorldClient } from '../src/drivers/noop-world/client.ts';
 import { startNoopWorld } from '../src/drivers/noop-world/start.ts';
 import { type BenchNode, startNode } from './node.ts';
 import { quantile } from './processes.ts';
+import { atWorkbench, say } from './workbench.ts';
 
 interface Options {
   readonly amphorae: number;
@@ -40,7 +37,6 @@ export function failoverCommand(): Command {
 }
 
 const worldMain = fileURLToPath(new URL('../../drivers/noop-world/main.js', import.meta.url));
-const say = (line: string) => void process.stderr.write(`${line}\n`);
 
 interface Bench {
   readonly options: Options;
@@ -50,46 +46,25 @@ interface Bench {
   readonly database: pg.Client;
 }
 
-async function measure(options: Options): Promise<Record<string, unknown>> {
-  const folder = mkdtempSync(join(tmpdir(), 'amphi-bench-'));
-  const ends: (() => Promise<unknown>)[] = [];
-  try {
-    const dataDir = join(folder, 'database');
-    ends.push(() => removeEmbeddedPostgres(dataDir));
-    const { url } = await startEmbeddedPostgres({ dataDir, log: () => undefined });
+function measure(options: Options): Promise<Record<string, unknown>> {
+  return atWorkbench(async ({ url, database, folder, onEnd }) => {
     const started = await startNoopWorld({ main: worldMain });
-    ends.push(() => started.stop());
+    onEnd(() => started.stop());
     const world = new WorldClient({ address: started.address, node: 'bench' });
-    ends.push(() => world.close());
-    const database = new pg.Client({ connectionString: url });
-    await database.connect();
-    ends.push(() => database.end());
-    const nodes: BenchNode[] = [];
-    for (const name of ['first', 'second']) {
-      const node = await startNode(
-        ['run', '--roles', 'worker,health,housekeeping'],
-        nodeFolder(folder, name),
-        settingsOf(options, url, started.address, nodeFolder(folder, 'secrets')),
-      );
-      ends.push(() => node.end('SIGTERM'));
-      nodes.push(node);
-    }
-    const [node] = nodes;
-    if (node === undefined) throw new Error('no node');
+    onEnd(() => world.close());
+    const settings = settingsOf(options, url, started.address, folder('secrets'));
+    const start = async (name: string): Promise<BenchNode> => {
+      const node = await startNode(['run', '--roles', 'worker,health,housekeeping'], folder(name), settings);
+      onEnd(() => node.end('SIGTERM'));
+      return node;
+    };
+    const node = await start('first');
+    await start('second');
     const channel = `ws://127.0.0.1:${node.run.controlPort}/inspect`;
     const inspect = await RpcClient.connect<InspectMethods>({ url: channel, token: node.token });
-    ends.push(() => inspect.close());
-    return await run({ options, node, inspect, world, database });
-  } finally {
-    for (const end of ends.toReversed()) await end();
-    rmSync(folder, { recursive: true, force: true });
-  }
-}
-
-function nodeFolder(folder: string, name: string): string {
-  const path = join(folder, name);
-  mkdirSync(path, { recursive: true, mode: 0o700 });
-  return path;
+    onEnd(() => inspect.close());
+    return run({ options, node, inspect, world, database });
+  });
 }
 
 function settingsOf({ perMinute, share }: Options, database: string, world: string, secretsDir: string) {

@@ -3,22 +3,20 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
-import pg from 'pg';
+import type pg from 'pg';
 import { noReadings, readPacket } from '../src/channels/heartbeat/reading.ts';
-import { removeEmbeddedPostgres, startEmbeddedPostgres } from '../src/db/embedded-postgres.ts';
 import { migrate } from '../src/db/migrate.ts';
 import { postmaster } from './create.ts';
 import { seedFleet } from './heartbeats/fleet.ts';
 import { heartbeatKey, messageOf, packetOf, shapes, type Shape } from './heartbeats/packets.ts';
-import { type BenchNode, startNode } from './node.ts';
+import { type BenchNode, metricsText, startNode } from './node.ts';
 import { cpuMsOf, quantile } from './processes.ts';
+import { atWorkbench, say } from './workbench.ts';
 
 interface Options {
   readonly amphorae: number;
@@ -41,26 +39,14 @@ export function heartbeatsCommand(): Command {
     });
 }
 
-const say = (line: string) => void process.stderr.write(`${line}\n`);
-
-async function measure(options: Options): Promise<Record<string, unknown>> {
-  const folder = mkdtempSync(join(tmpdir(), 'amphi-bench-'));
-  const ends: (() => Promise<unknown>)[] = [];
-  try {
-    const dataDir = join(folder, 'database');
-    ends.push(() => removeEmbeddedPostgres(dataDir));
-    const { url } = await startEmbeddedPostgres({ dataDir, log: () => undefined });
+function measure(options: Options): Promise<Record<string, unknown>> {
+  return atWorkbench(async ({ url, database, folder, onEnd }) => {
     await migrate(url);
-    const database = new pg.Client({ connectionString: url });
-    await database.connect();
-    ends.push(() => database.end());
     const port = await freePort();
     const shape = options.large ? shapes.large : shapes.small;
     await seedFleet(database, options.amphorae, shape, `127.0.0.1:${port}`);
     say(`${options.amphorae} amphorae are in the database`);
-    const nodeFolder = join(folder, 'node');
-    mkdirSync(nodeFolder, { recursive: true, mode: 0o700 });
-    const node = await startNode(['run', '--roles', 'worker,health'], nodeFolder, {
+    const node = await startNode(['run', '--roles', 'worker,health'], folder('node'), {
       AMPHI_DATABASE_URL: url,
       AMPHI_DRIVER: 'noop',
       AMPHI_HEARTBEAT_PORT: String(port),
@@ -71,14 +57,11 @@ async function measure(options: Options): Promise<Record<string, unknown>> {
       AMPHI_SPARES_SIZE: '0',
       AMPHI_STATISTICS_INTERVAL: '10',
     });
-    ends.push(() => node.end('SIGTERM'));
+    onEnd(() => node.end('SIGTERM'));
     const sender = await startSender(port, options);
-    ends.push(async () => sender.process.kill('SIGKILL'));
-    return await send(sender, node, database, port, shape, options);
-  } finally {
-    for (const end of ends.toReversed()) await end();
-    rmSync(folder, { recursive: true, force: true });
-  }
+    onEnd(async () => sender.process.kill('SIGKILL'));
+    return send(sender, node, database, port, shape, options);
+  });
 }
 
 interface Sender {
@@ -194,11 +177,6 @@ function floorUs(shape: Shape): number {
   for (let round = 0; round < 20; round++) read();
   const { user, system } = process.cpuUsage(before);
   return (user + system) / (20 * packets.length);
-}
-
-async function metricsText({ run, token }: BenchNode): Promise<string> {
-  const url = `http://127.0.0.1:${run.controlPort}/metrics`;
-  return (await fetch(url, { headers: { authorization: `Bearer ${token}` } })).text();
 }
 
 async function metric(node: BenchNode, name: string): Promise<number> {

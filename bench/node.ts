@@ -49,3 +49,9 @@ export async function startNode(
     },
   };
 }
+
+/** What the node shows at /metrics. */
+export async function metricsText({ run, token }: BenchNode): Promise<string> {
+  const url = `http://127.0.0.1:${run.controlPort}/metrics`;
+  return (await fetch(url, { headers: { authorization: `Bearer ${token}` } })).text();
+}

@@ -1,19 +1,17 @@
 // What it takes to take a fleet over: time until a second node owns and serves all load balancers after the first is
 // killed, and its resident memory with all of them awake and idle again. noop drivers, embedded PostgreSQL, both nodes on
 // this machine. The fleet is made by commands, so rows, journal and world are what they are in service.
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { readFileSync } from 'node:fs';
 import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
-import pg from 'pg';
+import type pg from 'pg';
 import { type CommandClient, connectCommandChannel } from '../src/channels/command/client.ts';
 import { RpcError } from '../src/channels/rpc/errors.ts';
-import { removeEmbeddedPostgres, startEmbeddedPostgres } from '../src/db/embedded-postgres.ts';
 import { startNoopWorld } from '../src/drivers/noop-world/start.ts';
-import { type BenchNode, startNode } from './node.ts';
+import { type BenchNode, metricsText, startNode } from './node.ts';
 import { tree } from './tree.ts';
+import { atWorkbench, say } from './workbench.ts';
 
 interface Options {
   readonly loadBalancers: number;
@@ -33,45 +31,23 @@ export function takeoverCommand(): Command {
 }
 
 const worldMain = fileURLToPath(new URL('../../drivers/noop-world/main.js', import.meta.url));
-const say = (line: string) => void process.stderr.write(`${line}\n`);
 
-async function measure(options: Options): Promise<Record<string, unknown>> {
-  const folder = mkdtempSync(join(tmpdir(), 'amphi-bench-'));
-  const ends: (() => Promise<unknown>)[] = [];
-  try {
-    const dataDir = join(folder, 'database');
-    ends.push(() => removeEmbeddedPostgres(dataDir));
-    const { url } = await startEmbeddedPostgres({ dataDir, log: () => undefined });
+function measure(options: Options): Promise<Record<string, unknown>> {
+  return atWorkbench(async ({ url, database, folder, onEnd }) => {
     const world = await startNoopWorld({ main: worldMain });
-    ends.push(() => world.stop());
-    const database = new pg.Client({ connectionString: url });
-    await database.connect();
-    ends.push(() => database.end());
-    const settings = { ...settingsOf(options, url, world.address), AMPHI_SECRETS_DIR: nodeFolder(folder, 'secrets') };
+    onEnd(() => world.stop());
+    const settings = { ...settingsOf(options, url, world.address), AMPHI_SECRETS_DIR: folder('secrets') };
     const start = async (name: string): Promise<BenchNode> => {
-      const node = await startNode(
-        ['run', '--roles', 'worker,health,housekeeping'],
-        nodeFolder(folder, name),
-        settings,
-      );
-      ends.push(() => node.end('SIGTERM'));
+      const node = await startNode(['run', '--roles', 'worker,health,housekeeping'], folder(name), settings);
+      onEnd(() => node.end('SIGTERM'));
       return node;
     };
     const first = await start('first');
     const ids = await createAll(first, database, options);
     const second = await start('second');
     say(`${ids.length} load balancers are ACTIVE`);
-    return await takeOver(first, second, database, ids, options);
-  } finally {
-    for (const end of ends.toReversed()) await end();
-    rmSync(folder, { recursive: true, force: true });
-  }
-}
-
-function nodeFolder(folder: string, name: string): string {
-  const path = join(folder, name);
-  mkdirSync(path, { recursive: true, mode: 0o700 });
-  return path;
+    return takeOver(first, second, database, ids, options);
+  });
 }
 
 function settingsOf({ concurrency, idle }: Options, database: string, world: string) {
@@ -187,13 +163,8 @@ function residentMib({ run }: BenchNode): { readonly rss: number; readonly anony
   return { rss: mib('VmRSS'), anonymous: mib('RssAnon') };
 }
 
-async function metricsOf({ run, token }: BenchNode): Promise<string> {
-  const url = `http://127.0.0.1:${run.controlPort}/metrics`;
-  return (await fetch(url, { headers: { authorization: `Bearer ${token}` } })).text();
-}
-
 async function actorsByKind(node: BenchNode): Promise<ReadonlyMap<string, number>> {
-  const lines = (await metricsOf(node)).matchAll(/^amphi_live_actors\{kind="(\w+)"\} (\d+)$/gm);
+  const lines = (await metricsText(node)).matchAll(/^amphi_live_actors\{kind="(\w+)"\} (\d+)$/gm);
   return new Map([...lines].map(([, kind = '', count]) => [kind, Number(count)]));
 }
 
@@ -203,7 +174,7 @@ async function liveActors(node: BenchNode): Promise<number> {
 
 /** Where the memory is, in MiB: objects that live or wait for the collector, pages V8 holds for them, and buffers. */
 async function heapMib(node: BenchNode): Promise<Readonly<Record<string, number>>> {
-  const text = await metricsOf(node);
+  const text = await metricsText(node);
   const names = ['heap_size_used', 'heap_size_total', 'external_memory'];
   const mib = (name: string) =>
     Math.round(Number(new RegExp(`^amphi_process_nodejs_${name}_bytes (\\S+)`, 'm').exec(text)?.[1]) / 2 ** 20);
