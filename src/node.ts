@@ -18,6 +18,7 @@ import { Activity } from './composition/activity.ts';
 import { serveApi } from './composition/api.ts';
 import { tlsPortOf } from './composition/certificates.ts';
 import { controlTls, serveControl } from './composition/control.ts';
+import { driftRepairOf } from './composition/drift.ts';
 import { openDatabase, readDeploymentId, refuseOtherDriver } from './composition/database.ts';
 import { openDrivers } from './composition/drivers.ts';
 import { fingerprints } from './composition/alike.ts';
@@ -266,6 +267,8 @@ async function startParts(config: Config, log: Logger, started: Started): Promis
   started.add(() => tree.stop());
   started.add(returnUnusedMemory(log));
   started.add(startSnapshots(pool, config, tree, id, log));
+  const drift = driftRepairOf(config.drift, { nodeId: id, pool, ownership, tree, amphora: drivers.amphora, log });
+  started.add(() => drift.stop());
   started.add(() => peers.close());
   const activity: Activity = new Activity({ tree, pool, ownership: () => ownership, log });
   if (config.roles.includes('health')) {
@@ -306,6 +309,7 @@ async function startParts(config: Config, log: Logger, started: Started): Promis
     statistics,
     openAlerts: clearing.open,
     certificatesEnd: rotation.earliestEnd,
+    drift: drift.counts,
     table,
     moreMetrics: [usage.registry, apiRegistry],
     restoreCheck: restoreCheck(pool, drivers.compute),
@@ -321,6 +325,7 @@ async function startParts(config: Config, log: Logger, started: Started): Promis
   await activity.learnFleet();
   await ownership.start();
   await activity.started();
+  if (config.drift.interval > 0) drift.start();
   const api = config.roles.includes('api')
     ? await serveApi({
         settings: config.api,

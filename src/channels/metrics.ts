@@ -50,6 +50,8 @@ export interface Readings {
   readonly statistics: () => { readonly written: number; readonly waiting: number };
   /** By kind of object; on the node that keeps house only. */
   readonly openAlerts: () => Readonly<Record<string, number>>;
+  /** Of amphorae, whether they hold what they have accepted. */
+  readonly drift: () => Readonly<Record<'looks' | 'repairs' | 'unreachable', number>>;
   /** When the first certificate of an amphora ends, milliseconds; on the node that keeps house only. */
   readonly certificatesEnd: () => number | undefined;
   /** What others show: the metering driver, the REST API. */
@@ -128,6 +130,10 @@ export function metricsOf(readings: Readings): Pick<Registry, 'metrics' | 'conte
       if (end !== undefined) this.set(end / 1000);
     },
   });
+  const { drift } = readings;
+  const looks = 'Looks whether an amphora holds what it has accepted.';
+  total(registry, 'amphi_drift_looks_total', looks, () => drift().looks);
+  total(registry, 'amphi_drift_repairs_total', 'Amphorae that did not, and were repaired.', () => drift().repairs);
   nowBy(registry, 'amphi_alerts_open', 'Alerts that are open.', 'kind', readings.openAlerts);
   return Registry.merge([registry, ...readings.more]);
 }

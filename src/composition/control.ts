@@ -59,6 +59,8 @@ export interface ServeControl {
   >;
   readonly table: HeartbeatTable;
   readonly statistics: StatisticsWriter;
+  /** What was found of amphorae that are looked at. */
+  readonly drift: Readonly<Record<'looks' | 'repairs' | 'unreachable', number>>;
   /** When the first certificate of an amphora ends, on the node that keeps house. */
   readonly certificatesEnd: () => number | undefined;
   /** By kind of object, on the node that keeps house. */
@@ -153,6 +155,7 @@ export function serveControl(options: ServeControl): Promise<ControlServer> {
       statistics: () => ({ written: options.statistics.written, waiting: options.statistics.waiting }),
       openAlerts: options.openAlerts,
       certificatesEnd: options.certificatesEnd,
+      drift: () => options.drift,
       more: options.moreMetrics,
     }),
     notices: () =>

@@ -256,6 +256,11 @@ export const schema = z.strictObject({
       'Days for which alerts that were cleared are kept.',
     ),
   }),
+  drift: z.strictObject({
+    interval: withDefault(seconds({ min: 0, max: day }), 600).describe(
+      'Seconds in which every amphora is looked at once, whether it holds what it has accepted; one that does not is given it again. 0: none is looked at.',
+    ),
+  }),
   sweep: z.strictObject({
     grace: withDefault(seconds({ min: 0, max: day }), 600).describe(
       'Seconds between the first sight of an instance that no amphora knows and its removal.',

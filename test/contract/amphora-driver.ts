@@ -78,10 +78,12 @@ export function amphoraDriverContract(name: string, make: () => Promise<AmphoraU
     test('what is served answers at the VIP, and is held byte for byte', async () => {
       const { driver, address, vipAddress, request, member } = await amphora();
       const configuration = configured(vipAddress, 8080, await member('first'));
-      expect(await driver.configurationDigest(address, loadBalancerId, signal())).toBeUndefined();
+      expect(await driver.configurationDigest(address, { loadBalancerId, hasLvs: false }, signal())).toBeUndefined();
       expect(await driver.serve(address, serving(vipAddress, configuration), signal())).toEqual({ accepted: true });
       expect(await request(8080)).toBe('first');
-      expect(await driver.configurationDigest(address, loadBalancerId, signal())).toBe(md5(configuration));
+      expect(await driver.configurationDigest(address, { loadBalancerId, hasLvs: false }, signal())).toBe(
+        md5(configuration),
+      );
     });
 
     test('serving the same again is accepted, serving something else replaces it', async () => {
@@ -102,7 +104,7 @@ export function amphoraDriverContract(name: string, make: () => Promise<AmphoraU
         expect(await driver.serve(address, serving(vipAddress, null), signal())).toEqual({ accepted: true });
       }
       await expect(request(8080)).rejects.toThrow();
-      expect(await driver.configurationDigest(address, loadBalancerId, signal())).toBeUndefined();
+      expect(await driver.configurationDigest(address, { loadBalancerId, hasLvs: false }, signal())).toBeUndefined();
     });
 
     test('a configuration that haproxy finds invalid is refused in haproxy’s words and changes nothing', async () => {
@@ -112,7 +114,7 @@ export function amphoraDriverContract(name: string, make: () => Promise<AmphoraU
       const result = await driver.serve(address, serving(vipAddress, `${good}    balance nonsense\n`), signal());
       expect(result).toMatchObject({ accepted: false, reason: expect.stringMatching(/\[ALERT\].*balance/s) });
       expect(await request(8080)).toBe('first');
-      expect(await driver.configurationDigest(address, loadBalancerId, signal())).toBe(md5(good));
+      expect(await driver.configurationDigest(address, { loadBalancerId, hasLvs: false }, signal())).toBe(md5(good));
     });
 
     test('a port that somebody else holds is a refusal, and what was served goes on and is held again', async () => {
@@ -127,7 +129,7 @@ export function amphoraDriverContract(name: string, make: () => Promise<AmphoraU
       );
       expect(result).toMatchObject({ accepted: false, reason: expect.stringMatching(/Address already in use/) });
       expect(await request(8080)).toBe('first');
-      expect(await driver.configurationDigest(address, loadBalancerId, signal())).toBe(md5(good));
+      expect(await driver.configurationDigest(address, { loadBalancerId, hasLvs: false }, signal())).toBe(md5(good));
       expect(await driver.serve(address, serving(vipAddress, good), signal())).toEqual({ accepted: true });
     });
 

@@ -9,6 +9,7 @@ import type { AmphoraCommand } from '../../domain/amphora/state.ts';
 import type { SuggestionMessage } from '../../domain/cluster/messages.ts';
 import type { AmphoraQuestion, Answers, LoadBalancerQuestion } from '../../domain/cluster/questions.ts';
 import type { ServedTree } from '../../domain/load-balancer/attributes.ts';
+import { servedDigest } from '../../domain/load-balancer/digest.ts';
 import { secretKey, secretsOf } from '../../domain/load-balancer/tls.ts';
 import type { LoadBalancerStep, LoadBalancerStepResult, Pairing } from '../../domain/load-balancer/steps.ts';
 import { type VrrpInstance, vrrpPassword, vrrpPriority } from '../../domain/vrrp/keepalived.ts';
@@ -137,7 +138,12 @@ async function deploy(
     const result = await ports.amphora.serve({ amphoraId, endpoint: agent }, request, signal);
     if (!result.accepted) return { type: 'servingRefused', amphoraId, reason: result.reason };
     const peerAddress = pairing?.peer?.address;
-    return { type: 'served', amphoraId, ...(peerAddress !== undefined && { peerAddress }) };
+    const digest =
+      servedDigest(
+        configuration,
+        (lvs ?? []).map((listener) => listener.configuration),
+      ) ?? null;
+    return { type: 'served', amphoraId, digest, ...(peerAddress !== undefined && { peerAddress }) };
 
     function vrrpInstance({ role, address, beginsAs, peer }: Pairing): VrrpInstance {
       const { subnetCidr, gateway, additional }: PluggedPort = port;

@@ -34,6 +34,8 @@ export const loadBalancers = pgTable(
     topology: text().notNull().default('SINGLE'),
     /** Of a pair, by amphora. */
     vrrpPorts: jsonb('vrrp_ports').notNull().default({}),
+    /** By amphora, a digest of what it has accepted. */
+    served: jsonb().notNull().default({}),
     flavorId: uuid('flavor_id').references(() => flavors.id, { onDelete: 'restrict' }),
     availabilityZone: text('availability_zone').references(() => availabilityZones.name, { onDelete: 'restrict' }),
     generation: integer().notNull(),

@@ -28,7 +28,7 @@ type Refused = Decision<never, never>;
 
 export type TreeCommand = Exclude<
   LoadBalancerCommand,
-  { type: 'createLoadBalancer' | 'deleteLoadBalancer' | 'failoverLoadBalancer' | 'failoverAmphora' }
+  { type: 'createLoadBalancer' | 'deleteLoadBalancer' | 'failoverLoadBalancer' | 'failoverAmphora' | 'repairAmphora' }
 >;
 
 export function changesOf(state: LoadBalancerState, command: TreeCommand): Meaning | Refused {

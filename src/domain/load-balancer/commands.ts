@@ -85,6 +85,8 @@ export type LoadBalancerCommand =
       readonly why: 'lost' | 'replaced';
       readonly reason: string;
     }
+  /** This amphora does not hold what has that digest and was accepted last. Without effect when it has accepted more since. */
+  | { readonly type: 'repairAmphora'; readonly amphoraId: AmphoraId; readonly digest: string | null }
   | { readonly type: 'createListener'; readonly listener: NewListener }
   | { readonly type: 'updateListener'; readonly id: ListenerId; readonly patch: Patch<ListenerAttributes> }
   | { readonly type: 'createPool'; readonly pool: NewPool; readonly listenerId: ListenerId | null }

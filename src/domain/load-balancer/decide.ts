@@ -6,7 +6,7 @@ import { changesOf, treeOf } from './changes.ts';
 import type { CommandAnswer, LoadBalancerCommand } from './commands.ts';
 import type { LoadBalancerEvent, ObjectChange } from './events.ts';
 import { evolveLoadBalancer } from './evolve.ts';
-import { isPair } from './pair.ts';
+import { isPair, servingSlots } from './pair.ts';
 import { isWanted } from './plan.ts';
 import { brokenRule, kindNames } from './rules.ts';
 import type { LoadBalancerState, MaybeLoadBalancer } from './state.ts';
@@ -37,6 +37,14 @@ export function decideLoadBalancer(state: MaybeLoadBalancer, command: LoadBalanc
         state.id,
         leavingEvents(state, (slot) => slot.amphoraId === amphoraId, why, reason, now),
       );
+    }
+    case 'repairAmphora': {
+      const { amphoraId, digest } = command;
+      const isIdle = state.push === null && state.narrowing === null;
+      const isKnown = servingSlots(state).some(
+        (slot) => slot.amphoraId === amphoraId && slot.serves && slot.digest === digest,
+      );
+      return accept(state.id, isIdle && isKnown ? [{ type: 'confirmationDue', at: now }] : []);
     }
     default: {
       const meaning = changesOf(state, command);
@@ -169,8 +177,8 @@ function decideResult(
       return becomes({ type: 'amphoraPlugged', at, amphoraId, port });
     }
     case 'served': {
-      const { amphoraId, peerAddress } = result;
-      return becomes({ type: 'pushAccepted', at, amphoraId, ...(peerAddress !== undefined && { peerAddress }) });
+      const { type: _, ...served } = result;
+      return becomes({ type: 'pushAccepted', at, ...served });
     }
     case 'servingRefused':
       return becomes(...decideServingRefused(state, key, result, at));

@@ -73,6 +73,8 @@ export type LoadBalancerEvent =
       readonly amphoraId: AmphoraId;
       /** Of a pair: address of the peer it was told. */
       readonly peerAddress?: string;
+      /** Of what it serves (`digest.ts`); null when that is nothing. */
+      readonly digest?: string | null;
     }
   | { readonly type: 'pushRefused'; readonly at: number; readonly amphoraId: AmphoraId; readonly reason: string }
   | { readonly type: 'changeRefused'; readonly at: number; readonly objectId: ObjectId; readonly reason: string }

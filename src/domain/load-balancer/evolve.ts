@@ -82,7 +82,7 @@ function evolveExisting(state: LoadBalancerState, event: LoadBalancerEvent): Loa
     case 'pushStarted':
       return { ...state, push: { generation: event.generation, carries: event.carries, awaits: event.awaits } };
     case 'pushAccepted':
-      return acceptPush(state, event.amphoraId, event.peerAddress);
+      return acceptPush(state, event);
     case 'pushRefused':
       return refusePush(state, event.amphoraId, event.reason);
     case 'changeRefused':

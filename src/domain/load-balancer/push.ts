@@ -5,7 +5,7 @@ import type { AmphoraId, ObjectId } from '../ids.ts';
 import { endStep } from '../step.ts';
 import type { LoadBalancerEvent } from './events.ts';
 import { forgetPeers, learnPeer, nextReplacement, pushableSlots } from './pair.ts';
-import type { LbObject, LoadBalancerState, Narrowing } from './state.ts';
+import type { LbObject, LoadBalancerState, Narrowing, Slot } from './state.ts';
 import { stepKeys } from './steps.ts';
 
 /** Whether the object has a change that amphorae have neither accepted nor refused. */
@@ -61,20 +61,23 @@ function pendingInOrder(state: LoadBalancerState): readonly ObjectId[] {
 
 export function acceptPush(
   state: LoadBalancerState,
-  amphoraId: AmphoraId,
-  peerAddress: string | undefined,
+  { amphoraId, peerAddress, digest }: Extract<LoadBalancerEvent, { type: 'pushAccepted' }>,
 ): LoadBalancerState {
   const push = state.push;
   const steps = endStep(state.steps, stepKeys.deploy(amphoraId));
   if (push === null) return { ...state, steps };
   const slots = state.slots.map((slot) =>
-    slot.amphoraId === amphoraId ? { ...learnPeer(slot, peerAddress), serves: true } : slot,
+    slot.amphoraId === amphoraId ? { ...learnDigest(learnPeer(slot, peerAddress), digest), serves: true } : slot,
   );
   const awaits = push.awaits.filter((awaited) => awaited !== amphoraId);
   if (awaits.length > 0) return { ...state, slots, steps, push: { ...push, awaits } };
   const objects = acceptCarried(state.objects, push.carries, push.generation);
   if (state.narrowing === null) return { ...state, objects: forgetPushed(objects), slots, steps, push: null };
   return { ...state, objects, slots, steps, push: null, narrowing: { ...state.narrowing, good: push.carries.length } };
+}
+
+function learnDigest({ digest: _, ...slot }: Slot, digest: string | null | undefined): Slot {
+  return digest === undefined ? slot : { ...slot, digest };
 }
 
 function acceptCarried(

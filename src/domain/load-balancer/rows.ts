@@ -1,6 +1,6 @@
 // A load balancer's rows in the tables for reading.
 import { moment, type Row, type Rows } from '../projection.ts';
-import { topologyOf } from './pair.ts';
+import { servingSlots, topologyOf } from './pair.ts';
 import type { AdditionalVipView } from '../views.ts';
 import type { LbObject, LoadBalancerState, VipState } from './state.ts';
 import { errorReason, provisioningStatuses } from './statuses.ts';
@@ -57,6 +57,15 @@ function objectRow(state: LoadBalancerState, object: LbObject): Record<string, u
   }
 }
 
+/** Amphora → what it has accepted and is to hold; without those of which that is not known. */
+function servedBy(state: LoadBalancerState): Readonly<Record<string, object>> {
+  const held: Record<string, object> = {};
+  for (const { amphoraId, serves, digest } of servingSlots(state)) {
+    if (serves && digest !== undefined) held[amphoraId] = { digest, hasLvs: state.hasLvs === true };
+  }
+  return held;
+}
+
 function loadBalancerColumns(state: LoadBalancerState): Record<string, unknown> {
   const { projectId, vip, generation } = state;
   const ports = state.slots.flatMap(({ amphoraId, port }) => (port === undefined ? [] : [[amphoraId, port]]));
@@ -64,6 +73,7 @@ function loadBalancerColumns(state: LoadBalancerState): Record<string, unknown> 
     projectId,
     topology: topologyOf(state),
     vrrpPorts: Object.fromEntries(ports) as Record<string, unknown>,
+    served: servedBy(state),
     vipAddress: vip.port?.address ?? vip.requestedAddress,
     vipPortId: vip.port?.portId ?? null,
     vipSubnetId: vip.subnetId,

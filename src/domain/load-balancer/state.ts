@@ -83,6 +83,8 @@ export interface Slot {
    * and may have been told any.
    */
   readonly knownPeer?: string | null;
+  /** Of what it has accepted last (`digest.ts`); null when that was nothing, absent while it is not known. */
+  readonly digest?: string | null;
   /** It came to a load balancer that was being served. */
   readonly hasJoined?: true;
   /** Why it shall be replaced when its turn comes: a pair is replaced one after the other. */

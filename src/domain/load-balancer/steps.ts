@@ -104,8 +104,13 @@ export type LoadBalancerStepResult =
   | ({ readonly type: 'vipOffered' } & VipPort)
   | ({ readonly type: 'amphoraGranted'; readonly role: AmphoraRole } & SlotAddress)
   | { readonly type: 'amphoraPlugged'; readonly amphoraId: AmphoraId; readonly port: VrrpPort }
-  /** `peerAddress` is that of the peer it was told; absent when it was told none. */
-  | { readonly type: 'served'; readonly amphoraId: AmphoraId; readonly peerAddress?: string }
+  /** `peerAddress` is that of the peer it was told; absent when it was told none. `digest` names what it serves (`digest.ts`). */
+  | {
+      readonly type: 'served';
+      readonly amphoraId: AmphoraId;
+      readonly peerAddress?: string;
+      readonly digest?: string | null;
+    }
   | { readonly type: 'servingRefused'; readonly amphoraId: AmphoraId; readonly reason: string }
   /** There is nobody to push to: nobody knows the amphora any more. */
   | { readonly type: 'amphoraGone'; readonly amphoraId: AmphoraId }

@@ -62,10 +62,13 @@ export interface AmphoraDriver {
    * of the same authority. A failure leaves the outcome open: `info` tells.
    */
   certify(amphora: AmphoraAddress, serverPem: string, signal: AbortSignal): Promise<void>;
-  /** MD5 (hex) of the configuration the amphora holds for this load balancer; undefined when it holds none. */
+  /**
+   * `servedDigest` of what the amphora holds for this load balancer; undefined when it holds nothing. Without `hasLvs`, nobody looks
+   * for listeners of LVS.
+   */
   configurationDigest(
     amphora: AmphoraAddress,
-    loadBalancerId: LoadBalancerId,
+    held: { readonly loadBalancerId: LoadBalancerId; readonly hasLvs: boolean },
     signal: AbortSignal,
   ): Promise<string | undefined>;
   close(): Promise<void>;

@@ -2,6 +2,7 @@
 // network, the log and misbehaviour are around it.
 import { createHash, X509Certificate } from 'node:crypto';
 import { type AmphoraId, deriveId } from '../../domain/ids.ts';
+import { servedDigest } from '../../domain/load-balancer/digest.ts';
 import type { InstanceKind, InstancePlace } from '../../domain/amphora/kind.ts';
 import type { Instance } from '../compute/driver.ts';
 import { PermanentFailure, TransientFailure } from '../failure.ts';
@@ -220,8 +221,8 @@ export class World {
       return null;
     },
     'amphora.configurationDigest': ({ amphoraId, loadBalancerId }) => {
-      const held = this.#agent(amphoraId, 'amphora.noop configurationDigest').configurations.get(loadBalancerId);
-      return held === undefined ? null : createHash('md5').update(held).digest('hex');
+      const { configurations, lvs } = this.#agent(amphoraId, 'amphora.noop configurationDigest');
+      return servedDigest(configurations.get(loadBalancerId) ?? null, lvs.get(loadBalancerId) ?? []) ?? null;
     },
   };
 

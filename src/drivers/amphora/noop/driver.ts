@@ -25,7 +25,7 @@ export function noopAmphora(world: WorldClient): AmphoraDriver {
       const certificatePem = serverPem.slice(0, serverPem.indexOf(endOfCertificate) + endOfCertificate.length);
       await world.call('amphora.certify', { amphoraId, certificatePem }, signal);
     },
-    configurationDigest: async ({ amphoraId }, loadBalancerId, signal) =>
+    configurationDigest: async ({ amphoraId }, { loadBalancerId }, signal) =>
       (await world.call('amphora.configurationDigest', { amphoraId, loadBalancerId }, signal)) ?? undefined,
     close: () => world.close(),
   };

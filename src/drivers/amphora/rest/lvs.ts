@@ -40,6 +40,20 @@ export async function serveLvs(
   return { accepted: true };
 }
 
+/** Configurations of all that LVS serves, or shall. */
+export async function heldLvs(
+  caller: Caller,
+  amphora: AmphoraAddress,
+  signal: AbortSignal,
+): Promise<readonly string[]> {
+  const configurations: string[] = [];
+  for (const id of (await lvsListeners(caller, amphora, signal)).keys()) {
+    const configuration = await held(caller, amphora, id, signal);
+    if (configuration !== undefined) configurations.push(configuration);
+  }
+  return configurations;
+}
+
 /** Undefined when the agent did as it was asked. */
 async function refusalOf(
   caller: Caller,

@@ -2,13 +2,14 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { tlsFileNames } from '../../../domain/haproxy/tls.ts';
+import { servedDigest } from '../../../domain/load-balancer/digest.ts';
 import type { LoadBalancerId } from '../../../domain/ids.ts';
 import { renderKeepalived, type VrrpInstance } from '../../../domain/vrrp/keepalived.ts';
 import type { ControllerCredentials } from '../../certificate/driver.ts';
 import type { AmphoraAddress, AmphoraDriver, AmphoraInfo, ServeRequest, ServeResult } from '../driver.ts';
 import { Caller, type RetryOptions } from './caller.ts';
 import { agentError, failureOf, garbage, jsonOf } from './failures.ts';
-import { serveLvs } from './lvs.ts';
+import { heldLvs, serveLvs } from './lvs.ts';
 import { TlsFiles } from './tls-files.ts';
 import { type Answer, type Exchange, Transport } from './transport.ts';
 
@@ -126,11 +127,12 @@ class RestAmphora implements AmphoraDriver {
 
   async configurationDigest(
     amphora: AmphoraAddress,
-    loadBalancerId: LoadBalancerId,
+    { loadBalancerId, hasLvs }: { readonly loadBalancerId: LoadBalancerId; readonly hasLvs: boolean },
     signal: AbortSignal,
   ): Promise<string | undefined> {
     const held = await this.#configuration(amphora, loadBalancerId, signal);
-    return held === undefined ? undefined : md5(held);
+    const ofLvs = hasLvs ? await heldLvs(this.#caller, amphora, signal) : [];
+    return servedDigest(held ?? null, ofLvs);
   }
 
   close(): Promise<void> {

@@ -83,6 +83,15 @@ describe('what a heartbeat says', () => {
     expect(statuses.get(two)).toBe('ONLINE');
   });
 
+  test.each(['ERROR', 'ONLINE', 'DRAINING'] as const)('RESTARTING of a member leaves it %s', (before) => {
+    const statuses = operatingStatuses(state(), said(observed({ one: 'RESTARTING' })), new Map([[one, before]]));
+    expect(statuses.get(one)).toBe(before);
+  });
+
+  test('RESTARTING of a member that nothing is known of is no word at all', () => {
+    expect(operatingStatuses(state(), said(observed({ one: 'RESTARTING' }))).get(one)).toBe('OFFLINE');
+  });
+
   test('DOWN of a pool, under any of its listeners, means ERROR for it and the load balancer', () => {
     const statuses = operatingStatuses(state(), said(observed({ pool: 'DOWN' })));
     expect([statuses.get(web.id), statuses.get(id)]).toEqual(['ERROR', 'ERROR']);

@@ -1,0 +1,1 @@
+ALTER TABLE "load_balancers" ADD COLUMN "served" jsonb DEFAULT '{}'::jsonb NOT NULL;
