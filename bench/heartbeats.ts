@@ -55,7 +55,6 @@ function measure(options: Options): Promise<Record<string, unknown>> {
       // What is expected of a fleet whose packets are sent for half a minute: nobody is lost.
       AMPHI_HEARTBEAT_TIMEOUT: '600',
       AMPHI_SPARES_SIZE: '0',
-      AMPHI_STATISTICS_INTERVAL: '10',
     });
     onEnd(() => node.end('SIGTERM'));
     const sender = await startSender(port, options);
@@ -98,7 +97,7 @@ async function send(
   options: Options,
 ): Promise<Record<string, unknown>> {
   const roots = [node.run.pid, await postmaster(database)];
-  const before = { cpuMs: cpuMsOf(roots), nodeMs: cpuMsOf(roots.slice(0, 1)), writes: await writes(database) };
+  const before = { cpuMs: cpuMsOf(roots), nodeMs: cpuMsOf(roots.slice(0, 1)), writes: await writes(node) };
   const lags: number[] = [];
   let isSending = true;
   const watch = (async () => {
@@ -138,7 +137,7 @@ async function send(
     sender_cpu_us: round((cpuS * 1e6) / sent, 1),
     floor_cpu_us: round(floor, 1),
     floor_per_s_on_a_core: round(1e6 / floor, 0),
-    db_writes_per_1000: round(((await writes(database)) - before.writes) / (verified / 1000), 1),
+    db_writes_per_1000: round(((await writes(node)) - before.writes) / (verified / 1000), 1),
     lag_ms: { p50: round(quantile(lags, 0.5) * 1000, 1), max: round(Math.max(...lags) * 1000, 1) },
     rss_mib: mib('VmRSS'),
     rss_peak_mib: mib('VmHWM'),
@@ -188,13 +187,10 @@ function valueIn(text: string, name: string): number {
   return line === undefined ? 0 : Number(line.slice(name.length + 1));
 }
 
-/** Rows inserted and updated so far. */
-async function writes(database: pg.Client): Promise<number> {
-  await database.query('select pg_stat_force_next_flush()');
-  const { rows } = await database.query<{ writes: string }>(
-    'select coalesce(sum(n_tup_ins + n_tup_upd), 0) as writes from pg_stat_user_tables',
-  );
-  return Number(rows[0]?.writes);
+/** Rows of statistics and entries of the journal that the node has written so far. */
+async function writes(node: BenchNode): Promise<number> {
+  const text = await metricsText(node);
+  return valueIn(text, 'amphi_statistics_rows_total') + valueIn(text, 'amphi_journal_entries_total');
 }
 
 async function freePort(): Promise<number> {
