@@ -1,4 +1,5 @@
 // `amphi amphora`: the machines that balance traffic.
+import { statisticsColumns } from './statistics.ts';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Command } from 'commander';
 import type { CommandClient } from '../channels/command/client.ts';
@@ -41,6 +42,22 @@ export function amphoraCommand(program: Command, act: Act): void {
       ),
     );
   examples(show, 'amphi amphora show 5c6f1d2e-…');
+  const stats = amphora
+    .command('stats <id>')
+    .description('Show what an amphora has counted for each listener, as of some seconds ago.')
+    .action(
+      act(({ withCommand, output }, [id = '']) =>
+        withCommand(async (client) => {
+          const { items } = await client.call('amphora.statistics', { id });
+          output.list(items, [
+            { title: 'LISTENER', of: (row) => row.listenerId },
+            { title: 'LOAD BALANCER', of: (row) => row.loadBalancerId },
+            ...statisticsColumns,
+          ]);
+        }),
+      ),
+    );
+  examples(stats, 'amphi amphora stats 5c6f1d2e-…');
   const failover = amphora
     .command('failover <id>')
     .description('Replace an amphora of a load balancer.')

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { CommandClient } from '../channels/command/client.ts';
 import { RpcError } from '../channels/rpc/errors.ts';
-import type { ExplanationView, LoadBalancerView, StatusTreeView } from '../domain/views.ts';
+import type { ExplanationView, ListenerView, LoadBalancerView, StatusTreeView } from '../domain/views.ts';
 import type { Act } from './act.ts';
 import type { Context } from './context.ts';
 import { CliFailure } from './failure.ts';
@@ -20,6 +20,7 @@ import {
   treeOf,
 } from './lb-tree.ts';
 import type { Output } from './output.ts';
+import { statisticsColumns } from './statistics.ts';
 
 type Options = Readonly<Record<string, unknown>>;
 
@@ -32,6 +33,7 @@ export function lbCommand(program: Command, act: Act): void {
   addDelete(lb, act);
   addFailover(lb, act);
   addExplain(lb, act);
+  addStatistics(lb, act);
 }
 
 const commandId = () => new Option('--command-id <id>', 'sent again with the same id, the command happens once');
@@ -65,6 +67,39 @@ function addList(lb: Command, act: Act): void {
       ),
     );
   examples(command, 'amphi lb ls', 'amphi lb ls --project demo -o json');
+}
+
+function addStatistics(lb: Command, act: Act): void {
+  const command = lb
+    .command('stats <id-or-name>')
+    .description('Show what a load balancer and its listeners have counted, as of some seconds ago.')
+    .action(
+      act(({ withCommand, output }, [which = '']) =>
+        withCommand(async (client) => {
+          const id = await loadBalancerIdOf(client, which);
+          const list = (marker: object) => client.call('listener.list', { loadBalancerId: id, ...marker });
+          const listeners = await allPages<ListenerView>(list);
+          const own = await Promise.all(
+            listeners.map(async (listener) => ({
+              id: listener.id,
+              name: listener.name,
+              ...(await client.call('listener.statistics', { id: listener.id })),
+            })),
+          );
+          const all = await client.call('loadBalancer.statistics', { id });
+          if (output.isJson) return output.show({ id, ...all, listeners: own });
+          output.list(
+            [{ id: 'all', name: '', ...all }, ...own],
+            [
+              { title: 'LISTENER', of: (row) => row.id },
+              { title: 'NAME', of: (row) => row.name },
+              ...statisticsColumns,
+            ],
+          );
+        }),
+      ),
+    );
+  examples(command, 'amphi lb stats web', 'amphi lb stats web -o json');
 }
 
 function addShow(lb: Command, act: Act): void {

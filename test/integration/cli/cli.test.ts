@@ -74,7 +74,12 @@ describe('amphi', () => {
     expect(shown.output).toMatch(/listener .*: ACTIVE/);
     expect(shown.output).toContain('2001:db8::1 port 8080');
     expect((await run(['lb', 'explain', made.id])).output).toContain('loadBalancerCreated');
-    const amphorae = await json<{ loadBalancerId: string }[]>('amphora', 'ls', '--lb', 'web');
+    const zeros = { bytesIn: 0, bytesOut: 0, activeConnections: 0, totalConnections: 0, requestErrors: 0 };
+    const counted = await json<{ listeners: object[] }>('lb', 'stats', 'web');
+    expect(counted).toMatchObject({ id: made.id, ...zeros, listeners: [zeros] });
+    expect((await run(['lb', 'stats', 'web'])).output).toMatch(/^LISTENER .*\nall +0 +0 +0 +0 +0 *\n/);
+    const amphorae = await json<{ id: string; loadBalancerId: string }[]>('amphora', 'ls', '--lb', 'web');
+    expect(await json('amphora', 'stats', amphorae[0]?.id ?? '')).toEqual([]);
     expect(amphorae.map((amphora) => amphora.loadBalancerId)).toEqual([made.id]);
 
     expect(await run(['lb', 'delete', 'web'])).toMatchObject({
