@@ -5,6 +5,7 @@ import type { Chore } from '../actors/housekeeping/housekeeping.ts';
 import type { Tree } from '../actors/tree.ts';
 import type { Config } from '../config/schema.ts';
 import { purgeAlerts } from '../db/repositories/alerts.ts';
+import { purgeOperatingStatuses } from '../db/repositories/operating-statuses.ts';
 import { purgeStatistics } from '../db/repositories/statistics.ts';
 import { purge, uncoveredEntities } from '../db/repositories/retention.ts';
 
@@ -76,7 +77,7 @@ export function purgeChore(
     run: async () => {
       const { partitions, waiting, commands: answers, entities } = await purge(pool, retention);
       await purgeStatistics(pool, statistics.usageDays);
-      const past = await purgeAlerts(pool, alerts.retentionDays);
+      const past = (await purgeAlerts(pool, alerts.retentionDays)) + (await purgeOperatingStatuses(pool));
       if (partitions.length > 0) log.info({ partitions }, 'old partitions of the journal were dropped');
       if (waiting !== undefined) log.info({ partition: waiting }, 'a partition of the journal cannot go yet');
       const done = partitions.length + answers + entities + past;

@@ -21,11 +21,13 @@ export interface TestClusterNode {
   readonly client: CommandClient;
   readonly inspect: RpcClient<InspectMethods>;
   readonly controlPort: number;
+  /** Its data folder. */
+  readonly folder: string;
 }
 
 export interface TestCluster {
-  /** Starts the node of that number, and waits until it serves. */
-  start(number: number, roles?: string): Promise<TestClusterNode>;
+  /** Starts the node of that number, with these settings besides, and waits until it serves. */
+  start(number: number, roles?: string, more?: Readonly<Record<string, string>>): Promise<TestClusterNode>;
   /** Of the noop world that all nodes share. */
   world(): Promise<WorldClient>;
   /** The wire between all nodes and the database. */
@@ -76,7 +78,7 @@ export function useCluster(nodes: number, settings: Readonly<Record<string, stri
       clean.push(() => client.close());
       return client;
     },
-    async start(number, roles = 'worker,health,housekeeping') {
+    async start(number, roles = 'worker,health,housekeeping', more = {}) {
       const folder = folders[number] ?? '';
       world ??= startWorld();
       const env = {
@@ -89,6 +91,7 @@ export function useCluster(nodes: number, settings: Readonly<Record<string, stri
         AMPHI_HEARTBEAT_PORT: '0',
         AMPHI_API_PORT: '0',
         ...settings,
+        ...more,
       };
       const process = start(join(packageRoot, 'bin/amphi'), ['run', '--roles', roles], { env });
       clean.push(async () => {
@@ -102,7 +105,7 @@ export function useCluster(nodes: number, settings: Readonly<Record<string, stri
       clean.push(() => client.close());
       const inspect = await RpcClient.connect<InspectMethods>({ url: `${url}/inspect`, token });
       clean.push(() => inspect.close());
-      return { process, client, inspect, controlPort: run.controlPort };
+      return { process, client, inspect, controlPort: run.controlPort, folder };
     },
   };
 }

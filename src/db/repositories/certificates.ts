@@ -28,7 +28,8 @@ export async function certificateState(pool: Pool): Promise<CertificateState> {
 /** Those that end within `days` and are not being replaced, the first to end first. */
 export async function dueCertificates(pool: Pool, days: number, limit: number): Promise<readonly DueCertificate[]> {
   const { rows } = await pool.query<DueCertificate>(
-    `select id as "amphoraId", certificate_fingerprint as fingerprint, cached_zone as zone from amphorae
+    `select id as "amphoraId", certificate_fingerprint as fingerprint, 
+            coalesce(cached_zone, kind ->> 'computeZone') as zone from amphorae
      where not certificate_busy and status in ('READY', 'ALLOCATED') and certificate_fingerprint is not null
        and certificate_expires_at < now() + $1 * interval '1 day'
      order by certificate_expires_at, id limit $2`,

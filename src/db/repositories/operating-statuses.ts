@@ -28,6 +28,21 @@ export async function heardBefore(pool: Pool, ids: readonly string[]): Promise<R
   return new Map(rows.map((row) => [row.amphora_id, row.digest]));
 }
 
+/** Removes those of objects that are gone from load balancers that are there, a batch at most. Gives how many. */
+export async function purgeOperatingStatuses(pool: Pool): Promise<number> {
+  const { rowCount } = await pool.query(
+    `delete from operating_statuses where object_id = any(array(
+       select s.object_id from operating_statuses s where not exists (
+         select from load_balancers o where o.id = s.object_id union all select from listeners o where o.id = s.object_id
+         union all select from pools o where o.id = s.object_id union all select from members o where o.id = s.object_id
+         union all select from health_monitors o where o.id = s.object_id
+         union all select from l7_policies o where o.id = s.object_id
+         union all select from l7_rules o where o.id = s.object_id)
+       limit 10000))`,
+  );
+  return rowCount ?? 0;
+}
+
 const writeText = `
   with noted as (
     insert into heard_amphorae (amphora_id, digest) select * from unnest($4::uuid[], $5::text[])

@@ -82,6 +82,9 @@ export async function purge(pool: Pool, { journalDays, commandHours }: Retention
   await pool.query(
     'delete from heard_amphorae h where not exists (select 1 from amphorae a where a.id = h.amphora_id)',
   );
+  await pool.query(
+    'delete from held_failovers h where not exists (select 1 from amphorae a where a.id = h.amphora_id)',
+  );
   return {
     ...dropped,
     commands: commands.rowCount ?? 0,

@@ -35,7 +35,7 @@ export async function listServed(
 ): Promise<readonly ServedAmphora[]> {
   const { rows } = await pool.query<ServedAmphora>(
     `select lb.id as "loadBalancerId", a.id as "amphoraId", a.agent_host as "agentHost", a.agent_port as "agentPort",
-            a.cached_zone as zone, held ->> 'digest' as digest, coalesce((held ->> 'hasLvs')::boolean, false) as "hasLvs"
+            coalesce(a.cached_zone, a.kind ->> 'computeZone') as zone, held ->> 'digest' as digest, coalesce((held ->> 'hasLvs')::boolean, false) as "hasLvs"
      from (select lb.id, s.amphora_id::uuid as amphora_id, held ${fromServed}
              and ($2::uuid is null or (lb.id, s.amphora_id::uuid) > ($2, $3::uuid))
            order by 1, 2 limit $4) lb
