@@ -4,7 +4,7 @@ import type { Logger } from 'pino';
 import type { Observation } from '../../domain/health/table.ts';
 import type { AmphoraId, LoadBalancerId, ObjectId } from '../../domain/ids.ts';
 import { type Alarm, alarmOf } from '../../domain/load-balancer/alarms.ts';
-import { operatingStatuses, type Said } from '../../domain/load-balancer/operating.ts';
+import { operatingStatuses, type Said, unmentioned } from '../../domain/load-balancer/operating.ts';
 import { hasBeenServed, observedSlots, servingSlots } from '../../domain/load-balancer/pair.ts';
 import type { LoadBalancerState } from '../../domain/load-balancer/state.ts';
 import type { OperatingStatus } from '../../domain/statuses.ts';
@@ -34,12 +34,14 @@ export interface OperatingStatusesOptions {
 type Listener = (changes: readonly OperatingChange[]) => void;
 
 const rewriteDelayMs = 1_000;
+/** Heartbeats that were sent before a change was accepted and come after it: on the way, or by another node. */
+const mostUnderWay = 1;
 
 export class OperatingStatuses {
   readonly #options: OperatingStatusesOptions;
   readonly #known = new Map<LoadBalancerId, ReadonlyMap<ObjectId, OperatingStatus>>();
-  /** Load balancer → amphorae that have said something new since its tree changed. */
-  readonly #fresh = new Map<LoadBalancerId, Set<AmphoraId>>();
+  /** Load balancer → amphora → heartbeats that were brought here since its tree changed. */
+  readonly #fresh = new Map<LoadBalancerId, Map<AmphoraId, number>>();
   readonly #listeners = new Set<Listener>();
   #unwritten = new Map<ObjectId, OperatingChange>();
   #heard = new Map<AmphoraId, string>();
@@ -76,16 +78,22 @@ export class OperatingStatuses {
       this.#fresh.delete(state.id);
       return;
     }
-    const fresh = heartbeatOf === undefined ? new Set<AmphoraId>() : (this.#fresh.get(state.id) ?? new Set());
-    if (heartbeatOf !== undefined) fresh.add(heartbeatOf);
+    const fresh: Map<AmphoraId, number> = (heartbeatOf && this.#fresh.get(state.id)) ?? new Map<AmphoraId, number>();
+    if (heartbeatOf !== undefined) fresh.set(heartbeatOf, (fresh.get(heartbeatOf) ?? 0) + 1);
     this.#fresh.set(state.id, fresh);
     const said: Said[] = [];
     const before = this.#known.get(state.id);
     for (const { amphoraId } of observedSlots(state)) {
       const observation = this.#options.observation(amphoraId);
-      if (observation !== undefined) said.push({ observation, isStale: !fresh.has(amphoraId) });
-      // Its statuses are in the table, and who has just taken it over knows nothing better yet.
-      else if (before === undefined && hasBeenServed(state)) this.#options.want(amphoraId);
+      if (observation === undefined) {
+        // Its statuses are in the table, and who has just taken it over knows nothing better yet.
+        if (before === undefined && hasBeenServed(state)) this.#options.want(amphoraId);
+        continue;
+      }
+      const isStale = (fresh.get(amphoraId) ?? 0) <= mostUnderWay;
+      said.push({ observation, isStale });
+      // What this one leaves out it may only not have known of yet: the next one tells.
+      if (amphoraId === heartbeatOf && isStale && unmentioned(state, observation)) this.#options.want(amphoraId);
     }
     if (said.length === 0 && before === undefined && servingSlots(state).length > 0 && hasBeenServed(state)) return;
     const now = operatingStatuses(state, said, before);

@@ -12,7 +12,7 @@ type Statuses = ReadonlyMap<ObjectId, OperatingStatus>;
 /** What one amphora said last. */
 export interface Said {
   readonly observation: Observation;
-  /** It was said before the tree changed: what it does not mention may only not have been there. */
+  /** It may have been said before the tree changed: what it does not mention may only not have been there. */
   readonly isStale: boolean;
 }
 
@@ -64,6 +64,13 @@ export function operatingStatuses(
   }
   statuses.set(state.id, isUp && isHeard ? worst(state, statuses) : 'OFFLINE');
   return statuses;
+}
+
+/** Whether what an amphora said leaves out a listener that it ought to serve. */
+export function unmentioned(state: LoadBalancerState, { listeners }: Observation): boolean {
+  return desired(state, 'listener').some(
+    ({ id, form, accepted }) => form.adminStateUp && accepted !== null && listeners[id] === undefined,
+  );
 }
 
 /** Of each amphora its word; undefined from one that does not serve it. */

@@ -28,6 +28,8 @@ interface Setting {
   readonly changes: AlertChange[];
   /** Its amphora says that of the two members. */
   readonly say: (...words: readonly [string, string]) => void;
+  /** Its amphora says that it serves nothing. */
+  readonly sayNothing: () => void;
   /** Until the object's operating status is written. */
   readonly until: (object: string, status: string) => Promise<unknown>;
 }
@@ -35,7 +37,7 @@ interface Setting {
 let beats = 0;
 let settings = 0;
 
-async function setting(): Promise<Setting> {
+async function setting(isServed = true): Promise<Setting> {
   const world = new FakeWorld();
   const node = await startTestNode({ url: database.url, world });
   undo.push(() => node.close());
@@ -56,6 +58,10 @@ async function setting(): Promise<Setting> {
     beats++;
     node.tree.heartbeats.receive({ id: amphoraId, seq: beats, ver: 3, listeners, pools }, beats);
   };
+  const sayNothing = () => {
+    beats++;
+    node.tree.heartbeats.receive({ id: amphoraId, seq: beats, ver: 3, listeners: {}, pools: {} }, beats);
+  };
   const until: Setting['until'] = (object, status) =>
     waitFor(
       async () => {
@@ -66,9 +72,11 @@ async function setting(): Promise<Setting> {
     );
   const changes: AlertChange[] = [];
   await subscribeAlerts(await control.connect(), (change) => changes.push(change), id);
-  say('UP', 'UP');
-  await until(id, 'ONLINE');
-  return { node, control, id, front: front.id, poolId: members.id, one, two, changes, say, until };
+  if (isServed) {
+    say('UP', 'UP');
+    await until(id, 'ONLINE');
+  }
+  return { node, control, id, front: front.id, poolId: members.id, one, two, changes, say, sayNothing, until };
 }
 
 async function clear({ node }: Setting, settleSeconds: number): Promise<readonly AlertChange[]> {
@@ -153,6 +161,23 @@ describe('an alert', () => {
     say('DOWN', 'UP 1/2');
     await new Promise(setImmediate);
     expect(await rows()).toEqual(before);
+  });
+
+  test('is not raised by a heartbeat that was under way when a listener was first served; by the next one it is', async () => {
+    const { id, front, sayNothing, say, until, changes, node } = await setting(false);
+    sayNothing();
+    say('UP', 'UP');
+    await until(id, 'ONLINE');
+    expect((await node.pool.query('select 1 from alerts where load_balancer_id = $1', [id])).rowCount).toBe(0);
+    await send(node, id, { type: 'updateLoadBalancer', patch: { name: 'again' } });
+    await untilStatus(node, id, 'ACTIVE');
+    await waitFor(() => (sayNothing(), changes.length === 2), {
+      describe: 'alerts of the listener and the load balancer',
+    });
+    expect(changes.find(({ kind }) => kind === 'listener')).toMatchObject({
+      objectId: front,
+      reason: 'no amphora serves it, though one should',
+    });
   });
 
   test('of what was deleted is cleared, and forgotten after its time', async () => {
