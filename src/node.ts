@@ -52,6 +52,7 @@ import { readHeld, writeHeld } from './db/repositories/held-failovers.ts';
 import { heardBefore, writeOperatingStatuses } from './db/repositories/operating-statuses.ts';
 import { plainKind } from './domain/amphora/kind.ts';
 import { anyMaintenance } from './domain/cluster/orders.ts';
+import type { Listening } from './domain/health/reporting.ts';
 import { HeartbeatTable } from './domain/health/table.ts';
 import { sweepShares } from './domain/housekeeping/sweep.ts';
 import type { AmphoraId, DeploymentId } from './domain/ids.ts';
@@ -242,7 +243,7 @@ async function startParts(config: Config, log: Logger, started: Started): Promis
       },
       table,
       controllers,
-      listening: () => new Set(config.heartbeat.controllers ?? listeningAddresses(ownership.view)),
+      listening: () => listeningAddresses(config, ownership.view, (node) => tree.failovers.heardSince(node)),
       writeStatuses: async (changes, heard) => {
         for (const change of await writeOperatingStatuses(pool, changes, heard)) alerts.tell(change);
       },
@@ -356,6 +357,17 @@ async function startParts(config: Config, log: Logger, started: Started): Promis
   return { id, deploymentId, ports, databaseUrl, tree, stop: () => started.stop(log) };
 }
 
-function listeningAddresses({ nodes }: ClusterView): readonly string[] {
-  return nodes.flatMap(({ heartbeatAddress }) => (heartbeatAddress === null ? [] : [heartbeatAddress]));
+/** A node that hangs, or is cut off from this one, keeps what it hears to itself. Behind fixed addresses somebody always listens. */
+function listeningAddresses(
+  { heartbeat }: Config,
+  { nodes }: ClusterView,
+  heardSince: (node: string) => number | undefined,
+): Listening {
+  if (heartbeat.controllers !== undefined) return new Map(heartbeat.controllers.map((address) => [address, -Infinity]));
+  const listening = new Map<string, number>();
+  for (const { id, heartbeatAddress } of nodes) {
+    const since = heardSince(id);
+    if (heartbeatAddress !== null && since !== undefined) listening.set(heartbeatAddress, since);
+  }
+  return listening;
 }

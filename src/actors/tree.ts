@@ -26,6 +26,7 @@ import {
 } from '../domain/cluster/questions.ts';
 import type { EntityKind, StepTimeouts } from '../domain/entity.ts';
 import type { HeartbeatTable } from '../domain/health/table.ts';
+import type { Listening } from '../domain/health/reporting.ts';
 import type { WatchdogLimits } from '../domain/health/watchdog.ts';
 import { type AmphoraId, shardOf } from '../domain/ids.ts';
 import type { Fence, JournalPort } from '../domain/journal.ts';
@@ -92,7 +93,7 @@ export interface TreeOptions {
     /** host:port of every node that amphorae shall report to. */
     readonly controllers: () => readonly string[];
     /** Of these and others, those that listen just now. */
-    readonly listening: () => ReadonlySet<string>;
+    readonly listening: () => Listening;
     readonly writeStatuses: (changes: readonly OperatingChange[], heard: readonly HeardAmphora[]) => Promise<void>;
     readonly held: Pick<HeldFailoversOptions, 'read' | 'write'>;
     readonly heardBefore: (ids: readonly AmphoraId[]) => Promise<ReadonlyMap<string, string>>;

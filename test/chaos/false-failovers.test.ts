@@ -13,6 +13,7 @@ const cluster = useCluster(2, {
   AMPHI_HEARTBEAT_TIMEOUT: String(timeoutMs / 1_000),
   AMPHI_SPARES_SIZE: '20',
   AMPHI_SPARES_MAX_BOOTING: '20',
+  AMPHI_FAILOVER_HOST_SHARE: '0.5',
 });
 
 let nodes: readonly [TestClusterNode, TestClusterNode];
@@ -20,6 +21,7 @@ let world: WorldClient;
 
 beforeAll(async () => {
   world = await cluster.world();
+  await world.control('hosts', { count: 10 });
   nodes = [await cluster.start(0), await cluster.start(1)];
   await untilShared(nodes[0]);
   const { client } = nodes[0];
@@ -54,11 +56,15 @@ async function amphorae(): Promise<readonly string[]> {
   return rows.map(({ id }) => id);
 }
 
+/** What was taken for lost, of load balancers and among spares. */
+function losses(): Promise<readonly { readonly events: unknown }[]> {
+  return cluster.query(`select at, kind, events from journal where events::text like '%no heartbeat for%'`);
+}
+
 /** Nobody was lost, and for another time-out nobody is. */
 async function expectNoFailover(): Promise<void> {
   await wait(timeoutMs);
-  const rows = await cluster.query(`select events from journal where events::text like '%amphoraLeaving%'`);
-  expect(rows).toEqual([]);
+  expect(await losses()).toEqual([]);
   expect(await amphorae()).toEqual(before);
 }
 
@@ -94,6 +100,54 @@ test('half of all heartbeats lost loses no amphora', async () => {
   await world.control('carryHeartbeats', { delay: 0, loss: 0 });
   await expectNoFailover();
 }, 60_000);
+
+test('a machine that falls silent as a whole is seen as one by nodes that each judge a part of it, and left to an operator', async () => {
+  const [machine] = await cluster.query<{ host: string; ids: readonly string[] }>(
+    `select host, array_agg(id order by id) as ids from amphorae where status = 'ALLOCATED' group by host order by 1 limit 1`,
+  );
+  const { host, ids } = machine ?? { host: '', ids: [] };
+  expect(ids.length).toBeGreaterThan(8);
+  for (const amphoraId of ids) await world.control('silence', { amphoraId, silent: true });
+  const list = () => nodes[1].inspect.call('failovers.list', {});
+  await waitFor(async () => (await list()).counts['breaker'] === ids.length, {
+    timeoutMs: 20_000,
+    describe: 'all of the machine to be held',
+  });
+  const { held, left } = await list();
+  expect(held.map(({ amphoraId }) => amphoraId).toSorted()).toEqual(ids);
+  for (const one of held) {
+    expect(one).toMatchObject({
+      host,
+      kind: 'breaker',
+      why: expect.stringContaining(`of host ${host} are silent at once`),
+    });
+  }
+  const { items } = await nodes[1].client.call('amphora.list', { limit: 1_000 });
+  expect(
+    items
+      .filter(({ status }) => status === 'FAILOVER_STOPPED')
+      .map(({ id }) => id)
+      .toSorted(),
+  ).toEqual(ids);
+  // They had been alive all the while.
+  for (const amphoraId of ids) await world.control('silence', { amphoraId, silent: false });
+  await waitFor(async () => (await list()).held.length === 0, { timeoutMs: 20_000, describe: 'nobody to be held' });
+  expect(await losses()).toEqual([]);
+  expect(left).toBe(60);
+  expect(await amphorae()).toEqual(before);
+  // And now they are not.
+  for (const amphoraId of ids) await world.control('kill', { amphoraId });
+  await waitFor(async () => (await list()).counts['breaker'] === ids.length, {
+    timeoutMs: 20_000,
+    describe: 'all of the machine to be held again',
+  });
+  const released = await nodes[0].inspect.call('failovers.release', { scope: 'host', name: host });
+  expect(released).toMatchObject({ amphorae: expect.any(Number), releases: [{ scope: 'host', name: host }] });
+  await waitFor(async () => (await amphorae()).filter((id) => !ids.includes(id)).length === fleet, {
+    timeoutMs: 30_000,
+    describe: 'all of them to be replaced',
+  });
+}, 90_000);
 
 test('after all that, one that is really lost is replaced', async () => {
   const lost = before[0] ?? '';

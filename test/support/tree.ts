@@ -89,7 +89,7 @@ export async function startTestNode(options: TestNodeOptions): Promise<TestNode>
       held: { read: () => readHeld(pool), write: (put, drop) => writeHeld(pool, put, drop) },
       table: new HeartbeatTable(),
       controllers: () => ['127.0.0.1:5555'],
-      listening: () => new Set(['127.0.0.1:5555']),
+      listening: () => new Map([['127.0.0.1:5555', Number.NEGATIVE_INFINITY]]),
       writeStatuses: async (changes, heard) => {
         for (const change of await writeOperatingStatuses(pool, changes, heard)) alerts.tell(change);
       },

@@ -22,13 +22,17 @@ export interface FailoversOptions {
 const staleTicks = 5;
 const staleMs = 5_000;
 
+/** After so many ticks, or milliseconds, a node that tells nothing is taken to pass nothing on. */
+const deafTicks = 4;
+const deafMs = 1_000;
+
 /** Why this node has failed amphorae over. */
 export const failoverCauses = ['silence', 'instance_gone'] as const;
 export type FailoverCause = (typeof failoverCauses)[number];
 
 export class Failovers {
   readonly #options: FailoversOptions;
-  readonly #told = new Map<string, Told & Pick<Tally, 'groups'>>();
+  readonly #told = new Map<string, Told & Pick<Tally, 'groups'> & { readonly since: number }>();
   #own: Tally = emptyTally;
   #held: ReadonlyMap<AmphoraId, Hold> = new Map();
   #open: OpenBreakers = new Map();
@@ -42,7 +46,20 @@ export class Failovers {
   /** Another node tells. */
   hear({ node, failovers, groups }: PeerNotices['failovers.tally']): void {
     const counts = groups.map(([group, late, suspect, silent]) => [group, { late, suspect, silent }] as const);
-    this.#told.set(node, { failovers, groups: new Map(counts), at: this.#options.now() });
+    const now = this.#options.now();
+    const since = this.heardSince(node) ?? now;
+    this.#told.set(node, { failovers, groups: new Map(counts), at: now, since });
+  }
+
+  /**
+   * Since when a node has told at each of its ticks: so long it has passed on what it heard of amphorae. Undefined while it
+   * does not; −Infinity for this one.
+   */
+  heardSince(node: string): number | undefined {
+    const { ownership, now, tickMs } = this.#options;
+    if (node === ownership.nodeId) return Number.NEGATIVE_INFINITY;
+    const told = this.#told.get(node);
+    return told === undefined || now() - told.at > Math.max(deafMs, deafTicks * tickMs) ? undefined : told.since;
   }
 
   /** The watchdog of this node has judged. */

@@ -3,6 +3,7 @@
 import type { Logger } from 'pino';
 import type { HeartbeatTable } from '../../domain/health/table.ts';
 import {
+  type Listening,
   planReporting,
   type ReportingState,
   silenceCountsFrom,
@@ -49,7 +50,7 @@ export interface WatchdogOptions {
   /** host:port of every node that amphorae shall report to. */
   readonly controllers: () => readonly string[];
   /** Of these and others, those that listen just now. */
-  readonly listening: () => ReadonlySet<string>;
+  readonly listening: () => Listening;
   readonly reportTo: (id: AmphoraId, controllers: readonly string[]) => void;
   /** What operators have told the cluster. */
   readonly orders: () => readonly Order[];

@@ -54,23 +54,32 @@ export function planReporting(
   return plan;
 }
 
+/** host:port → since when somebody listens there and tells what is heard, as far as is known here; −Infinity for always. */
+export type Listening = ReadonlyMap<string, number>;
+
 /**
  * From when an amphora's silence counts, which was heard last at `lastSeen`. Each node of its list that does not listen costs
  * an interval; when none does, it is not judged before it was given a list with one that does. Who has just been given one has
- * its whole time-out before it: there was nobody to hear it.
+ * its whole time-out before it, and so has one of whose nodes none was there all the time: there was nobody to hear it.
  */
 export function silenceCountsFrom(
   { advised }: ReportingState,
   id: AmphoraId,
   controllers: readonly string[],
-  listening: ReadonlySet<string>,
+  listening: Listening,
   lastSeen: number | undefined,
   now: number,
   intervalMs: number,
 ): number | undefined {
-  const deaf = controllers.filter((address) => !listening.has(address)).length;
+  let deaf = 0;
+  let heardSince = Number.POSITIVE_INFINITY;
+  for (const address of controllers) {
+    const since = listening.get(address);
+    if (since === undefined) deaf++;
+    else heardSince = Math.min(heardSince, since);
+  }
   const advice = advised.get(id);
   if (deaf === controllers.length) return Math.max(lastSeen ?? 0, advice?.takenAt === null ? advice.firstAt : now);
-  const from = Math.max(lastSeen ?? 0, advice?.takenAt ?? advice?.firstAt ?? 0);
+  const from = Math.max(lastSeen ?? 0, advice?.takenAt ?? advice?.firstAt ?? 0, heardSince);
   return from === 0 ? undefined : from + deaf * intervalMs;
 }

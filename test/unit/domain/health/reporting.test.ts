@@ -33,8 +33,9 @@ describe('amphorae', () => {
 });
 
 describe('silence', () => {
+  const always = (addresses: readonly string[]) => new Map(addresses.map((address) => [address, -Infinity]));
   const countsFrom = (controllers: readonly string[], listening: readonly string[], state = startReporting()) =>
-    silenceCountsFrom(state, one, controllers, new Set(listening), 1_000, 50_000, 10_000);
+    silenceCountsFrom(state, one, controllers, always(listening), 1_000, 50_000, 10_000);
 
   test('counts from the last heartbeat, and later by an interval for each node of the list that is away', () => {
     expect(countsFrom(['a:1', 'b:1'], ['a:1', 'b:1'])).toBe(1_000);
@@ -64,5 +65,21 @@ describe('silence', () => {
     planReporting(state, [one], () => ['a:1'], ['b:1'], 10_000);
     planReporting(state, [one], () => ['b:1'], ['b:1'], 11_000);
     expect(countsFrom(['b:1'], ['c:1'], state)).toBe(50_000);
+  });
+
+  test('counts anew when the only node that the amphora reports to comes back from where it told nothing', () => {
+    const from = (listening: readonly (readonly [string, number])[], controllers: readonly string[]) =>
+      silenceCountsFrom(startReporting(), one, controllers, new Map(listening), 1_000, 50_000, 10_000);
+    expect(from([['a:1', 49_000]], ['a:1'])).toBe(49_000);
+    // Another one was there all the time.
+    expect(
+      from(
+        [
+          ['a:1', 49_000],
+          ['b:1', -Infinity],
+        ],
+        ['a:1', 'b:1'],
+      ),
+    ).toBe(1_000);
   });
 });
