@@ -80,8 +80,9 @@ export class Heartbeats {
     const facts = fleet.get(id);
     if (facts === undefined) return this.#noteUnknown(message.id);
     const hearing = table.hear(message, print, now());
-    if (hearing === 'repeat') {
+    if (hearing === 'repeat' || hearing === 'again') {
       this.#outcomes.repeated++;
+      if (hearing === 'again') this.#pass(message, id, facts, false);
       return;
     }
     count(message);

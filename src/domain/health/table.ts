@@ -11,10 +11,11 @@ export interface Observation {
 }
 
 /**
- * `repeat`: this very packet was heard before, and changes nothing. `late`: it was overtaken by newer ones; what it counted
+ * `repeat`: this very packet was heard before, and changes nothing. `again`: so it was, and yet it shows that the amphora lives,
+ * because its sender has begun anew. `late`: it was overtaken by newer ones; what it counted
  * counts. `same`: nothing new but that the amphora lives. `news`: its statuses differ from those before.
  */
-export type Hearing = 'repeat' | 'late' | 'same' | 'news';
+export type Hearing = 'repeat' | 'again' | 'late' | 'same' | 'news';
 
 interface Heard {
   /** Milliseconds on a monotonic clock. */
@@ -25,6 +26,8 @@ interface Heard {
   statuses: string;
   /** A status has to be told, whatever it is. */
   isWanted: boolean;
+  /** Of the newest repeat since the last new packet; -1 for none. */
+  repeated: number;
   /** Messages of the sender's present run that ought to have come by now and did not. */
   missed: number;
   /** Its row among the fingerprints. */
@@ -56,7 +59,8 @@ export class HeartbeatTable {
   hear(message: HeartbeatMessage, print: number | undefined, at: number): Hearing {
     const known = this.#heard.get(message.id);
     const heard = known ?? this.#add(message.id, at);
-    if (print !== undefined && !this.#prints.add(heard.row, print)) return 'repeat';
+    if (print !== undefined && !this.#prints.add(heard.row, print)) return this.#repeat(heard, message.seq, at);
+    heard.repeated = -1;
     heard.at = Math.max(heard.at, at);
     if (this.#number(heard, message.seq) === 'older') return 'late';
     const isSame = isSaidBy(message, heard.statuses);
@@ -115,9 +119,20 @@ export class HeartbeatTable {
 
   #add(amphoraId: string, at: number): Heard {
     const row = this.#prints.claim();
-    const heard = { at, seq: -1, statuses: unheard, isWanted: true, missed: 0, row };
+    const heard = { at, seq: -1, statuses: unheard, isWanted: true, repeated: -1, missed: 0, row };
     this.#heard.set(amphoraId, heard);
     return heard;
+  }
+
+  /**
+   * A sender that has begun anew and has nothing new to say sends the packets of before once more, in their order. So each of them
+   * is a sign of life once; somebody else who sends them again can't keep an amphora alive with them for long.
+   */
+  #repeat(heard: Heard, seq: number, at: number): 'repeat' | 'again' {
+    if (seq <= heard.repeated) return 'repeat';
+    heard.repeated = seq;
+    heard.at = Math.max(heard.at, at);
+    return 'again';
   }
 
   /** Takes note of a message's number, and tells how it stands to the newest one. */

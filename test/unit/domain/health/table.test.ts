@@ -58,10 +58,25 @@ describe('the table of heartbeats', () => {
     const table = new HeartbeatTable();
     const packets = Array.from({ length: remembered }, (_, seq) => says('OPEN', seq));
     for (const packet of packets) table.hear(packet, 1000 + packet.seq, packet.seq);
+    const last = packets.at(-1) ?? says('OPEN');
+    expect(table.hear(last, 1000 + last.seq, 40)).toBe('again');
     for (const packet of packets) expect(table.hear(packet, 1000 + packet.seq, 99)).toBe('repeat');
-    expect(table.lastSeen('amphora')).toBe(remembered - 1);
+    expect(table.lastSeen('amphora')).toBe(40);
     table.forget('amphora');
     expect(table.hear(says('OPEN'), 1000, 100)).toBe('news');
+  });
+
+  test('hears a sender that has begun anew and says the same as before, and each of its old packets but once', () => {
+    const table = new HeartbeatTable();
+    const packets = Array.from({ length: 10 }, (_, seq) => says('OPEN', seq));
+    for (const packet of packets) table.hear(packet, 1000 + packet.seq, packet.seq);
+    for (const packet of packets) {
+      expect(table.hear(packet, 1000 + packet.seq, 20 + packet.seq)).toBe('again');
+      expect(table.lastSeen('amphora')).toBe(20 + packet.seq);
+    }
+    for (const packet of packets) expect(table.hear(packet, 1000 + packet.seq, 99)).toBe('repeat');
+    expect(table.hear(says('OPEN', 10), 1010, 30)).toBe('same');
+    expect(table.lastSeen('amphora')).toBe(30);
   });
 
   test('lets a number that other nodes have told already keep nobody alive', () => {
