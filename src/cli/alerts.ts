@@ -48,8 +48,14 @@ function showAlerts(output: Output, alerts: readonly AlertView[]): void {
 
 /** A line for each, in JSON as for people. */
 function say(output: Output, change: AlertChange): void {
-  const { at, what, kind, name, objectId, loadBalancerName, loadBalancerId, oldStatus, newStatus, reason } = change;
   if (output.isJson) return output.line(change);
+  const { at, what, kind, name, objectId, loadBalancerName, loadBalancerId, oldStatus, newStatus } = change;
   const where = kind === 'loadBalancer' ? '' : ` of ${loadBalancerName || loadBalancerId}`;
-  output.say(`${at}  ${what}  ${kind} ${name || objectId}${where}: ${oldStatus} -> ${newStatus} (${reason})`);
+  output.say(`${at}  ${what}  ${kind} ${name || objectId}${where}: ${oldStatus} -> ${newStatus} (${remark(change)})`);
+}
+
+/** Why it is so, or how long it was. */
+function remark({ what, reason, since, times }: AlertChange): string {
+  if (what !== 'cleared') return reason;
+  return times === 1 ? `since ${since}` : `since ${since}, ${times} times`;
 }

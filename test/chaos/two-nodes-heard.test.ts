@@ -61,6 +61,9 @@ test('every node hears of alerts of all, each once; and the heartbeat key is rep
   const heard: AlertChange[][] = [[], []];
   await subscribeAlerts(one.client, (change) => heard[0]?.push(change));
   await subscribeAlerts(other.client, (change) => heard[1]?.push(change));
+  const inFolder = { env: { AMPHI_DATA_DIR: other.folder } };
+  const follow = startProcess(join(packageRoot, 'bin/amphi'), ['alerts', '--follow'], inFolder);
+  await follow.prints(/none/);
   const lost = ids.slice(0, 3);
   for (const id of lost) await world.control('kill', { amphoraId: await amphoraOf(one, id) });
   await waitFor(() => heard.every((changes) => changes.filter(({ what }) => what === 'cleared').length >= 3), {
@@ -75,6 +78,14 @@ test('every node hears of alerts of all, each once; and the heartbeat key is rep
       ['cleared', 'opened'].flatMap((what) => lost.map((id) => `${what} ${id}`).toSorted((a, b) => (a < b ? -1 : 1))),
     );
   }
+  for (const id of lost) {
+    await follow.prints(
+      new RegExp(`opened  loadBalancer ${id}: ONLINE -> OFFLINE \\(none of its amphorae is heard\\)`),
+    );
+    await follow.prints(new RegExp(`cleared  loadBalancer ${id}: OFFLINE -> ONLINE`));
+  }
+  follow.kill('SIGTERM');
+  await follow.ended;
   const past = (await other.client.call('alerts.list', {})).items;
   expect(past.map(({ reason }) => reason)).toEqual(Array(3).fill('none of its amphorae is heard'));
 
