@@ -110,7 +110,7 @@ export class Heartbeats {
     if (!isNew) return;
     // Said again until there is somebody to hear it.
     if (facts.loadBalancerId === null) return table.expectNews(id, undefined);
-    if (ownership.owns(facts.loadBalancerId)) return this.#update(id, facts.loadBalancerId);
+    if (ownership.owns(facts.loadBalancerId)) return this.#update(message, facts.loadBalancerId);
     const owner = ownership.ownerOf('entities', shardOf(facts.loadBalancerId));
     if (isJudgedElsewhere) return;
     const isTold = owner !== undefined && peers.tell(owner, 'heartbeats.news', { message });
@@ -150,8 +150,7 @@ export class Heartbeats {
     const id = message.id as AmphoraId;
     const loadBalancerId = fleet.get(id)?.loadBalancerId ?? null;
     if (loadBalancerId === null || !ownership.owns(loadBalancerId)) return;
-    table.hear(message, undefined, now());
-    this.#update(id, loadBalancerId);
+    if (table.hear(message, undefined, now()) !== 'late') this.#update(message, loadBalancerId);
   }
 
   /** Tells other nodes what was seen since the last time, in one message each. */
@@ -201,12 +200,13 @@ export class Heartbeats {
     else this.#options.table.expectNews(message.id, undefined);
   }
 
-  #update(amphoraId: AmphoraId, loadBalancerId: LoadBalancerId): void {
+  #update({ id, seq }: HeartbeatMessage, loadBalancerId: LoadBalancerId): void {
+    const amphoraId = id as AmphoraId;
     const { loadBalancers, operating, table, log } = this.#options;
     loadBalancers
       .read(loadBalancerId, (state) => {
         if (state === undefined) return;
-        operating.update(state, amphoraId);
+        operating.update(state, { amphoraId, seq });
         const digest = table.digest(amphoraId);
         if (digest !== undefined) operating.noteHeard(amphoraId, digest);
       })

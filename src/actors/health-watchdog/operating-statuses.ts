@@ -23,6 +23,12 @@ export interface HeardAmphora {
   readonly digest: string;
 }
 
+/** A heartbeat that was brought to a load balancer: whose, and its number. */
+export interface HeartbeatOf {
+  readonly amphoraId: AmphoraId;
+  readonly seq: number;
+}
+
 export interface OperatingStatusesOptions {
   readonly observation: (amphoraId: AmphoraId) => Observation | undefined;
   /** Has what the amphora says next brought here, whether it is new or not. */
@@ -40,8 +46,8 @@ const mostUnderWay = 1;
 export class OperatingStatuses {
   readonly #options: OperatingStatusesOptions;
   readonly #known = new Map<LoadBalancerId, ReadonlyMap<ObjectId, OperatingStatus>>();
-  /** Load balancer → amphora → heartbeats that were brought here since its tree changed. */
-  readonly #fresh = new Map<LoadBalancerId, Map<AmphoraId, number>>();
+  /** Load balancer → amphora → numbers of heartbeats that were brought here since its tree changed, as many as matter. */
+  readonly #fresh = new Map<LoadBalancerId, Map<AmphoraId, Set<number>>>();
   readonly #listeners = new Set<Listener>();
   #unwritten = new Map<ObjectId, OperatingChange>();
   #heard = new Map<AmphoraId, string>();
@@ -72,15 +78,13 @@ export class OperatingStatuses {
    * Looks at a load balancer again, because the heartbeat of an amphora has brought something new or, without one, because
    * its tree has changed.
    */
-  update(state: LoadBalancerState, heartbeatOf?: AmphoraId): void {
+  update(state: LoadBalancerState, heartbeat?: HeartbeatOf): void {
     if (state.deletion === 'done') {
       this.#known.delete(state.id);
       this.#fresh.delete(state.id);
       return;
     }
-    const fresh: Map<AmphoraId, number> = (heartbeatOf && this.#fresh.get(state.id)) ?? new Map<AmphoraId, number>();
-    if (heartbeatOf !== undefined) fresh.set(heartbeatOf, (fresh.get(heartbeatOf) ?? 0) + 1);
-    this.#fresh.set(state.id, fresh);
+    const fresh = this.#freshOf(state.id, heartbeat);
     const said: Said[] = [];
     const before = this.#known.get(state.id);
     for (const { amphoraId } of observedSlots(state)) {
@@ -90,10 +94,11 @@ export class OperatingStatuses {
         if (before === undefined && hasBeenServed(state)) this.#options.want(amphoraId);
         continue;
       }
-      const isStale = (fresh.get(amphoraId) ?? 0) <= mostUnderWay;
+      const isStale = (fresh.get(amphoraId)?.size ?? 0) <= mostUnderWay;
       said.push({ observation, isStale });
       // What this one leaves out it may only not have known of yet: the next one tells.
-      if (amphoraId === heartbeatOf && isStale && unmentioned(state, observation)) this.#options.want(amphoraId);
+      if (amphoraId === heartbeat?.amphoraId && isStale && unmentioned(state, observation))
+        this.#options.want(amphoraId);
     }
     if (said.length === 0 && before === undefined && servingSlots(state).length > 0 && hasBeenServed(state)) return;
     const now = operatingStatuses(state, said, before);
@@ -108,6 +113,18 @@ export class OperatingStatuses {
     for (const listener of this.#listeners) listener(changes);
     for (const change of changes) this.#unwritten.set(change.objectId, change);
     if (!this.#isWriting) void this.#writeAll();
+  }
+
+  /** One and the same heartbeat may come by two ways. */
+  #freshOf(id: LoadBalancerId, heartbeat: HeartbeatOf | undefined): ReadonlyMap<AmphoraId, ReadonlySet<number>> {
+    const known = heartbeat === undefined ? undefined : this.#fresh.get(id);
+    const fresh = known ?? new Map<AmphoraId, Set<number>>();
+    this.#fresh.set(id, fresh);
+    if (heartbeat === undefined) return fresh;
+    const { amphoraId, seq } = heartbeat;
+    const seqs = fresh.get(amphoraId) ?? new Set<number>();
+    if (seqs.size <= mostUnderWay) fresh.set(amphoraId, seqs.add(seq));
+    return fresh;
   }
 
   /** Another node speaks of them from now on. */
