@@ -95,6 +95,16 @@ export function isAheadOfPeer(state: LoadBalancerState, slot: Slot): boolean {
   return !(isMistaken(slot, peer) && slot.role === 'MASTER');
 }
 
+/**
+ * Whether one that goes may still have the VIP and not speak to this one, which does not serve yet: it would take the VIP as well.
+ * The one that goes is told nothing any more, so this one waits until it is gone.
+ */
+export function isBehindLeaver(state: LoadBalancerState, slot: Slot): boolean {
+  if (slot.serves || slot.port === undefined) return false;
+  const leavers = state.slots.filter((other) => other.leaving !== null && other.port !== undefined);
+  return leavers.some((other) => other.knownPeer !== slot.port?.address);
+}
+
 /** Whether it may speak to somebody else than the other one. */
 function isMistaken({ knownPeer }: Slot, other: Slot): boolean {
   return knownPeer !== undefined && knownPeer !== other.port?.address;
@@ -115,12 +125,15 @@ export function learnPeer({ knownPeer, ...slot }: Slot, peerAddress: string | un
 
 /**
  * The replacement whose turn it is: of a pair that is whole, the one with the lesser role first, so that the VIP moves as
- * late as it can. One that takes no configuration serves nobody and does not wait.
+ * late as it can. One that takes no configuration does not wait: at once when it serves nobody, else when it was tried often.
  */
 export function nextReplacement(state: LoadBalancerState, at: number): LoadBalancerEvent | undefined {
   if (state.deletion !== 'no' || state.slots.some((slot) => slot.leaving !== null)) return undefined;
   const due = state.slots.filter((slot) => slot.replaceFor !== undefined);
-  const isFailing = ({ amphoraId }: Slot) => state.steps.retries[stepKeys.deploy(amphoraId)] !== undefined;
+  const isFailing = ({ amphoraId, serves }: Slot) => {
+    const retry = state.steps.retries[stepKeys.deploy(amphoraId)];
+    return retry !== undefined && (retry.spent || !serves);
+  };
   const isSettled = state.push === null && state.narrowing === null && isFullyServed(state);
   const next = due.find(isFailing) ?? (isSettled ? (due.find(({ role }) => role === 'BACKUP') ?? due[0]) : undefined);
   if (next === undefined) return undefined;

@@ -1,7 +1,7 @@
 // From state to work: which steps bring the world to what is desired. Nothing here knows create from update or
 // failover from deletion; all are the difference between what is wanted and what is there.
 import { type DueSteps, dueSteps } from '../step.ts';
-import { hasItsRole, isAheadOfPeer, isPair, kindOf, pairingOf, rolesOf, servingSlots } from './pair.ts';
+import { hasItsRole, isAheadOfPeer, isBehindLeaver, isPair, kindOf, pairingOf, rolesOf, servingSlots } from './pair.ts';
 import type { LoadBalancerState, Slot } from './state.ts';
 import { type LoadBalancerStep, type PlacedVip, type SlotAddress, stepKeys } from './steps.ts';
 import { servedTree, desired, vipPolicyOf } from './tree.ts';
@@ -83,7 +83,7 @@ function stepsToDeploy(state: LoadBalancerState): readonly LoadBalancerStep[] {
   const vip = placedVip(state);
   if (push === null || vip === undefined) return [];
   const awaited = servingSlots(state).filter((slot) => push.awaits.includes(slot.amphoraId));
-  const due = awaited.filter((slot) => !isAheadOfPeer(state, slot));
+  const due = awaited.filter((slot) => !isAheadOfPeer(state, slot) && !isBehindLeaver(state, slot));
   const tree = servedTree(state, push.carries);
   return due.map((slot) => ({
     type: 'deploy',

@@ -130,6 +130,24 @@ function untilQuiet(simulated: SimulatedLoadBalancer): void {
 
 const runs = { numRuns: 2_000 };
 
+test('of a pair, a newcomer waits for one that goes, may have the VIP, and did not answer when it was told of it', () => {
+  const simulated = start(true, undefined, 'ACTIVE_STANDBY');
+  simulated.command({ type: 'failoverLoadBalancer' });
+  simulated.step(fortunate);
+  simulated.step(fortunate);
+  const [master] = simulated.state?.slots.filter(({ role }) => role === 'MASTER') ?? [];
+  simulated.step(({ type }) => (type === 'deploy' ? 'hangs' : 'succeeds'));
+  // It hung, and is judged lost before it is tried again.
+  simulated.step(() => 'hangs');
+  if (master === undefined) throw new Error('there is no master');
+  const { amphoraId } = master;
+  simulated.command({ type: 'failoverAmphora', amphoraId, why: 'lost', reason: 'silent' }, () => 'hangs');
+  expect(simulated.running.map(({ started }) => started.step.type)).not.toContain('deploy');
+  untilQuiet(simulated);
+  expect(simulated.violations).toEqual([]);
+  expect(simulated.serving.size).toBe(2);
+});
+
 describe('a load balancer, whatever is asked of it and whatever fails or crashes on the way,', () => {
   test('is never served by two amphorae that both take its VIP, nor served on a VIP that is gone', () => {
     fc.assert(
