@@ -17,6 +17,7 @@ export interface ServedAmphora {
 const fromServed = `
   from load_balancers lb join entities e on e.kind = 'loadBalancer' and e.id = lb.id
   cross join lateral jsonb_each(lb.served) as s (amphora_id, held)
+  join amphorae a on a.id = s.amphora_id::uuid and a.status = 'ALLOCATED' and a.agent_host is not null
   where lb.provisioning_status = 'ACTIVE'
     and e.shard in (select shard from shards where family = 'entities' and owner = $1::uuid)`;
 
@@ -26,7 +27,7 @@ export async function countServed(pool: Pool, node: string): Promise<number> {
   return rows[0]?.count ?? 0;
 }
 
-/** The next after that one, in order of their ids; from the first when null. Amphorae that run no more are left out. */
+/** The next after that one, in order of their ids; from the first when null. */
 export async function listServed(
   pool: Pool,
   node: string,
@@ -35,12 +36,10 @@ export async function listServed(
 ): Promise<readonly ServedAmphora[]> {
   const { rows } = await pool.query<ServedAmphora>(
     `select lb.id as "loadBalancerId", a.id as "amphoraId", a.agent_host as "agentHost", a.agent_port as "agentPort",
-            coalesce(a.cached_zone, a.kind ->> 'computeZone') as zone, held ->> 'digest' as digest, coalesce((held ->> 'hasLvs')::boolean, false) as "hasLvs"
-     from (select lb.id, s.amphora_id::uuid as amphora_id, held ${fromServed}
-             and ($2::uuid is null or (lb.id, s.amphora_id::uuid) > ($2, $3::uuid))
-           order by 1, 2 limit $4) lb
-     join amphorae a on a.id = lb.amphora_id and a.status = 'ALLOCATED' and a.agent_host is not null
-     order by 1, 2`,
+            coalesce(a.cached_zone, a.kind ->> 'computeZone') as zone,
+            held ->> 'digest' as digest, coalesce((held ->> 'hasLvs')::boolean, false) as "hasLvs"
+     ${fromServed} and ($2::uuid is null or (lb.id, a.id) > ($2, $3::uuid))
+     order by lb.id, a.id limit $4`,
     [node, after?.loadBalancerId ?? null, after?.amphoraId ?? null, limit],
   );
   return rows;
