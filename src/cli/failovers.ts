@@ -17,7 +17,7 @@ export function failoversCommand(program: Command, act: Act): void {
     .action(
       act(({ withInspect, output }, _, { limit }) =>
         withInspect(async (client) => {
-          const view = await client.call('failovers.list', { limit: Number(limit) });
+          const view = await client.call('failovers.list', { limit: wholeNumber('--limit', limit) });
           if (output.isJson) return output.show(view);
           output.list(view.held, [
             { title: 'AMPHORA', of: (held) => held.amphoraId },
@@ -48,7 +48,11 @@ export function failoversCommand(program: Command, act: Act): void {
       act(({ withInspect, output }, _, options) =>
         withInspect(async (client) => {
           const { minutes, reason } = options;
-          const given = { minutes: Number(minutes), ...(typeof reason === 'string' && { reason }), by: whoAsks() };
+          const given = {
+            minutes: wholeNumber('--minutes', minutes),
+            ...(typeof reason === 'string' && { reason }),
+            by: whoAsks(),
+          };
           const where = whereOf(options);
           const { releases, amphorae } = await client.call('failovers.release', { ...where, ...given });
           showOrders(output, releases);
@@ -57,6 +61,12 @@ export function failoversCommand(program: Command, act: Act): void {
       ),
     );
   examples(release, 'amphi failovers release --zone az1', 'amphi failovers release --all --minutes 60');
+}
+
+/** Which whole numbers will do is said by the controller. @throws CliFailure naming the option */
+function wholeNumber(option: string, given: unknown): number {
+  if (/^\d{1,9}$/.test(String(given))) return Number(given);
+  throw new CliFailure(`${option}: expected a whole number, given ${String(given)}`);
 }
 
 /** @throws CliFailure unless it is exactly one of them */
