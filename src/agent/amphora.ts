@@ -125,8 +125,8 @@ export class Amphora {
 
   async #relocate(): Promise<void> {
     clearTimeout(this.#relocation);
-    await Promise.all(this.loadBalancers().map((loadBalancer) => loadBalancer.relocate()));
-    const isDone = await Promise.all(this.lvsListeners().map((listener) => listener.relocate()));
+    const served = [...this.loadBalancers(), ...this.lvsListeners()];
+    const isDone = await Promise.all(served.map((one) => one.relocate()));
     // Whoever had the VIP before may hang, and hold it until it is ended.
     if (isDone.includes(false)) this.#relocation = setTimeout(() => void this.#relocate(), relocationMs);
   }

@@ -108,18 +108,26 @@ export class LoadBalancer {
     return outcome;
   }
 
-  /** The VIP has come or gone: haproxy listens where it should. The configuration was proven before. */
-  relocate(): Promise<void> {
+  /**
+   * The VIP has come or gone: haproxy listens where it should. The configuration was proven before, so a failure, such as
+   * an address that the other one of the pair has not left yet, is one to try again: false then.
+   */
+  relocate(): Promise<boolean> {
     return this.#inTurn(async () => {
-      if (!this.isRunning()) return;
+      // Whoever starts it looks where it should listen.
+      if (!this.isRunning()) return true;
       const served = await readFile(this.#file('.served'), 'utf8').catch(() => undefined);
       const current = await readFile(this.#file('.host'), 'utf8').catch(() => '');
-      if (served === undefined || this.#localised(served) === current) return;
+      if (served === undefined || this.#localised(served) === current) return true;
       await this.#count();
       await this.#saveServerStates();
       await writeFile(this.#file('.host'), this.#localised(served), { mode: 0o600 });
       const outcome = await this.#haproxy.reload();
-      if (!outcome.ok) this.#context.log.error({ words: outcome.words }, 'haproxy does not follow the VIP');
+      if (outcome.ok) return true;
+      this.#context.log.error({ words: outcome.words }, 'haproxy does not follow the VIP yet');
+      // What it goes on with.
+      await writeFile(this.#file('.host'), current, { mode: 0o600 });
+      return false;
     });
   }
 
