@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import type pg from 'pg';
 import type { EntityKind } from '../../src/domain/entity.ts';
+import type { loadBalancers } from '../../src/db/schema/projections.ts';
 import { shardOf } from '../../src/domain/ids.ts';
 import type { Entry, Fence } from '../../src/domain/journal.ts';
 
@@ -37,7 +38,7 @@ export function entry(id: string, owner: Owner, more: Partial<Entry> = {}): Entr
   };
 }
 
-/** A row of `load_balancers` as an entry carries it. */
+/** A row of `load_balancers` as an entry carries it: with every column, as rows have them. */
 export function loadBalancerRow(id: string, name = 'one') {
   return {
     id,
@@ -59,8 +60,11 @@ export function loadBalancerRow(id: string, name = 'one') {
     additionalVips: [],
     vipQosPolicyId: null,
     vipSgIds: [],
+    served: {},
     generation: 1,
-  };
+    flavorId: null,
+    availabilityZone: null,
+  } satisfies Readonly<Record<keyof typeof loadBalancers.$inferSelect, unknown>>;
 }
 
 /** What the database holds of an entity, table by table. */
