@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { subscribeAlerts } from '../channels/command/client.ts';
 import type { AlertChange, AlertView } from '../domain/views.ts';
 import type { Act } from './act.ts';
+import { CliFailure } from './failure.ts';
 import { allPages, loadBalancerIdOf } from './find.ts';
 import { examples } from './help.ts';
 import type { Output } from './output.ts';
@@ -25,8 +26,11 @@ export function alertsCommand(program: Command, act: Act): void {
           if (follow === true) await subscribeAlerts(client, tell, loadBalancerId);
           const query = { loadBalancerId, projectId: project, openOnly: all !== true };
           const alerts = await allPages<AlertView>((marker) => client.call('alerts.list', { ...query, ...marker }));
-          showAlerts(output, alerts);
-          if (follow === true) await client.closed;
+          if (follow === true && output.isJson) for (const alert of alerts) output.line(alert);
+          else showAlerts(output, alerts);
+          if (follow !== true) return;
+          await client.closed;
+          throw new CliFailure('the controller has ended the connection: what happens from now on is not heard');
         }),
       ),
     );

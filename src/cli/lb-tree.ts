@@ -5,7 +5,7 @@ import { parse } from 'yaml';
 import { CliFailure } from './failure.ts';
 
 export interface ListenerWish {
-  readonly protocol: 'HTTP' | 'TCP' | 'TERMINATED_HTTPS';
+  readonly protocol: 'HTTP' | 'TCP' | 'TERMINATED_HTTPS' | 'UDP';
   readonly protocolPort: number;
 }
 
@@ -13,6 +13,7 @@ const protocols: Readonly<Record<string, ListenerWish['protocol']>> = {
   http: 'HTTP',
   https: 'TERMINATED_HTTPS',
   tcp: 'TCP',
+  udp: 'UDP',
 };
 
 /** `http:80`, `tcp:5432`, or `https:443`, which ends TLS and needs a certificate. */
@@ -20,7 +21,9 @@ export function parseListener(text: string): ListenerWish {
   const [, name = '', port = ''] = /^([a-z]+):(\d{1,5})$/i.exec(text) ?? [];
   const protocol = protocols[name.toLowerCase()];
   if (protocol === undefined) {
-    throw new InvalidArgumentError('expected http:<port>, https:<port> or tcp:<port>, such as http:80.');
+    throw new InvalidArgumentError(
+      'expected http:<port>, https:<port>, tcp:<port> or udp:<port>, such as http:80. Others: --file.',
+    );
   }
   return { protocol, protocolPort: Number(port) };
 }
@@ -78,13 +81,25 @@ export function treeOf({
     wish.protocol === 'TERMINATED_HTTPS' ? { ...wish, defaultTlsContainerRef, sniContainerRefs } : wish,
   );
   const isPooled = member.length > 0 || monitor !== undefined;
+  if (isPooled && listener.length === 0) {
+    throw new CliFailure(`--${member.length > 0 ? 'member' : 'monitor'}: expected a --listener beside it, given none`);
+  }
+  if (certificate.length > 0 && wishes.every((wish) => wish.protocol !== 'TERMINATED_HTTPS')) {
+    throw new CliFailure('--certificate: expected a --listener https:<port> beside it, given none');
+  }
   if (!isPooled) return { listeners: listener };
-  const protocol = listener.every((wish) => wish.protocol !== 'TCP') ? 'HTTP' : 'TCP';
+  const protocol = poolProtocolFor(listener.map((wish) => wish.protocol));
   const healthMonitor = monitor && { delay: 5, timeout: 3, maxRetries: 2, ...monitor };
   return {
     listeners: listener.map((wish) => ({ ...wish, defaultPool: { name: 'members' } })),
     pools: [{ name: 'members', protocol, lbAlgorithm: algorithm, members: member, healthMonitor }],
   };
+}
+
+/** What members speak; that it fits all listeners is for the controller to say. */
+function poolProtocolFor(protocols: readonly ListenerWish['protocol'][]): 'HTTP' | 'TCP' | 'UDP' {
+  if (protocols.every((protocol) => protocol === 'UDP')) return 'UDP';
+  return protocols.includes('TCP') ? 'TCP' : 'HTTP';
 }
 
 /** A request in YAML or JSON, as `loadBalancer.create` takes it. */

@@ -176,9 +176,20 @@ function addCreate(lb: Command, act: Act): void {
   );
 }
 
+/** Options that make a tree, and stand in the file otherwise. */
+const treeOptions = ['listener', 'member', 'monitor', 'certificate'];
+
+function isGiven(option: unknown): boolean {
+  return Array.isArray(option) ? option.length > 0 : option !== undefined;
+}
+
 async function create({ withCommand, output }: Context, options: Options): Promise<void> {
   await withCommand(async (client) => {
     const { file } = options;
+    const beside = treeOptions.find((name) => isGiven(options[name]));
+    if (file !== undefined && beside !== undefined) {
+      throw new CliFailure(`--file has listeners and members in it: expected no --${beside} beside it`);
+    }
     const fromFile = typeof file === 'string' ? readTreeFile(file) : {};
     const tree = treeOf({
       listener: options['listener'] as readonly ListenerWish[],

@@ -7,7 +7,9 @@ import { CliFailure } from './failure.ts';
 import { examples } from './help.ts';
 import { openLog } from './log.ts';
 
-const driverOption = () => new Option('--driver <name>', 'where amphorae run').choices(drivers);
+// The third one is not available yet.
+const driverOption = () =>
+  new Option('--driver <name>', 'where amphorae run').choices(drivers.filter((name) => name !== 'container'));
 
 export function upCommand(program: Command, act: Act): void {
   const command = program

@@ -4,7 +4,7 @@ import { chmod, chown, mkdir, readdir, readFile, rename, rm, stat, writeFile } f
 import { dirname, join } from 'node:path';
 import type { SecretKind } from '../../domain/load-balancer/tls.ts';
 import { projectFolder, secretName } from './file.ts';
-import { kindOf, servable } from './pem.ts';
+import { kindOf, servable, UnfitSecretError } from './pem.ts';
 
 /** A name that cannot be one of a file here; the message is a sentence. */
 export class SecretNameError extends Error {
@@ -37,6 +37,11 @@ export interface StoredSecret {
 export async function putSecret(place: SecretPlace, pem: string): Promise<StoredSecret> {
   const path = pathOf(place);
   const content = servable(kindOf(pem), pem);
+  const before = tryDescribe(place, await readFile(path, 'utf8').catch(() => ''));
+  if (before !== undefined && before.kind !== kindOf(pem)) {
+    const [given, there] = [kindWords[kindOf(pem)], kindWords[before.kind]];
+    throw new UnfitSecretError(`holds ${given}, and ${before.ref} is ${there}: remove that first`);
+  }
   const project = dirname(path);
   await mkdir(project, { recursive: true, mode: 0o700 });
   const draft = `${path}.${process.pid}.new`;
@@ -46,6 +51,12 @@ export async function putSecret(place: SecretPlace, pem: string): Promise<Stored
   await rename(draft, path);
   return described(place, content);
 }
+
+const kindWords: Readonly<Record<SecretKind, string>> = {
+  certificate: 'a certificate with its key',
+  authority: 'an authority, without a key',
+  revocations: 'a list of revocations',
+};
 
 /** Says whether it was there. @throws SecretNameError */
 export async function removeSecret(place: SecretPlace): Promise<boolean> {

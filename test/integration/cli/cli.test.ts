@@ -100,6 +100,8 @@ describe('amphi', () => {
     const made = await json<LoadBalancerView>('lb', 'create', '--file', file, '--name', 'renamed', '--wait');
     expect(made).toMatchObject({ name: 'renamed', listeners: [expect.any(String)], pools: [expect.any(String)] });
     expect((await run(['lb', 'create', '--file', '/nowhere'])).output).toContain('/nowhere cannot be read');
+    const both = await run(['lb', 'create', '--file', file, '--listener', 'tcp:99']);
+    expect(both).toMatchObject({ status: 1, output: expect.stringContaining('expected no --listener beside it') });
   });
 
   test('shows actors, spares, nodes, dead letters, settings and the database', async () => {

@@ -36,7 +36,8 @@ describe('the short words of `lb create`', () => {
   });
 
   test('what they cannot mean is refused', () => {
-    for (const text of ['80', 'udp:80', 'http:', 'http:x']) expect(() => parseListener(text)).toThrow('expected http:');
+    for (const text of ['80', 'sctp:80', 'http:', 'http:x'])
+      expect(() => parseListener(text)).toThrow('expected http:');
     for (const text of ['10.0.0.1', '::1:80', ':80', '10.0.0.1:80*'])
       expect(() => parseMember(text)).toThrow('expected <');
     for (const text of ['tcp:/x', 'ping', 'http:x']) expect(() => parseMonitor(text)).toThrow('expected http:');
@@ -46,7 +47,16 @@ describe('the short words of `lb create`', () => {
     const wish = { member: [parseMember('10.0.0.1:1')], monitor: undefined, algorithm: 'SOURCE_IP' };
     expect(treeOf({ ...wish, listener: [parseListener('http:80')] })).toMatchObject({ pools: [{ protocol: 'HTTP' }] });
     expect(treeOf({ ...wish, listener: [parseListener('tcp:80')] })).toMatchObject({ pools: [{ protocol: 'TCP' }] });
+    expect(treeOf({ ...wish, listener: [parseListener('udp:53')] })).toMatchObject({ pools: [{ protocol: 'UDP' }] });
     expect(treeOf({ ...wish, member: [], listener: [] })).toEqual({ listeners: [] });
+  });
+
+  test('nothing that was said is left out: what has no listener to belong to is refused', () => {
+    const wish = { member: [], monitor: undefined, algorithm: 'SOURCE_IP', listener: [] };
+    expect(() => treeOf({ ...wish, member: [parseMember('10.0.0.1:1')] })).toThrow('--member: expected a --listener');
+    expect(() => treeOf({ ...wish, monitor: parseMonitor('tcp') })).toThrow('--monitor: expected a --listener');
+    const plain = { ...wish, listener: [parseListener('http:80')], certificate: ['file:a'] };
+    expect(() => treeOf(plain)).toThrow('--certificate: expected a --listener https:<port>');
   });
 
   test('a listener that ends TLS gets the certificates, the first as its default', () => {

@@ -27,4 +27,8 @@ test('revocations must be of the authorities that they are given with', async ()
   expect(await problemWith('file:ca')).toBeUndefined();
   expect(await problemWith('file:client-ca')).toContain('The CRL specified is not valid');
   expect(await problemWith('file:none')).toContain('the project has no such file');
+  // What is there is not replaced by something of another kind, such as a certificate whose key was forgotten.
+  await expect(put('ca', await revocations(pki, 'ca', []))).rejects.toThrow(
+    'holds a list of revocations, and file:ca is an authority, without a key: remove that first',
+  );
 });
