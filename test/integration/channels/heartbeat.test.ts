@@ -1,4 +1,5 @@
 import { createSocket } from 'node:dgram';
+import { pathToFileURL } from 'node:url';
 import { deflateSync } from 'node:zlib';
 import { randomBytes } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
@@ -6,6 +7,7 @@ import pg from 'pg';
 import { type HeartbeatReceiver, startHeartbeatReceiver } from '../../../src/channels/heartbeat/receiver.ts';
 import { encodeMessage, type HeartbeatMessage } from '../../../src/domain/health/message.ts';
 import { sealPacket } from '../../../src/domain/health/packet.ts';
+import { built } from '../../support/built.ts';
 import { startDatabaseProxy } from '../../support/database-proxy.ts';
 import { FakeWorld } from '../../support/fake-drivers.ts';
 import { createLoadBalancer, listener, pool } from '../../support/load-balancer-commands.ts';
@@ -106,6 +108,31 @@ describe('the receiver', () => {
     await expect(again).rejects.toThrow(
       `heartbeats: UDP 127.0.0.1:${port} can't be listened on: the port is in use by another program`,
     );
+  });
+
+  test('hands packets to threads by their source, so that those of an amphora stay in order, and counts what they drop', async () => {
+    const heard = new Map<string, number[]>();
+    const started = await startHeartbeatReceiver({
+      host: '127.0.0.1',
+      port: 0,
+      keys: [key],
+      workers: 2,
+      workerMain: pathToFileURL(built('channels/heartbeat/worker.js')),
+      onMessage: ({ id, seq }) => heard.set(id, [...(heard.get(id) ?? []), seq]),
+    });
+    undo.push(() => started.close());
+    const amphorae = ['a', 'b', 'c', 'd'].map((id) => ({ id, emit: sender(started.port) }));
+    const numbers = Array.from({ length: 50 }, (_, seq) => seq);
+    for (const seq of numbers) {
+      for (const { id, emit } of amphorae) await emit(sealed(encodeMessage(message(id, { seq }))));
+    }
+    await amphorae[0]?.emit(sealed('{}', 'another key'));
+    await waitFor(() => started.counters.accepted === 200 && started.counters.badSignature === 1, {
+      describe: 'all packets to be read',
+    });
+    for (const { id } of amphorae) expect(heard.get(id)).toEqual(numbers);
+    expect(started.counters).toMatchObject({ received: 201, overflowed: 0 });
+    expect(started.lagMs()).toBeLessThan(10_000);
   });
 
   test('takes packets under an old and a new key while a key is replaced', async () => {
