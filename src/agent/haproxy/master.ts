@@ -23,6 +23,7 @@ export interface MasterOptions {
 const loadTimeoutMs = 20_000;
 const stopTimeoutMs = 5000;
 const pollMs = 15;
+const unheardMs = 500;
 const keptWords = 16 * 1024;
 const reloadFailed = /Loading failure|waitpid mode|Failed to load worker/;
 
@@ -65,8 +66,13 @@ export class HaproxyMaster {
   async reload(): Promise<Outcome> {
     const before = await workerPid(this.#options.statsSocket);
     this.#begin();
-    this.#child?.kill('SIGUSR2');
-    return this.#loaded(before, () => reloadFailed.test(this.#printed));
+    // A master that has only just started may miss it. Whoever hears it says so, and then loads for as long as it takes.
+    const ask = () => (this.#printed === '' ? this.#child?.kill('SIGUSR2') : undefined);
+    ask();
+    const asking = setInterval(ask, unheardMs);
+    const outcome = await this.#loaded(before, () => reloadFailed.test(this.#printed));
+    clearInterval(asking);
+    return outcome;
   }
 
   /** Ends haproxy and every worker of it, connections too. No error when it is down. */
