@@ -25,6 +25,8 @@ const stopTimeoutMs = 5000;
 const pollMs = 15;
 const unheardMs = 500;
 const keptWords = 16 * 1024;
+/** 2.6 and later; earlier ones. */
+const reloadHeard = /Reloading HAProxy|Reexecuting Master process/;
 const reloadFailed = /Loading failure|waitpid mode|Failed to load worker/;
 
 export class HaproxyMaster {
@@ -67,7 +69,7 @@ export class HaproxyMaster {
     const before = await workerPid(this.#options.statsSocket);
     this.#begin();
     // A master that has only just started may miss it. Whoever hears it says so, and then loads for as long as it takes.
-    const ask = () => (this.#printed === '' ? this.#child?.kill('SIGUSR2') : undefined);
+    const ask = () => (reloadHeard.test(this.#printed) ? undefined : this.#child?.kill('SIGUSR2'));
     ask();
     const asking = setInterval(ask, unheardMs);
     const outcome = await this.#loaded(before, () => reloadFailed.test(this.#printed));
