@@ -85,7 +85,8 @@ describe('the certificate of an amphora', () => {
     const { amphoraId } = await served(node);
     const pushes = world.calls.filter((call) => call.startsWith('amphora.serve')).length;
     expect(await rotate(node, amphoraId)).toMatchObject({ type: 'ok' });
-    await untilShown(node, amphoraId, world.certified.get(amphoraId) ?? 'fingerprint 3');
+    await waitFor(() => world.certified.get(amphoraId), { describe: 'the agent to take it' });
+    await untilShown(node, amphoraId, world.certified.get(amphoraId) ?? '');
     expect(certifications(world)).toEqual([`amphora.certify ${amphoraId}`]);
     expect(world.calls.filter((call) => call.startsWith('amphora.serve'))).toHaveLength(pushes);
   });
