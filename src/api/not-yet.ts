@@ -25,9 +25,7 @@ export const notYet: Readonly<Partial<Record<ObjectKind, NotYet>>> = {
     also: { provider: providerAliases },
     shown: { vip_vnic_type: 'normal' },
   },
-  listener: { attributes: { default_pool: null, l7policies: [] } },
   member: { attributes: { request_sriov: false }, shown: { vnic_type: 'normal' } },
-  l7Policy: { attributes: { redirect_pool: null } },
 };
 
 /** Answers do not show these: they are for creates alone. */

@@ -190,11 +190,12 @@ function answerSchema(kind: ObjectKind, params: Parameters): Schema {
     const schema = namedObjects.has(name) ? apiNamed(own) : own;
     return [apiName(name), { ...schema, description: doc.meaning }] as const;
   });
+  const shownAttributes = attributes.filter(([name]) => !onlyInRequests.has(name));
   const { attributes: later = {}, shown = {} } = notYet[kind] ?? {};
   const others = Object.keys({ ...later, ...shown }).filter((name) => !onlyInRequests.has(name));
   const more = others.map((name) => [name, { description: 'Always the same for now.' }] as const);
   const common = readOnly.map((name) => [name, { type: 'string', readOnly: true }] as const);
-  return { type: 'object', properties: Object.fromEntries([...more, ...attributes, ...common]) };
+  return { type: 'object', properties: Object.fromEntries([...more, ...shownAttributes, ...common]) };
 }
 
 /** A schema with the API's names for the properties of objects. */

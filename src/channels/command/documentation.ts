@@ -80,7 +80,7 @@ function nestedTables(parameters: Parameters, prefix = ''): readonly string[] {
   return Object.entries(parameters).flatMap(([name, { doc }]) => {
     if (doc.nested === undefined) return [];
     const path = `${prefix}${name}`;
-    // The same pool is described at \`pools\`.
+    // The same pool is described at `pool.create`.
     if (name === 'defaultPool' || name === 'redirectPool') return [];
     return [`In \`${path}\`:`, table(doc.nested), ...nestedTables(doc.nested, `${path}.`)];
   });

@@ -4,7 +4,6 @@ import type {
   LoadBalancerCommand,
   NewHealthMonitor,
   NewL7Rule,
-  NewListener,
   NewMember,
 } from '../../domain/load-balancer/commands.ts';
 import { deriveId, type LoadBalancerId } from '../../domain/ids.ts';
@@ -33,7 +32,7 @@ import {
 } from './shapes.ts';
 import { Subscriptions } from './subscriptions.ts';
 import { type TlsAdmission, tlsAdmission } from './tls.ts';
-import { newL7Policy, newPool, newTree } from './tree-of.ts';
+import { newL7PolicyTree, newListenerTree, newPoolTree, newTree } from './tree-of.ts';
 
 type Part<Prefix extends string> = Pick<CommandHandlers, Extract<keyof CommandHandlers, `${Prefix}.${string}`>>;
 
@@ -46,7 +45,7 @@ export function commandHandlers(ports: CommandPorts): CommandHandlers {
     ...poolHandlers(ports, dispatch, tls),
     ...memberHandlers(ports, dispatch),
     ...healthMonitorHandlers(ports, dispatch),
-    ...l7PolicyHandlers(ports, dispatch),
+    ...l7PolicyHandlers(ports, dispatch, tls),
     ...l7RuleHandlers(ports, dispatch),
     ...quotaHandlers(ports.quotas),
     ...fleetHandlers(ports, dispatch),
@@ -63,9 +62,10 @@ function loadBalancerHandlers(ports: CommandPorts, dispatch: Dispatch, tls: TlsA
   const view = async (id: string) => ({ loadBalancer: (await reads.findObject('loadBalancer', id)) ?? null });
   return {
     'loadBalancer.create': async (params, context) => {
-      const { listeners, pools, ...creation } = await creationOf(ports, params, context);
-      const tree = await tls.newTree({ listeners, pools }, params.projectId, context);
-      const command = { ...creation, ...tree };
+      const given = newTree(params, context.command.id);
+      const creation = await creationOf(ports, params, context);
+      const { listeners, pools } = await tls.newTree(given, params, context);
+      const command: CreateCommand = { ...creation, listeners, pools };
       const { id } = await dispatch.toLoadBalancer(command.loadBalancerId, command, context);
       return { loadBalancer: (await reads.loadBalancerTree(id)) ?? null };
     },
@@ -129,8 +129,7 @@ async function creationOf(
   ports: CommandPorts,
   params: CreateParams,
   { command, signal }: ChangeContext,
-): Promise<CreateCommand> {
-  const tree = newTree(params, command.id);
+): Promise<Omit<CreateCommand, 'listeners' | 'pools'>> {
   const { network, placement } = ports;
   refuseWithout(network, params);
   const vip = await vipWishOf(network, params, signal);
@@ -147,7 +146,6 @@ async function creationOf(
     projectId: params.projectId,
     vip,
     attributes: attributesIn(loadBalancerShape, params),
-    ...tree,
   };
 }
 
@@ -155,9 +153,10 @@ function listenerHandlers({ reads }: CommandPorts, dispatch: Dispatch, tls: TlsA
   const view = async (id: string) => ({ listener: (await reads.findObject('listener', id)) ?? null });
   return {
     'listener.create': async ({ loadBalancerId, ...params }, context) => {
-      const attributes = await tls.newListener(attributesIn(listenerShape, params), loadBalancerId, context);
-      const listener: NewListener = { id: newId(context, 'listener'), attributes };
-      const { id } = await dispatch.toLoadBalancer(loadBalancerId, { type: 'createListener', listener }, context);
+      const given = newListenerTree(params, context.command.id);
+      const { listeners, pools } = await tls.newTree(given, { loadBalancerId }, context);
+      const command = { type: 'createListener', listener: only(listeners), pools } as const;
+      const { id } = await dispatch.toLoadBalancer(loadBalancerId, command, context);
       return view(id);
     },
     'listener.update': async ({ id, ...params }, context) => {
@@ -180,9 +179,9 @@ function poolHandlers({ reads }: CommandPorts, dispatch: Dispatch, tls: TlsAdmis
   const view = async (id: string) => ({ pool: (await reads.findObject('pool', id)) ?? null });
   return {
     'pool.create': async ({ loadBalancerId, listenerId, ...params }, context) => {
-      const given = newPool(params, context.command.id);
-      const attributes = await tls.newPool(given.attributes, { loadBalancerId, listenerId }, context);
-      const command = { type: 'createPool', pool: { ...given, attributes }, listenerId } as const;
+      const given = newPoolTree(params, context.command.id);
+      const { pools } = await tls.newTree(given, { loadBalancerId, listenerId }, context);
+      const command = { type: 'createPool', pool: only(pools), listenerId } as const;
       const { id } =
         loadBalancerId !== null
           ? await dispatch.toLoadBalancer(loadBalancerId, command, context)
@@ -264,12 +263,13 @@ function healthMonitorHandlers({ reads }: CommandPorts, dispatch: Dispatch): Par
   };
 }
 
-function l7PolicyHandlers({ reads }: CommandPorts, dispatch: Dispatch): Part<'l7Policy'> {
+function l7PolicyHandlers({ reads }: CommandPorts, dispatch: Dispatch, tls: TlsAdmission): Part<'l7Policy'> {
   const view = async (id: string) => ({ l7Policy: (await reads.findObject('l7Policy', id)) ?? null });
   return {
     'l7Policy.create': async ({ listenerId, ...params }, context) => {
-      const l7Policy = newL7Policy(params, context.command.id);
-      const command = { type: 'createL7Policy', listenerId, l7Policy } as const;
+      const { l7Policy, tree } = newL7PolicyTree(params, context.command.id);
+      const { pools } = await tls.newTree(tree, { listenerId }, context);
+      const command = { type: 'createL7Policy', listenerId, l7Policy, pools } as const;
       const { id } = await dispatch.toOwnerOf('listener', listenerId, () => command, context);
       return view(id);
     },
@@ -360,6 +360,12 @@ function statusHandlers({ feed }: CommandPorts): Part<'status'> {
 
 function newId<T extends string>({ command }: CallContext<CommandKey>, kind: ObjectKind): T {
   return deriveId<T>(command.id, kind);
+}
+
+/** What a request of one object is about. */
+function only<T>([first]: readonly T[]): T {
+  if (first === undefined) throw new Error('a creation without its object');
+  return first;
 }
 
 async function deletion(

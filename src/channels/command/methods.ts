@@ -55,10 +55,11 @@ import {
 } from './shapes.ts';
 import {
   healthMonitorParams,
+  l7PolicyParams,
   l7RuleParams,
+  listenerParams,
   memberParams,
   membersParam,
-  policyChildren,
   poolParams,
   treeParams,
 } from './trees.ts';
@@ -175,8 +176,8 @@ const loadBalancerMethods = {
 const listenerId = needed(objectId<ListenerId>(), 'The listener.');
 const listenerMethods = {
   'listener.create': changes({
-    summary: 'Adds a listener to a load balancer.',
-    params: { loadBalancerId, ...creation<ListenerAttributes>(listenerShape) },
+    summary: 'Adds a listener to a load balancer, with its pool and L7 policies if wished.',
+    params: { loadBalancerId, ...listenerParams },
     result: result<{ readonly listener: ListenerView | null }>('`listener`: Listener.'),
     errors: ['notFound', 'conflict', 'immutable', 'quota'],
   }),
@@ -333,12 +334,8 @@ const healthMonitorMethods = {
 const l7PolicyId = needed(objectId<L7PolicyId>(), 'The L7 policy.');
 const l7PolicyMethods = {
   'l7Policy.create': changes({
-    summary: 'Adds an L7 policy to a listener, with rules if wished. Policies from its place on move up.',
-    params: {
-      listenerId,
-      ...creation<L7PolicyAttributes>(l7PolicyShape),
-      ...policyChildren,
-    },
+    summary: 'Adds an L7 policy to a listener, with its pool and rules if wished. Policies from its place on move up.',
+    params: { listenerId, ...l7PolicyParams },
     result: result<{ readonly l7Policy: L7PolicyView | null }>('`l7Policy`: L7Policy.'),
     errors: ['notFound', 'conflict', 'immutable', 'quota'],
   }),

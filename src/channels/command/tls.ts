@@ -13,7 +13,7 @@ import type { Views } from '../../domain/views.ts';
 import { RpcError } from '../rpc/errors.ts';
 import type { ChangeContext } from './dispatch.ts';
 import type { Reads } from './ports.ts';
-import type { NewTree } from './tree-of.ts';
+import { inside, type NewTree } from './tree-of.ts';
 
 /** What operators say of TLS. */
 export interface TlsPolicy {
@@ -43,25 +43,21 @@ interface TlsPorts {
 }
 
 export interface TlsAdmission {
-  /** The listener as it shall be, checked. @throws RpcError */
-  newListener(
-    attributes: ListenerAttributes,
-    loadBalancerId: string,
-    context: ChangeContext,
-  ): Promise<ListenerAttributes>;
+  /** The listeners and pools as they shall be, checked. @throws RpcError */
+  newTree(tree: NewTree, owner: TreeOwner, context: ChangeContext): Promise<NewTree>;
   changedListener(
     id: string,
     patch: Patch<ListenerAttributes>,
     context: ChangeContext,
   ): Promise<Patch<ListenerAttributes>>;
-  newPool(attributes: PoolAttributes, owner: PoolOwner, context: ChangeContext): Promise<PoolAttributes>;
   changedPool(id: string, patch: Patch<PoolAttributes>, context: ChangeContext): Promise<Patch<PoolAttributes>>;
-  newTree(tree: NewTree, projectId: string, context: ChangeContext): Promise<NewTree>;
 }
 
-export interface PoolOwner {
-  readonly loadBalancerId: string | null;
-  readonly listenerId: string | null;
+/** What tells whose project it is: the first that is given. */
+export interface TreeOwner {
+  readonly projectId?: string;
+  readonly loadBalancerId?: string | null;
+  readonly listenerId?: string | null;
 }
 
 /** References that are looked behind at the same time. */
@@ -81,8 +77,11 @@ export function tlsAdmission({ tls, reads }: TlsPorts): TlsAdmission {
     loadBalancerId === null || loadBalancerId === undefined
       ? undefined
       : (await reads.findObject('loadBalancer', loadBalancerId))?.projectId;
-  const projectOfListener = async (id: string | null) =>
-    id === null ? undefined : projectOf((await reads.findObject('listener', id))?.loadBalancerId);
+  const projectOfOwner = async ({ projectId, loadBalancerId, listenerId }: TreeOwner) => {
+    if (projectId !== undefined) return projectId;
+    if ((loadBalancerId ?? null) !== null) return projectOf(loadBalancerId);
+    return projectOf((await reads.findObject('listener', listenerId ?? ''))?.loadBalancerId);
+  };
   const changed = async <K extends 'listener' | 'pool'>(
     kind: K,
     id: string,
@@ -99,39 +98,25 @@ export function tlsAdmission({ tls, reads }: TlsPorts): TlsAdmission {
     return { ...patch, ...(Object.fromEntries(terms) as Patch<Views[K]>) };
   };
   return {
-    async newListener(attributes, loadBalancerId, context) {
-      const complete = completedListener(attributes, policy);
-      const uses = secretsIn(complete);
-      if (uses.length > 0) await admit(uses, await projectOf(loadBalancerId), context);
-      return complete;
+    async newTree({ fields, ...given }, owner, context) {
+      const fieldOf = ({ id }: NewTree['listeners' | 'pools'][number]) => fields.get(id) ?? '';
+      const listeners = given.listeners.map((each) => ({
+        ...each,
+        attributes: within(fieldOf(each), () => completedListener(each.attributes, policy)),
+      }));
+      const pools = given.pools.map((each) => ({
+        ...each,
+        attributes: within(fieldOf(each), () => completedPool(each.attributes, policy)),
+      }));
+      const uses = [...listeners, ...pools].flatMap((each) =>
+        secretsIn(each.attributes).map((use) => ({ ...use, field: inside(fieldOf(each), use.field) })),
+      );
+      if (uses.length > 0) await admit(uses, await projectOfOwner(owner), context);
+      return { listeners, pools, fields };
     },
     changedListener: (id, patch, context) =>
       changed('listener', id, patch, (merged) => completedListener(merged, policy), context),
-    async newPool(attributes, { loadBalancerId, listenerId }, context) {
-      const complete = completedPool(attributes, policy);
-      const uses = secretsIn(complete);
-      if (uses.length === 0) return complete;
-      await admit(uses, (await projectOf(loadBalancerId)) ?? (await projectOfListener(listenerId)), context);
-      return complete;
-    },
     changedPool: (id, patch, context) => changed('pool', id, patch, (merged) => completedPool(merged, policy), context),
-    async newTree({ listeners, pools }, projectId, context) {
-      const tree = {
-        listeners: listeners.map((each, index) => ({
-          ...each,
-          attributes: within(`listeners[${index}].`, () => completedListener(each.attributes, policy)),
-        })),
-        pools: pools.map((each) => ({ ...each, attributes: completedPool(each.attributes, policy) })),
-      };
-      const uses = [
-        ...tree.listeners.flatMap(({ attributes }, index) =>
-          secretsIn(attributes).map((use) => ({ ...use, field: `listeners[${index}].${use.field}` })),
-        ),
-        ...tree.pools.flatMap(({ attributes }) => secretsIn(attributes)),
-      ];
-      await admit(uses, projectId, context);
-      return tree;
-    },
   };
 }
 
@@ -181,12 +166,12 @@ function refuseUnwanted(terms: TlsTerms, { minimumVersion, prohibitedCiphers }: 
   throw new RpcError('invalid', `Validation failure: ${what}`, { field: 'tlsVersions' });
 }
 
-function within<T>(prefix: string, work: () => T): T {
+function within<T>(place: string, work: () => T): T {
   try {
     return work();
   } catch (error) {
     if (!(error instanceof RpcError) || error.data.field === undefined) throw error;
-    throw new RpcError(error.code, error.message, { ...error.data, field: `${prefix}${error.data.field}` });
+    throw new RpcError(error.code, error.message, { ...error.data, field: inside(place, error.data.field) });
   }
 }
 

@@ -1,5 +1,5 @@
 // Objects within objects, as creates take them: pools with members and a health monitor, listeners with a pool
-// and L7 policies, policies with rules.
+// and L7 policies, policies with a pool and rules. A listener is the same alone and in a load balancer's tree.
 import { z } from 'zod';
 import type {
   HealthMonitorAttributes,
@@ -55,7 +55,7 @@ export interface PoolReference {
 
 const poolObject = objectOf(poolParams);
 
-/** `{ "name": … }` and nothing else refers to a pool in `pools`. */
+/** `{ "name": … }` and nothing else refers to another pool of the request. */
 const poolOrReference = z.unknown().transform((given, context): GivenPool | PoolReference => {
   const isObject = typeof given === 'object' && given !== null;
   if (isObject && Object.keys(given).join() === 'name') {
@@ -68,16 +68,22 @@ const poolOrReference = z.unknown().transform((given, context): GivenPool | Pool
   return z.NEVER;
 });
 
-const { defaultPoolId: _, ...listenerAttributes } = creation<ListenerAttributes>(listenerShape);
-
 const poolOrName = saying(
-  'A pool, or only its name when it is in `pools`.',
+  'A pool, or only the name of another one in the request.',
   poolOrReference as z.ZodType<GivenPool | PoolReference>,
 );
 
 export const l7RuleParams = creation<L7RuleAttributes>(l7RuleShape);
 
-export const policyChildren = {
+export const l7PolicyParams = {
+  ...creation<L7PolicyAttributes>(l7PolicyShape),
+  redirectPool: described(
+    maybe(
+      poolOrName,
+      'Pool to be made, as `pool.create` takes it, that takes the requests (in place of `redirectPoolId`).',
+    ),
+    poolParams,
+  ),
   rules: described(
     withDefault(
       saying(`A list of at most ${mostRules} rules.`, listOf(objectOf(l7RuleParams), mostRules)),
@@ -88,19 +94,18 @@ export const policyChildren = {
   ),
 };
 
-const { redirectPoolId: __, ...l7PolicyAttributes } = creation<L7PolicyAttributes>(l7PolicyShape);
-
-const l7PolicyParams = {
-  ...l7PolicyAttributes,
-  redirectPool: described(maybe(poolOrName, 'Pool that takes the requests (REDIRECT_TO_POOL).'), poolParams),
-  ...policyChildren,
-};
 export type GivenL7Policy = Given<typeof l7PolicyParams>;
 export type GivenL7Rule = Given<typeof l7RuleParams>;
 
-const listenerParams = {
-  ...listenerAttributes,
-  defaultPool: described(maybe(poolOrName, 'Pool that takes its connections.'), poolParams),
+export const listenerParams = {
+  ...creation<ListenerAttributes>(listenerShape),
+  defaultPool: described(
+    maybe(
+      poolOrName,
+      'Pool to be made, as `pool.create` takes it, that takes its connections (in place of `defaultPoolId`).',
+    ),
+    poolParams,
+  ),
   l7Policies: described(
     withDefault(
       saying(`A list of at most ${mostPolicies} L7 policies.`, listOf(objectOf(l7PolicyParams), mostPolicies)),

@@ -35,8 +35,11 @@ export function changesOf(state: LoadBalancerState, command: TreeCommand): Meani
   switch (command.type) {
     case 'updateLoadBalancer':
       return patched(state, 'loadBalancer', state.id, command.patch);
-    case 'createListener':
-      return { about: command.listener.id, changes: listenerWithPolicies(command.listener, state.id) };
+    case 'createListener': {
+      const { listener, pools } = command;
+      const changes = [...poolsWithChildren(pools, state.id), ...listenerWithPolicies(listener, state.id)];
+      return { about: listener.id, changes };
+    }
     case 'updateListener':
       return patched(state, 'listener', command.id, command.patch);
     case 'createPool':
@@ -61,8 +64,9 @@ export function changesOf(state: LoadBalancerState, command: TreeCommand): Meani
     case 'updateHealthMonitor':
       return patched(state, 'healthMonitor', command.id, command.patch);
     case 'createL7Policy': {
-      const { listenerId, l7Policy } = command;
-      return { about: l7Policy.id, changes: policyCreation(state, listenerId, l7Policy) };
+      const { listenerId, l7Policy, pools } = command;
+      const changes = [...poolsWithChildren(pools, state.id), ...policyCreation(state, listenerId, l7Policy)];
+      return { about: l7Policy.id, changes };
     }
     case 'updateL7Policy':
       return policyUpdate(state, command);
@@ -80,7 +84,7 @@ export function changesOf(state: LoadBalancerState, command: TreeCommand): Meani
 /** Listeners and policies may name a pool of the same request, so pools come first. */
 export function treeOf(command: Command<'createLoadBalancer'>): readonly ObjectChange[] {
   const parentId = command.loadBalancerId;
-  const pools = command.pools.flatMap((pool) => poolWithChildren(pool, parentId));
+  const pools = poolsWithChildren(command.pools, parentId);
   const listeners = command.listeners.flatMap((listener) => listenerWithPolicies(listener, parentId));
   return [{ kind: 'loadBalancer', id: parentId, parentId, form: command.attributes }, ...pools, ...listeners];
 }
@@ -88,6 +92,10 @@ export function treeOf(command: Command<'createLoadBalancer'>): readonly ObjectC
 function listenerWithPolicies(listener: NewListener, parentId: LoadBalancerState['id']): readonly ObjectChange[] {
   const { id, attributes, l7Policies = [] } = listener;
   return [{ kind: 'listener', id, parentId, form: attributes }, ...policiesCreation(id, l7Policies)];
+}
+
+function poolsWithChildren(pools: readonly NewPool[] = [], parentId: LoadBalancerState['id']): readonly ObjectChange[] {
+  return pools.flatMap((pool) => poolWithChildren(pool, parentId));
 }
 
 function poolWithChildren(pool: NewPool, parentId: LoadBalancerState['id']): readonly ObjectChange[] {

@@ -87,7 +87,12 @@ export type LoadBalancerCommand =
     }
   /** This amphora does not hold what has that digest and was accepted last. Without effect when it has accepted more since. */
   | { readonly type: 'repairAmphora'; readonly amphoraId: AmphoraId; readonly digest: string | null }
-  | { readonly type: 'createListener'; readonly listener: NewListener }
+  | {
+      readonly type: 'createListener';
+      readonly listener: NewListener;
+      /** That the listener and its policies bring. None when absent. */
+      readonly pools?: readonly NewPool[];
+    }
   | { readonly type: 'updateListener'; readonly id: ListenerId; readonly patch: Patch<ListenerAttributes> }
   | { readonly type: 'createPool'; readonly pool: NewPool; readonly listenerId: ListenerId | null }
   | { readonly type: 'updatePool'; readonly id: PoolId; readonly patch: Patch<PoolAttributes> }
@@ -112,7 +117,13 @@ export type LoadBalancerCommand =
       readonly id: HealthMonitorId;
       readonly patch: Patch<HealthMonitorAttributes>;
     }
-  | { readonly type: 'createL7Policy'; readonly listenerId: ListenerId; readonly l7Policy: NewL7Policy }
+  | {
+      readonly type: 'createL7Policy';
+      readonly listenerId: ListenerId;
+      readonly l7Policy: NewL7Policy;
+      /** That the policy brings. None when absent. */
+      readonly pools?: readonly NewPool[];
+    }
   | { readonly type: 'updateL7Policy'; readonly id: L7PolicyId; readonly patch: Patch<L7PolicyAttributes> }
   | { readonly type: 'createL7Rule'; readonly l7PolicyId: L7PolicyId; readonly l7Rule: NewL7Rule }
   | { readonly type: 'updateL7Rule'; readonly id: L7RuleId; readonly patch: Patch<L7RuleAttributes> }

@@ -35,6 +35,8 @@ interface Row {
   readonly on?: Readonly<Record<string, unknown>>;
   /** What is read instead of the valid value. */
   readonly reads?: unknown;
+  /** Of a create alone: answers show what it made, and an update knows nothing of it. */
+  readonly isRequestOnly?: true;
 }
 
 const text = (most: number): Row => ({ valid: 'some', invalid: [5, 'x'.repeat(most + 1), 'a\0b'], initial: '' });
@@ -76,12 +78,28 @@ const terms = (side: 'listener' | 'pool', on: Record<string, unknown>): Readonly
   },
 });
 
+const aPool: Row = {
+  valid: { protocol: 'HTTP', lb_algorithm: 'ROUND_ROBIN', members: [{ address: '10.0.0.1', protocol_port: 80 }] },
+  invalid: ['x', 5, [], { protocol: 'HTTP' }, { protocol: 'HTTP', lb_algorithm: 'ROUND_ROBIN', members: [{}] }],
+  initial: null,
+  reads: undefined,
+  isRequestOnly: true,
+};
+
 const table: Readonly<Record<string, Readonly<Record<string, Row>>>> = {
   listener: {
     ...described,
     protocol: { valid: 'TCP', invalid: ['tcp', 5], isFixed: true },
     protocol_port: { valid: 8080, invalid: [0, 65_536, 'http'], isFixed: true },
     default_pool_id: { valid: 'POOL', invalid: ['x', 5], initial: null },
+    default_pool: aPool,
+    l7policies: {
+      valid: [{ action: 'REJECT', rules: [{ type: 'PATH', compare_type: 'EQUAL_TO', value: '/' }] }],
+      invalid: ['x', [5], [{ action: 'x' }], [{ action: 'REJECT', rules: [{}] }]],
+      initial: [],
+      reads: [{ id: expect.any(String) }],
+      isRequestOnly: true,
+    },
     allowed_cidrs: { valid: ['10.0.0.0/8'], invalid: ['10.0.0.0/8', ['x']], initial: null },
     connection_limit: { valid: 5, invalid: [-2, 1_000_001, 'x'], initial: -1 },
     timeout_client_data: ms(50_000),
@@ -158,6 +176,7 @@ const table: Readonly<Record<string, Readonly<Record<string, Row>>>> = {
       along: { action: 'REDIRECT_TO_POOL' },
       reset: 'refused',
     },
+    redirect_pool: { ...aPool, along: { action: 'REDIRECT_TO_POOL' } },
     redirect_url: {
       valid: 'https://a.example/b',
       invalid: ['/b', 'ftp://a', 5],
@@ -283,7 +302,8 @@ function real(value: unknown): unknown {
 describe('attributes', () => {
   test.each(rows)('%s %s', async (kind, attribute, row) => {
     const singular = envelope(kind);
-    const { valid, invalid, initial, reads = valid, along = {}, on = {} } = row;
+    const { valid, invalid, initial, along = {}, on = {} } = row;
+    const reads = 'reads' in row ? row.reads : valid;
     for (const wrong of invalid) {
       const refused = await post(kind, { ...on, [attribute]: wrong });
       const named = String(refused.body.faultstring).includes(`attribute ${attribute}`);
@@ -295,9 +315,10 @@ describe('attributes', () => {
     const plain = await post(kind, others);
     const object = `${paths[kind]?.() ?? ''}/${plain.body[singular].id}`;
     if (initial !== undefined) {
-      expect(plain.body[singular][attribute]).toEqual(initial);
+      const shown = row.isRequestOnly === true && reads === undefined ? undefined : initial;
+      expect(plain.body[singular][attribute]).toEqual(shown);
       const nulled = await post(kind, { ...on, [attribute]: null });
-      expect(nulled.body[singular][attribute]).toEqual(initial);
+      expect([nulled.status, nulled.body[singular]?.[attribute]]).toEqual([201, shown]);
     } else {
       const missing = await post(kind, { [attribute]: undefined });
       expect([missing.status, missing.body.faultstring]).toEqual([
@@ -307,6 +328,13 @@ describe('attributes', () => {
     }
     const put = (change: object) => api.request('PUT', object, { [singular]: change });
     const changed = await put({ ...along, [attribute]: real(valid) });
+    if (row.isRequestOnly === true) {
+      expect([changed.status, changed.body.faultstring]).toEqual([
+        400,
+        expect.stringMatching(`^Unknown .*: ${attribute}$`),
+      ]);
+      return;
+    }
     if (row.isFixed === true) {
       expect([changed.status, changed.body.faultstring]).toEqual([
         400,
