@@ -294,7 +294,10 @@ export class Tree {
       compute: drivers.compute,
       fleet: this.fleet,
       isHeld: ({ zone }) => maintenanceOf(ownership.view.orders, zone ?? null) !== undefined,
-      failOver: (id, facts, reason) => this.#failOver(id, facts, reason, 'instance_gone'),
+      failOver: (id, facts, endedBy) =>
+        endedBy === undefined
+          ? this.#failOver(id, facts, 'its instance is gone', 'instance_gone')
+          : this.#failOver(id, facts, endedBy, 'instance_ended'),
     });
     const surroundings = { registry: this.registry, log, mailboxLimit };
     const chores = [missing, ...housekeeping.chores];
@@ -327,7 +330,9 @@ export class Tree {
   #failOver(amphoraId: AmphoraId, { loadBalancerId }: AmphoraFacts, reason: string, cause: FailoverCause): void {
     this.failovers.counts[cause]++;
     const { loadBalancers, amphorae } = this.cluster;
-    this.#options.log.warn({ amphoraId, loadBalancerId, reason }, 'amphora is lost');
+    const about = { amphoraId, loadBalancerId, reason };
+    if (cause === 'instance_ended') this.#options.log.info(about, 'amphora is replaced');
+    else this.#options.log.warn(about, 'amphora is lost');
     if (loadBalancerId === null) {
       amphorae.command(amphoraId, { type: 'deleteAmphora', reason, onBehalfOf: null });
     } else {

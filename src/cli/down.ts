@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Command } from 'commander';
 import { isRunning, readRunFile, removeRunFile, type RunFile } from '../config/data-folder.ts';
-import { stopEmbeddedPostgres } from '../db/embedded-postgres.ts';
+import { isEmbeddedPostgresRunning, stopEmbeddedPostgres } from '../db/embedded-postgres.ts';
 import { stopLocalAmphorae } from '../drivers/compute/local/stop-all.ts';
 import type { Act } from './act.ts';
 import { examples } from './help.ts';
@@ -32,6 +32,7 @@ export interface Stopped {
   /** Process id; null when none ran. */
   readonly controller: number | null;
   readonly amphorae: number;
+  /** Whether the one of the data folder ran, and so has ended: its controller may have stopped it. */
   readonly postgres: boolean;
 }
 
@@ -39,10 +40,11 @@ export interface Stopped {
 export async function stopEverything(dataDir: string): Promise<Stopped> {
   const run = readRunFile(dataDir);
   const controller = run !== undefined && isRunning(run) ? run : undefined;
+  const postgresRan = isEmbeddedPostgresRunning(dataDir);
   if (controller !== undefined) await stopController(controller);
   if (run !== undefined) removeRunFile(dataDir, run.pid);
   const amphorae = await stopLocalAmphorae(join(dataDir, 'amphorae'));
-  const postgres = await stopEmbeddedPostgres(dataDir);
+  const postgres = (await stopEmbeddedPostgres(dataDir)) || postgresRan;
   return { controller: controller?.pid ?? null, amphorae, postgres };
 }
 

@@ -97,13 +97,17 @@ export async function startEmbeddedPostgres(options: StartEmbeddedPostgres): Pro
   return { url, pid: postmaster.pid, adopted: running !== undefined, stop: () => stopPostmaster(place.data) };
 }
 
+/** Whether the PostgreSQL of this `dataDir` runs. */
+export function isEmbeddedPostgresRunning(dataDir: string): boolean {
+  const folder = existingFolder(dataDir);
+  return folder !== undefined && findPostmaster(layoutOf(folder).data) !== undefined;
+}
+
 /** Stops the PostgreSQL of this `dataDir`. Says whether one was running. */
 export async function stopEmbeddedPostgres(dataDir: string): Promise<boolean> {
+  const wasRunning = isEmbeddedPostgresRunning(dataDir);
   const folder = existingFolder(dataDir);
-  if (folder === undefined) return false;
-  const { data } = layoutOf(folder);
-  const wasRunning = findPostmaster(data) !== undefined;
-  await stopPostmaster(data);
+  if (folder !== undefined) await stopPostmaster(layoutOf(folder).data);
   return wasRunning;
 }
 

@@ -4,7 +4,7 @@ import pg from 'pg';
 export interface OpenPool {
   readonly url: string;
   readonly size: number;
-  /** A connection that broke while idle. The pool replaces it. */
+  /** A connection that broke while idle, before the pool's end was asked for. The pool replaces it. */
   readonly onIdleError: (error: Error) => void;
   readonly queryTimeoutMs?: number;
 }
@@ -30,6 +30,9 @@ export function openPool({ url, size, onIdleError, queryTimeoutMs = defaultQuery
       await client.query(`set statement_timeout = ${Math.ceil(queryTimeoutMs * serverTimeoutShare)}`);
     },
   });
-  pool.on('error', onIdleError);
+  // `end` does not wait until connections are closed: what becomes of them then is no news.
+  pool.on('error', (error) => {
+    if (!pool.ending) onIdleError(error);
+  });
   return pool;
 }

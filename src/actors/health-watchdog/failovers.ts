@@ -26,8 +26,8 @@ const staleMs = 5_000;
 const deafTicks = 4;
 const deafMs = 1_000;
 
-/** Why this node has failed amphorae over. */
-export const failoverCauses = ['silence', 'instance_gone'] as const;
+/** Why this node has failed amphorae over. `instance_ended`: somebody has ended it by intent. */
+export const failoverCauses = ['silence', 'instance_gone', 'instance_ended'] as const;
 export type FailoverCause = (typeof failoverCauses)[number];
 
 export class Failovers {
@@ -37,7 +37,7 @@ export class Failovers {
   #held: ReadonlyMap<AmphoraId, Hold> = new Map();
   #open: OpenBreakers = new Map();
   /** Begun by this node since its start, by cause. */
-  readonly counts: Record<FailoverCause, number> = { silence: 0, instance_gone: 0 };
+  readonly counts: Record<FailoverCause, number> = { silence: 0, instance_gone: 0, instance_ended: 0 };
 
   constructor(options: FailoversOptions) {
     this.#options = options;

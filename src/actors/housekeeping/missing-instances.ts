@@ -14,7 +14,8 @@ export interface MissingInstancesOptions {
   readonly fleet: Fleet;
   /** Whether operators have said to leave it alone: then its silence is what will tell. */
   readonly isHeld: (facts: AmphoraFacts) => boolean;
-  readonly failOver: (id: AmphoraId, facts: AmphoraFacts, reason: string) => void;
+  /** `endedBy`: a sentence that says who ended it; undefined when nobody meant to. */
+  readonly failOver: (id: AmphoraId, facts: AmphoraFacts, endedBy: string | undefined) => void;
 }
 
 const secondLookMs = 1_000;
@@ -23,10 +24,11 @@ const timeoutMs = 30_000;
 const mostAtOnce = 20;
 
 export function missingInstancesChore({ compute, fleet, isHeld, failOver }: MissingInstancesOptions): Chore {
-  const look = async (): Promise<Listing> => {
+  const look = async (): Promise<Listing & { readonly stopped: readonly Instance[] }> => {
     const expected = expectedInstances(fleet);
     const listed = await compute.list(AbortSignal.timeout(timeoutMs));
-    return { expected, instances: new Set(listed.filter(isUp).map((instance) => instance.amphoraId)) };
+    const instances = new Set(listed.filter(isUp).map((instance) => instance.amphoraId));
+    return { expected, instances, stopped: listed.filter((instance) => !isUp(instance)) };
   };
   return {
     name: 'missing-instances',
@@ -37,13 +39,15 @@ export function missingInstancesChore({ compute, fleet, isHeld, failOver }: Miss
       const first = await look();
       if (first.expected.every((id) => first.instances.has(id))) return { done: 0, isMore: false };
       await wait(secondLookMs);
-      const missing = missingTwice(first, await look()).filter((id) => {
+      const second = await look();
+      const missing = missingTwice(first, second).filter((id) => {
         const facts = fleet.get(id);
         return facts !== undefined && !isHeld(facts);
       });
       for (const id of missing.slice(0, mostAtOnce)) {
         const facts = fleet.get(id);
-        if (facts !== undefined) failOver(id, facts, 'its instance is gone');
+        const instance = second.stopped.find(({ amphoraId }) => amphoraId === id);
+        if (facts !== undefined) failOver(id, facts, instance?.fault);
       }
       return { done: Math.min(missing.length, mostAtOnce), isMore: missing.length > mostAtOnce };
     },

@@ -16,7 +16,7 @@ export interface Instance {
   /** `ACTIVE`: powered on and its address known; the agent may still be starting. */
   readonly status: 'BUILD' | 'ACTIVE' | 'STOPPED' | 'ERROR';
   readonly agent: AgentEndpoint | undefined;
-  /** A sentence for operators when status is ERROR. */
+  /** A sentence for operators when status is ERROR; when it is STOPPED, who ended it, unless nobody meant to. */
   readonly fault?: string | undefined;
   /** Where it is, and of what image; absent where the driver does not know. */
   readonly place?: InstancePlace;

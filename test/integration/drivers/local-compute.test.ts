@@ -7,6 +7,7 @@ import type { AmphoraId, DeploymentId } from '../../../src/domain/ids.ts';
 import { freeAddress } from '../../../src/drivers/compute/local/address.ts';
 import { localCompute } from '../../../src/drivers/compute/local/driver.ts';
 import { type AmphoraProcess, amphoraProcesses } from '../../../src/drivers/compute/local/processes.ts';
+import { stopLocalAmphorae } from '../../../src/drivers/compute/local/stop-all.ts';
 import { packageRoot } from '../../support/built.ts';
 import { isRunning } from '../../support/processes.ts';
 import { tempFolder } from '../../support/temp-folder.ts';
@@ -94,6 +95,18 @@ describe('after a crash of the controller', () => {
     expect(await driver.get(amphoraId, signal)).toMatchObject({ status: 'STOPPED', agent: undefined });
     expect(await driver.list(signal)).toMatchObject([{ amphoraId, status: 'STOPPED' }]);
     expect(await create()).toMatchObject({ status: 'ACTIVE' });
+  });
+
+  test('who ended it by intent is known until it is started again', async () => {
+    const started = await create();
+    await whole();
+    expect(await stopLocalAmphorae(folder)).toBe(1);
+    expect(await driver.list(signal)).toMatchObject([{ status: 'STOPPED', fault: 'amphi down has ended it' }]);
+    expect(await create()).toMatchObject({ status: 'ACTIVE', agent: started.agent });
+    const { agent } = await whole();
+    process.kill(-agent.pid, 'SIGKILL');
+    await waitFor(() => family().length === 0, { describe: 'the amphora to end' });
+    expect((await driver.get(amphoraId, signal))?.fault).toBeUndefined();
   });
 
   test('processes whose folder is gone are listed and can be deleted', async () => {

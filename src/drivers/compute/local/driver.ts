@@ -232,7 +232,8 @@ function instanceOf(
     const fault = `${agent === undefined ? 'the agent has ended' : 'its folder is gone'}, but ${processes.length} of its processes run`;
     return { amphoraId, computeId: 'none', status: 'ERROR', agent: undefined, fault };
   }
-  return { amphoraId, computeId: 'none', status: 'STOPPED', agent: undefined };
+  const fault = record?.endedBy === undefined ? undefined : `${record.endedBy} has ended it`;
+  return { amphoraId, computeId: 'none', status: 'STOPPED', agent: undefined, fault };
 }
 
 /** What another try may find better: too many processes or files, no memory, no space. */

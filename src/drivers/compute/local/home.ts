@@ -10,6 +10,8 @@ export interface InstanceRecord {
   readonly deploymentId: string;
   readonly pid?: number;
   readonly startedAt?: number;
+  /** Who ended it for good, as the subject of a sentence: `amphi down`. Missing while it runs, and when it just died. */
+  readonly endedBy?: string;
 }
 
 /** Ids of all amphorae that have a folder here, whole or not. */
