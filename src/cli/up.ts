@@ -7,9 +7,7 @@ import { CliFailure } from './failure.ts';
 import { examples } from './help.ts';
 import { openLog } from './log.ts';
 
-// The third one is not available yet.
-const driverOption = () =>
-  new Option('--driver <name>', 'where amphorae run').choices(drivers.filter((name) => name !== 'container'));
+const driverOption = () => new Option('--driver <name>', 'where amphorae run').choices(drivers);
 
 export function upCommand(program: Command, act: Act): void {
   const command = program

@@ -177,20 +177,8 @@ function shown(key: SettingKey, value: unknown): string {
 }
 
 /** What is right by itself but not together. */
-function conflictsIn({
-  driver,
-  api,
-  control,
-  heartbeat,
-  steps,
-  lease,
-  retry,
-  local,
-  tls,
-  certificate,
-}: Config): string[] {
+function conflictsIn({ api, control, heartbeat, steps, lease, retry, local, tls, certificate }: Config): string[] {
   const problems = [...controlConflicts(control), ...apiConflicts(api), ...tlsConflicts(tls, api)];
-  if (driver === 'container') problems.push('driver: container is not available yet; expected local or noop');
   const { rotateDays = 0, serverDays } = certificate;
   if (rotateDays >= serverDays) {
     problems.push(

@@ -18,7 +18,7 @@ import {
   withDefault,
 } from './setting.ts';
 
-export const drivers = ['local', 'noop', 'container'] as const;
+export const drivers = ['local', 'noop'] as const;
 export const roles = ['worker', 'health', 'housekeeping', 'api', 'proxy'] as const;
 
 const day = 86_400;
@@ -377,7 +377,6 @@ export const schema = z.strictObject({
 export const driverDefaults: Readonly<Record<(typeof drivers)[number], Readonly<Record<string, number>>>> = {
   local: { 'heartbeat.interval': 1, 'heartbeat.timeout': 3 },
   noop: { 'heartbeat.interval': 10, 'heartbeat.timeout': 60 },
-  container: { 'heartbeat.interval': 10, 'heartbeat.timeout': 60 },
 };
 
 type Frozen<T> = T extends readonly (infer E)[]

@@ -103,8 +103,7 @@ describe('what is refused', () => {
       { AMPHI_API_PORT: '70000' },
       'api.port (AMPHI_API_PORT): expected a port from 0 to 65535 (0 takes a free one), got 70000',
     ],
-    [{ AMPHI_DRIVER: 'nop' }, 'driver (AMPHI_DRIVER): expected one of local, noop, container, got "nop"'],
-    [{ AMPHI_DRIVER: 'container' }, 'driver: container is not available yet; expected local or noop'],
+    [{ AMPHI_DRIVER: 'nop' }, 'driver (AMPHI_DRIVER): expected one of local, noop, got "nop"'],
     [{ AMPHI_ROLES: 'worker,worker' }, 'none of them twice'],
     [{ AMPHI_CONTROL_HOST: '0.0.0.0' }, 'a token must not travel in clear text'],
     [
