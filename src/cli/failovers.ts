@@ -11,7 +11,7 @@ export function failoversCommand(program: Command, act: Act): void {
     .command('failovers')
     .description('Failovers of silent amphorae: what is held, and what is left of the pace.');
   const list = failovers
-    .command('ls')
+    .command('ls', { isDefault: true })
     .description('List silent amphorae whose failover is held, those held longest first.')
     .option('--limit <n>', 'at most so many', '100')
     .action(
@@ -19,23 +19,29 @@ export function failoversCommand(program: Command, act: Act): void {
         withInspect(async (client) => {
           const view = await client.call('failovers.list', { limit: wholeNumber('--limit', limit) });
           if (output.isJson) return output.show(view);
-          output.list(view.held, [
-            { title: 'AMPHORA', of: (held) => held.amphoraId },
-            { title: 'LOAD BALANCER', of: (held) => held.loadBalancerId },
-            { title: 'ZONE', of: (held) => held.zone },
-            { title: 'HOST', of: (held) => held.host },
-            { title: 'SINCE', of: (held) => held.since },
-            { title: 'HELD BY', of: (held) => held.kind },
-          ]);
+          output.list(
+            view.held,
+            [
+              { title: 'AMPHORA', of: (held) => held.amphoraId },
+              { title: 'LOAD BALANCER', of: (held) => held.loadBalancerId },
+              { title: 'ZONE', of: (held) => held.zone },
+              { title: 'HOST', of: (held) => held.host },
+              { title: 'SINCE', of: (held) => held.since },
+              { title: 'HELD BY', of: (held) => held.kind },
+            ],
+            'no failover is held',
+          );
           for (const why of new Set(view.held.map((held) => `${held.kind}: ${held.why}`))) output.say(why);
           const counts = Object.entries(view.counts).map(([kind, count]) => `${count} by ${kind}`);
           if (counts.length > 0) output.say(`held: ${counts.join(', ')}`);
           output.say(`${view.left} of ${view.perMinute} failovers are left of this minute`);
-          if (view.releases.length > 0) showOrders(output, view.releases);
+          if (view.releases.length === 0) return;
+          output.say('\nReleased');
+          showOrders(output, view.releases, noRelease);
         }),
       ),
     );
-  examples(list, 'amphi failovers ls', 'amphi failovers ls -o json');
+  examples(list, 'amphi failovers', 'amphi failovers ls', 'amphi failovers ls -o json');
   const release = failovers
     .command('release')
     .description('Have failovers that a breaker holds go on, at the usual pace. Maintenance holds them all the same.')
@@ -55,13 +61,30 @@ export function failoversCommand(program: Command, act: Act): void {
           };
           const where = whereOf(options);
           const { releases, amphorae } = await client.call('failovers.release', { ...where, ...given });
-          showOrders(output, releases);
+          showOrders(output, releases, noRelease);
           tellHowMany(output, amphorae, where.name);
         }),
       ),
     );
   examples(release, 'amphi failovers release --zone az1', 'amphi failovers release --all --minutes 60');
+  const revoke = failovers
+    .command('revoke')
+    .description('Take a release back: breakers hold failovers there again. Those that have begun go on.')
+    .option('--zone <zone>', 'the release of this availability zone')
+    .option('--host <host>', 'the release of this machine')
+    .option('--all', 'the release of all amphorae; those of zones and machines stay')
+    .action(
+      act(({ withInspect, output }, _, options) =>
+        withInspect(async (client) => {
+          const { releases } = await client.call('failovers.revoke', { ...whereOf(options), by: whoAsks() });
+          showOrders(output, releases, noRelease);
+        }),
+      ),
+    );
+  examples(revoke, 'amphi failovers revoke --zone az1', 'amphi failovers revoke --all');
 }
+
+const noRelease = 'no release is in force';
 
 /** Which whole numbers will do is said by the controller. @throws CliFailure naming the option */
 function wholeNumber(option: string, given: unknown): number {

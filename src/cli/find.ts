@@ -19,6 +19,16 @@ export async function allPages<T>(
   }
 }
 
+/** The id of the flavor of that id or name. Names are unique. @throws CliFailure naming those that there are */
+export async function flavorIdOf(client: CommandClient, idOrName: string): Promise<string> {
+  if (isUuid(idOrName)) return idOrName;
+  const { items } = await client.call('flavor.list');
+  const found = items.find(({ name }) => name === idOrName);
+  if (found !== undefined) return found.id;
+  const known = items.length === 0 ? 'there are none yet' : `there are ${items.map(({ name }) => name).join(', ')}`;
+  throw new CliFailure(`there is no flavor with the id or name ${idOrName}; ${known}`);
+}
+
 /** The id, or the id of the one that has that name. @throws CliFailure when there is none or more than one */
 export async function loadBalancerIdOf(client: CommandClient, idOrName: string): Promise<string> {
   if (isUuid(idOrName)) return idOrName;

@@ -15,7 +15,7 @@ export function maintenanceCommand(program: Command, act: Act): void {
       act(({ withInspect, output }, _, { history }) =>
         withInspect(async (client) => {
           const { maintenance } = await client.call('maintenance.list', { history: history === true });
-          showOrders(output, maintenance);
+          showOrders(output, maintenance, history === true ? 'there was no maintenance yet' : noMaintenance);
         }),
       ),
     );
@@ -30,7 +30,7 @@ export function maintenanceCommand(program: Command, act: Act): void {
         withInspect(async (client) => {
           const given = { ...(typeof reason === 'string' && { reason }), ...zoneOf(zone), by: whoAsks() };
           const { maintenance, amphorae } = await client.call('maintenance.on', given);
-          showOrders(output, maintenance);
+          showOrders(output, maintenance, noMaintenance);
           tellHowMany(output, amphorae, zone);
         }),
       ),
@@ -43,12 +43,15 @@ export function maintenanceCommand(program: Command, act: Act): void {
     .action(
       act(({ withInspect, output }, _, { zone }) =>
         withInspect(async (client) => {
-          showOrders(output, (await client.call('maintenance.off', { ...zoneOf(zone), by: whoAsks() })).maintenance);
+          const { maintenance } = await client.call('maintenance.off', { ...zoneOf(zone), by: whoAsks() });
+          showOrders(output, maintenance, noMaintenance);
         }),
       ),
     );
   examples(off, 'amphi maintenance off', 'amphi maintenance off --zone az1');
 }
+
+const noMaintenance = 'no maintenance is in force';
 
 /** For the record: who is logged in here. */
 export function whoAsks(): string {
@@ -66,15 +69,19 @@ export function tellHowMany(output: Output, amphorae: number, name: unknown): vo
   output.say(`there ${amphorae === 1 ? 'is 1 amphora' : `are ${amphorae} amphorae`}${where} just now`);
 }
 
-export function showOrders(output: Output, orders: readonly PastOrder[]): void {
-  output.list(orders, [
-    { title: 'SCOPE', of: ({ scope, name }) => (name === null ? scope : `${scope} ${name}`) },
-    { title: 'SINCE', of: ({ since }) => since },
-    { title: 'BY', of: ({ by }) => by },
-    { title: 'REASON', of: ({ reason }) => reason },
-    { title: 'UNTIL', of: ({ until }) => until },
-    { title: 'ENDED BY', of: ({ endedBy }) => endedBy },
-  ]);
+export function showOrders(output: Output, orders: readonly PastOrder[], whenNone: string): void {
+  output.list(
+    orders,
+    [
+      { title: 'SCOPE', of: ({ scope, name }) => (name === null ? scope : `${scope} ${name}`) },
+      { title: 'SINCE', of: ({ since }) => since },
+      { title: 'BY', of: ({ by }) => by },
+      { title: 'REASON', of: ({ reason }) => reason },
+      { title: 'UNTIL', of: ({ until }) => until },
+      { title: 'ENDED BY', of: ({ endedBy }) => endedBy },
+    ],
+    whenNone,
+  );
 }
 
 function zoneOf(zone: unknown): { readonly zone?: string } {

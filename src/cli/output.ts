@@ -2,8 +2,8 @@
 import Table from 'cli-table3';
 
 export interface Output {
-  /** A list: a table with these columns, or the list as it came. */
-  list<T extends object>(rows: readonly T[], columns: readonly Column<T>[]): void;
+  /** A list: a table with these columns, or the list as it came. `whenEmpty` is what people read of one with nothing in it. */
+  list<T extends object>(rows: readonly T[], columns: readonly Column<T>[], whenEmpty?: string): void;
   /** One thing: a table of its fields, or the thing as it came. */
   show(thing: object, fields?: readonly string[]): void;
   /** One thing of a stream, as JSON on a line of its own. */
@@ -22,9 +22,9 @@ export function outputTo(write: (text: string) => void, isJson: boolean): Output
   const json = (value: unknown) => write(`${JSON.stringify(value, null, 2)}\n`);
   return {
     isJson,
-    list(rows, columns) {
+    list(rows, columns, whenEmpty = 'none') {
       if (isJson) return json(rows);
-      if (rows.length === 0) return write('none\n');
+      if (rows.length === 0) return write(`${whenEmpty}\n`);
       const table = plainTable(columns.map(({ title }) => title));
       for (const row of rows) table.push(columns.map(({ of }) => cell(of(row))));
       write(`${table.toString()}\n`);

@@ -12,7 +12,7 @@ import type { Context } from './context.ts';
 import { stopEverything } from './down.ts';
 import { CliFailure } from './failure.ts';
 import { examples } from './help.ts';
-import { untilGone } from './lb.ts';
+import { untilGone } from './waiting.ts';
 
 export function quickstartCommand(program: Command, act: Act): void {
   const command = program

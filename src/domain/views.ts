@@ -122,7 +122,15 @@ export interface StatusView {
 
 /** Statuses of a load balancer's objects. A pool stands under each listener that leads to it. */
 export interface StatusTreeView extends StatusView {
-  readonly listeners: readonly (StatusView & { readonly pools: readonly PoolStatusView[] })[];
+  readonly listeners: readonly ListenerStatusView[];
+  /** Those that no listener leads to. */
+  readonly pools: readonly PoolStatusView[];
+}
+
+export interface ListenerStatusView extends StatusView, Pick<ListenerAttributes, 'protocol' | 'protocolPort'> {
+  /** In order of position. */
+  readonly l7Policies: readonly (StatusView & Pick<L7PolicyAttributes, 'action'>)[];
+  readonly pools: readonly PoolStatusView[];
 }
 
 export interface PoolStatusView extends StatusView {

@@ -235,7 +235,7 @@ export const viewFields: Readonly<Record<string, Readonly<Record<string, string>
     ),
   },
   StatusTree: {
-    '…': '`id`, `name`, `provisioningStatus`, `operatingStatus` of the load balancer; `listeners` with the same and `pools`; these with the same, `healthMonitor` (with `type`, or null) and `members` (with `address` and `protocolPort`).',
+    '…': '`id`, `name`, `provisioningStatus`, `operatingStatus` of the load balancer; `listeners` with the same, `protocol`, `protocolPort`, `l7Policies` (with `action`) and `pools`; these with the same, `healthMonitor` (with `type`, or null) and `members` (with `address` and `protocolPort`); `pools` of the load balancer that no listener leads to, likewise.',
   },
   Statistics: statistics,
   AmphoraStatistics: amphoraStatistics,

@@ -28,6 +28,9 @@ function ordersText(field: string): string {
   return `\`${field}\`: list of \`kind\`, \`scope\` (fleet, zone or host), \`name\`, \`reason\`, \`by\`, \`since\`, \`until\` and \`endedBy\`, newest first.`;
 }
 
+const releasedScope = needed(oneOf(orderScopes), 'What is released.');
+const releasedName = maybe(text({ min: 1, max: 255 }), 'Name of the zone or machine; not for the fleet.');
+
 const amphoraeText = '`amphorae`: how many there are just now that this is about.';
 
 const path = needed(text({ min: 1, max: 500 }), 'Path of the actor, such as `load-balancers/lb-<id>`.');
@@ -115,8 +118,8 @@ export const inspectMethods = {
     summary:
       'Has failovers of a zone, a machine or the fleet go on for a time, whatever their loss looks like. At the usual pace.',
     params: {
-      scope: needed(oneOf(orderScopes), 'What is released.'),
-      name: maybe(text({ min: 1, max: 255 }), 'Name of the zone or machine; not for the fleet.'),
+      scope: releasedScope,
+      name: releasedName,
       minutes: withDefault(wholeNumber({ min: 1, max: 1_440 }), 30, 'For how long.'),
       reason: withDefault(text({ max: 1_000 }), '', 'Why.'),
       by,
@@ -124,6 +127,12 @@ export const inspectMethods = {
     result: result<{ readonly releases: readonly PastOrder[]; readonly amphorae: number }>(
       `${ordersText('releases')} ${amphoraeText}`,
     ),
+  }),
+  'failovers.revoke': reads({
+    summary: 'Takes a release back: breakers hold failovers there again.',
+    params: { scope: releasedScope, name: releasedName, by },
+    result: result<{ readonly releases: readonly PastOrder[] }>(ordersText('releases')),
+    errors: ['notFound'],
   }),
   'nodes.list': reads({
     summary: 'Nodes that run, and those that stopped within a day.',
@@ -239,12 +248,15 @@ export function inspectHandlers(ports: InspectPorts): InspectHandlers {
       return { ...budget(), ...held, releases };
     },
     'failovers.release': async ({ scope, name, minutes, reason, by: who }) => {
-      if ((scope === 'fleet') !== (name === null)) {
-        const message = scope === 'fleet' ? 'The fleet has no name.' : `Mandatory field missing: which ${scope}?`;
-        throw new RpcError('invalid', message, { field: 'name' });
-      }
+      refuseMisnamed(scope, name);
       await orders.give({ kind: 'release', scope, name, reason, by: who, seconds: minutes * 60 });
       return { releases: await ordersOf('release'), amphorae: amphoraeIn(scope, name) };
+    },
+    'failovers.revoke': async ({ scope, name, by: who }) => {
+      refuseMisnamed(scope, name);
+      if (await orders.end({ kind: 'release', scope, name, by: who })) return { releases: await ordersOf('release') };
+      const where = scope === 'fleet' ? 'the fleet' : `${scope} ${name}`;
+      throw new RpcError('notFound', `There is no release of ${where}`, { field: 'name' });
     },
     'nodes.list': async () => ({ nodes: await tables.listNodes() }),
     'nodes.drain': async ({ id, isDraining }) => {
@@ -256,6 +268,13 @@ export function inspectHandlers(ports: InspectPorts): InspectHandlers {
 
 function zoneOrFleet(zoneName: string | null): Pick<Order, 'scope' | 'name'> {
   return { scope: zoneName === null ? 'fleet' : 'zone', name: zoneName };
+}
+
+/** @throws RpcError unless a zone or a machine has a name, and the fleet none */
+function refuseMisnamed(scope: OrderScope, name: string | null): void {
+  if ((scope === 'fleet') === (name === null)) return;
+  const message = scope === 'fleet' ? 'The fleet has no name.' : `Mandatory field missing: which ${scope}?`;
+  throw new RpcError('invalid', message, { field: 'name' });
 }
 
 /** @throws RpcError for a node that is not there */

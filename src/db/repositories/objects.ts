@@ -199,14 +199,20 @@ export async function statusTree(pool: Pool, id: string): Promise<StatusTreeView
   const tree = await loadBalancerTree(pool, id);
   if (tree === undefined) return undefined;
   const pools = new Map(tree.pools.map((view) => [view.id as string, poolStatus(view)]));
-  return {
-    ...statusOf(tree),
-    listeners: tree.listeners.map((listener) => {
-      const used = new Set([listener.defaultPoolId, ...listener.l7Policies.map((policy) => policy.redirectPoolId)]);
-      const statuses = [...used].map((poolId) => (poolId === null ? undefined : pools.get(poolId)));
-      return { ...statusOf(listener), pools: statuses.filter((status) => status !== undefined) };
-    }),
-  };
+  const listeners = tree.listeners.map((listener) => {
+    const { protocol, protocolPort, l7Policies } = listener;
+    const used = new Set([listener.defaultPoolId, ...l7Policies.map((policy) => policy.redirectPoolId)]);
+    const statuses = [...used].map((poolId) => (poolId === null ? undefined : pools.get(poolId)));
+    return {
+      ...statusOf(listener),
+      protocol,
+      protocolPort,
+      l7Policies: l7Policies.map((policy) => ({ ...statusOf(policy), action: policy.action })),
+      pools: statuses.filter((status) => status !== undefined),
+    };
+  });
+  const used = new Set(listeners.flatMap((listener) => listener.pools.map(({ id: poolId }) => poolId)));
+  return { ...statusOf(tree), listeners, pools: [...pools.values()].filter(({ id: poolId }) => !used.has(poolId)) };
 }
 
 function poolStatus(view: PoolTreeView): PoolStatusView {

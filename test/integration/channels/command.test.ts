@@ -88,7 +88,10 @@ describe('a load balancer over the command channel', () => {
 
     const status = await client.call('loadBalancer.status', { id });
     expect(status.listeners.map((listener) => listener.pools.map((pool) => pool.members.length))).toEqual([[2], [0]]);
-    await expect(client.call('loadBalancer.delete', { id })).rejects.toMatchObject({ code: 'invalid' });
+    await expect(client.call('loadBalancer.delete', { id })).rejects.toMatchObject({
+      code: 'invalid',
+      data: { field: 'cascade' },
+    });
     const deletion = { id, cascade: true, commandId: randomUUID() };
     await client.call('loadBalancer.delete', deletion);
     await waitFor(

@@ -11,7 +11,7 @@ const start = processes();
 let running: RunningAmphi;
 
 beforeAll(async () => {
-  running = await amphi.up({ AMPHI_DRIVER: 'noop' });
+  running = await amphi.up({ AMPHI_DRIVER: 'noop', AMPHI_HEARTBEAT_INTERVAL: '1' });
 });
 
 interface Ran {
@@ -64,15 +64,23 @@ describe('amphi', () => {
 
     const onlyHttp = create.slice(0, -2);
     const made = await json<LoadBalancerView>(...onlyHttp, ...pool, '--wait', '--command-id', 'first');
-    expect(made).toMatchObject({ name: 'web', projectId: 'demo', provisioningStatus: 'ACTIVE' });
+    expect(made).toMatchObject({
+      name: 'web',
+      projectId: 'demo',
+      provisioningStatus: 'ACTIVE',
+      operatingStatus: 'ONLINE',
+    });
     const again = await json<LoadBalancerView>(...onlyHttp, ...pool, '--wait', '--command-id', 'first');
     expect(again.id).toBe(made.id);
 
     expect(await json<LoadBalancerView[]>('lb', 'ls', '--project', 'demo')).toHaveLength(1);
     expect(await json('lb', 'ls', '--project', 'other')).toEqual([]);
     const shown = await run(['lb', 'show', 'web']);
-    expect(shown.output).toMatch(/listener .*: ACTIVE/);
-    expect(shown.output).toContain('2001:db8::1 port 8080');
+    expect(shown.output).toMatch(/^topology +SINGLE *$/m);
+    expect(shown.output).toContain(`load balancer web (${made.id}): ACTIVE, ONLINE`);
+    expect(shown.output).toContain(`  listener HTTP port 80 (${made.listeners[0]}): ACTIVE, ONLINE`);
+    expect(shown.output).toContain(`    pool members (${made.pools[0]}): ACTIVE, ONLINE`);
+    expect(shown.output).toMatch(/member 2001:db8::1 port 8080 \([0-9a-f-]{36}\): ACTIVE/);
     expect((await run(['lb', 'explain', made.id])).output).toContain('loadBalancerCreated');
     const zeros = { bytesIn: 0, bytesOut: 0, activeConnections: 0, totalConnections: 0, requestErrors: 0 };
     const counted = await json<{ listeners: object[] }>('lb', 'stats', 'web');
@@ -84,7 +92,7 @@ describe('amphi', () => {
 
     expect(await run(['lb', 'delete', 'web'])).toMatchObject({
       status: 1,
-      output: expect.stringContaining('it has children'),
+      output: expect.stringContaining('it has children: --cascade deletes'),
     });
     expect((await run(['lb', 'delete', 'web', '--cascade', '--wait'])).status).toBe(0);
     expect(await run(['lb', 'show', 'web'])).toEqual({
@@ -95,13 +103,46 @@ describe('amphi', () => {
 
   test('creates what a file says', async () => {
     const file = join(amphi.dataDir, 'tree.yaml');
-    const listeners = '[{protocol: HTTP, protocolPort: 80, defaultPool: {protocol: HTTP, lbAlgorithm: SOURCE_IP}}]';
-    writeFileSync(file, `name: filed\nprojectId: demo\nlisteners: ${listeners}\n`);
+    const pool = '{protocol: HTTP, lbAlgorithm: SOURCE_IP}';
+    const listeners = `[{name: front, protocol: HTTP, protocolPort: 80, defaultPool: ${pool}, l7Policies: [{action: REJECT}]}]`;
+    const pools = '[{name: idle, protocol: TCP, lbAlgorithm: SOURCE_IP}]';
+    writeFileSync(file, `name: filed\nprojectId: demo\nlisteners: ${listeners}\npools: ${pools}\n`);
     const made = await json<LoadBalancerView>('lb', 'create', '--file', file, '--name', 'renamed', '--wait');
-    expect(made).toMatchObject({ name: 'renamed', listeners: [expect.any(String)], pools: [expect.any(String)] });
+    expect(made).toMatchObject({ name: 'renamed', listeners: [expect.any(String)] });
+    expect(made.pools).toHaveLength(2);
+    const { output } = await run(['lb', 'show', 'renamed']);
+    expect(output).toMatch(
+      /^ {2}listener front, HTTP port 80 .*\n {4}L7 policy REJECT .*\n {4}pool \([^]*^ {2}pool idle, of no listener /m,
+    );
     expect((await run(['lb', 'create', '--file', '/nowhere'])).output).toContain('/nowhere cannot be read');
     const both = await run(['lb', 'create', '--file', file, '--listener', 'tcp:99']);
     expect(both).toMatchObject({ status: 1, output: expect.stringContaining('expected no --listener beside it') });
+  });
+
+  test('says what is missing when a load balancer is created for no project, or of a flavor that is not there', async () => {
+    expect(await run(['lb', 'create'])).toMatchObject({
+      status: 1,
+      output: expect.stringContaining('--project: expected'),
+    });
+    const ofFlavor = await run(['lb', 'create', '--project', 'demo', '--flavor', 'gold']);
+    expect(ofFlavor).toMatchObject({
+      status: 1,
+      output: expect.stringContaining('no flavor with the id or name gold'),
+    });
+  });
+
+  test('shows held failovers, and takes a release back', async () => {
+    expect((await run(['failovers'])).output).toMatch(/^no failover is held\n60 of 60 failovers are left/);
+    expect(await json('failovers', 'release', '--zone', 'az1')).toMatchObject([{ scope: 'zone', name: 'az1' }]);
+    expect(await run(['failovers', 'revoke', '--all'])).toEqual({
+      status: 1,
+      output: 'amphi: There is no release of the fleet\n',
+    });
+    expect(await run(['failovers', 'revoke', '--zone', 'az1'])).toEqual({
+      status: 0,
+      output: 'no release is in force\n',
+    });
+    expect((await run(['maintenance'])).output).toBe('no maintenance is in force\n');
   });
 
   test('shows actors, spares, nodes, dead letters, settings and the database', async () => {

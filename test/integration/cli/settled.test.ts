@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { CommandClient } from '../../../src/channels/command/client.ts';
-import { untilSettled } from '../../../src/cli/lb.ts';
+import { untilSettled } from '../../../src/cli/waiting.ts';
 import { startTestControl, type TestControl } from '../../support/control.ts';
 import { FakeWorld } from '../../support/fake-drivers.ts';
 import { useTestDatabase } from '../../support/postgres.ts';

@@ -1,0 +1,67 @@
+// Waiting for load balancers: the options of commands that do, and until when they wait.
+import { setTimeout as sleep } from 'node:timers/promises';
+import { InvalidArgumentError, Option } from 'commander';
+import type { CommandClient } from '../channels/command/client.ts';
+import { RpcError } from '../channels/rpc/errors.ts';
+import { CliFailure } from './failure.ts';
+
+export const commandId = () => new Option('--command-id <id>', 'sent again with the same id, the command happens once');
+export const wait = (until = 'until it is done; fails when it ends in ERROR') => new Option('--wait', until);
+export const timeout = () =>
+  new Option('--timeout <seconds>', 'most time to wait').default(120).argParser(parseSeconds);
+
+function parseSeconds(text: string): number {
+  const seconds = Number(text);
+  if (text.trim() === '' || !(seconds > 0)) throw new InvalidArgumentError('expected a number of seconds above 0.');
+  return seconds;
+}
+
+const pollMs = 200;
+
+/** @throws CliFailure saying why, when it, or something in it unless `itself` alone counts, ends in ERROR, or it takes longer */
+export async function untilSettled(
+  client: Pick<CommandClient, 'call'>,
+  id: string,
+  seconds: number,
+  counts: 'everything' | 'itself' = 'everything',
+): Promise<void> {
+  for (const deadline = Date.now() + seconds * 1000; ; await sleep(pollMs)) {
+    const { provisioningStatus: status } = await client.call('loadBalancer.show', { id });
+    const isSettled = status === 'ACTIVE' || status === 'ERROR';
+    if (!isSettled && Date.now() <= deadline) continue;
+    const { why, unsettled } = await client.call('loadBalancer.explain', { id });
+    if (status === 'ACTIVE' && (counts === 'itself' || unsettled.length === 0)) return;
+    const state = isSettled ? `is ${status}` : `is ${status} after ${seconds} s`;
+    throw new CliFailure([`load balancer ${id} ${state}:`, ...why, `see \`amphi lb explain ${id}\``].join('\n  '));
+  }
+}
+
+/** Heartbeats come every second to every ten seconds, unless the settings say otherwise. */
+export const longestUnheardSeconds = 30;
+
+/**
+ * Until an amphora has said how it serves. At once for one that is not to serve.
+ *
+ * @returns false when nothing was heard in that time: that says nothing against it
+ */
+export async function untilHeard(client: CommandClient, id: string, seconds: number): Promise<boolean> {
+  const { items: listeners } = await client.call('listener.list', { loadBalancerId: id });
+  if (!listeners.some(({ adminStateUp }) => adminStateUp)) return true;
+  for (const deadline = Date.now() + seconds * 1000; ; await sleep(pollMs)) {
+    const { adminStateUp, operatingStatus } = await client.call('loadBalancer.show', { id });
+    if (!adminStateUp || operatingStatus !== 'OFFLINE') return true;
+    if (Date.now() > deadline) return false;
+  }
+}
+
+export async function untilGone(client: CommandClient, id: string, seconds: number): Promise<void> {
+  for (const deadline = Date.now() + seconds * 1000; ; await sleep(pollMs)) {
+    try {
+      await client.call('loadBalancer.show', { id });
+    } catch (error) {
+      if (error instanceof RpcError && error.code === 'notFound') return;
+      throw error;
+    }
+    if (Date.now() > deadline) throw new CliFailure(`load balancer ${id} is not gone after ${seconds} s`);
+  }
+}
