@@ -2,6 +2,7 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
 import forge from 'node-forge';
 import type { SecretKind } from '../../domain/load-balancer/tls.ts';
+import { pkcs7ToPem } from './pkcs7.ts';
 
 /** Content that cannot be served. The message ends a sentence that begins with what it is about. */
 export class UnfitSecretError extends Error {
@@ -77,13 +78,19 @@ function refuseWeakKey(key: KeyObject): void {
   throw new UnfitSecretError(`has a key of ${bits} bits, and at least ${leastRsaBits} are needed`);
 }
 
+/** Those of bundles among them. */
 function certificatesIn(pem: string): readonly string[] {
-  const blocks = blocksOf(pem).filter(({ label }) => label === 'CERTIFICATE');
-  if (blocks.length === 0) throw new UnfitSecretError('has no certificate in PEM');
-  return blocks.map(({ text }) => {
-    readable('certificate', () => new X509Certificate(text));
-    return text;
+  const found = blocksOf(pem).flatMap(({ label, text }) => {
+    if (label !== 'PKCS7' && label !== 'CMS') return label === 'CERTIFICATE' ? [text] : [];
+    return readable('PKCS7 bundle', () => pkcs7ToPem(derOf(text)));
   });
+  if (found.length === 0) throw new UnfitSecretError('has no certificate in PEM');
+  for (const text of found) readable('certificate', () => new X509Certificate(text));
+  return found;
+}
+
+function derOf(block: string): Buffer {
+  return Buffer.from(block.replace(/-----[^-]+-----/g, ''), 'base64');
 }
 
 function revocationsIn(pem: string): readonly string[] {

@@ -63,6 +63,18 @@ function bundle(passphrase: string, keyAndCertificate = files, more: readonly st
 
 const blocks = (pem: string) => Array.from(pem.matchAll(/-----BEGIN ([A-Z ]+)-----/g), ([, label]) => label);
 
+const parts = (key: string, more: object = {}) => ({
+  certificate: read(files.certificate),
+  private_key: key,
+  ...more,
+});
+
+/** A container of these parts. */
+function stored(named: Readonly<Record<string, string | Buffer>>): string {
+  const refs = Object.entries(named).map(([name, text]) => [name, shared(barbican.secret(text, 'alice'))] as const);
+  return shared(barbican.container(Object.fromEntries(refs), 'alice'));
+}
+
 describe('a certificate', () => {
   test('may be a PKCS12 bundle, of elliptic curves or RSA', async () => {
     const pem = await fetch(shared(barbican.secret(bundle(''), 'alice')));
@@ -89,15 +101,6 @@ describe('a certificate', () => {
     const plain = read(files.key);
     const cipher = { type: 'pkcs8', format: 'pem', cipher: 'aes-256-cbc', passphrase: 'open' } as const;
     const locked = createPrivateKey(plain).export(cipher).toString();
-    const parts = (key: string, more: object = {}) => ({
-      certificate: read(files.certificate),
-      private_key: key,
-      ...more,
-    });
-    const stored = (named: Readonly<Record<string, string>>) => {
-      const refs = Object.entries(named).map(([name, text]) => [name, shared(barbican.secret(text, 'alice'))] as const);
-      return shared(barbican.container(Object.fromEntries(refs), 'alice'));
-    };
     expect(blocks(await fetch(stored(parts(plain, { intermediates: authority }))))).toEqual([
       'CERTIFICATE',
       'PRIVATE KEY',
@@ -108,6 +111,35 @@ describe('a certificate', () => {
     const wrong = fetch(stored(parts(locked, { private_key_passphrase: 'other' })));
     await expect(wrong).rejects.toThrow('has a private key that its passphrase does not open');
     await expect(fetch(stored(parts(locked)))).rejects.toThrow('has a private key with a passphrase');
+  });
+
+  test.each(['PEM', 'DER'])('may have its chain in a PKCS7 bundle, in %s', async (form) => {
+    const rsa = join(folder, 'chain-rsa.pem');
+    const subject = ['-subj', '/CN=root.example', '-keyout', join(folder, 'chain-rsa.key'), '-out', rsa];
+    openssl('req', '-x509', '-newkey', 'rsa:2048', '-nodes', ...subject);
+    const out = join(folder, `chain.${form}`);
+    const chain = ['-certfile', join(folder, 'ca.pem'), '-certfile', rsa];
+    openssl('crl2pkcs7', '-nocrl', ...chain, '-outform', form, '-out', out);
+    const intermediates = readFileSync(out);
+    const pem = await fetch(stored(parts(read(files.key), { intermediates })));
+    expect(blocks(pem)).toEqual(['CERTIFICATE', 'PRIVATE KEY', 'CERTIFICATE', 'CERTIFICATE']);
+    expect(pem).toContain(authority.trim());
+    expect(pem).toContain(read(rsa).trim());
+    const bundled = await fetch(shared(barbican.secret(intermediates, 'alice')), 'authority');
+    expect(bundled).toBe(`${authority.trim()}\n${read(rsa).trim()}\n`);
+  });
+
+  test('whose chain is no bundle of certificates is refused without quoting it', async () => {
+    const out = join(folder, 'data.p7');
+    writeFileSync(join(folder, 'text'), 'some content');
+    openssl('cms', '-data_create', '-in', join(folder, 'text'), '-outform', 'DER', '-out', out);
+    for (const intermediates of [readFileSync(out), Buffer.from('nonsense')]) {
+      const refused = fetch(stored(parts(read(files.key), { intermediates })));
+      await expect(refused).rejects.toThrow('has a certificate that is neither PEM, DER nor PKCS7');
+    }
+    const broken = '-----BEGIN PKCS7-----\nAAAA\n-----END PKCS7-----\n';
+    const refused = fetch(stored(parts(read(files.key), { intermediates: broken })));
+    await expect(refused).rejects.toThrow('has a PKCS7 bundle that cannot be read');
   });
 
   test.each<[string, () => Promise<string | Buffer>, string]>([

@@ -1,5 +1,6 @@
 // Certificates in OpenStack's Barbican, as Octavia's users keep them: a secret with a PKCS12 bundle or with PEM, or a container of
-// type `certificate` with a secret each for the certificate, its key, the chain and the passphrase of the key.
+// type `certificate` with a secret each for the certificate, its key, the chain (which may be a PKCS7 bundle) and the passphrase of
+// the key.
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { z } from 'zod';
 import type { SecretKind } from '../../../domain/load-balancer/tls.ts';
@@ -7,6 +8,7 @@ import { PermanentFailure, TransientFailure } from '../../failure.ts';
 import type { ServiceToken } from '../../keystone/service-token.ts';
 import type { CertificateManager, SecretRequest } from '../driver.ts';
 import { servable, UnfitSecretError } from '../pem.ts';
+import { pkcs7ToPem } from '../pkcs7.ts';
 import { type AskBarbican, type BarbicanAnswer, BarbicanClient } from './client.ts';
 import { pkcs12ToPem } from './pkcs12.ts';
 
@@ -143,17 +145,26 @@ function asPem(kind: SecretKind, content: Buffer): string {
     case 'certificate':
       return pkcs12ToPem(content);
     case 'authority':
-      return certificatePem(content);
+      return certificatesPem(content);
     case 'revocations':
       throw new UnfitSecretError('is not PEM');
   }
 }
 
-function certificatePem(der: Buffer): string {
+/** One in DER, or a bundle. */
+function certificatesPem(der: Buffer): string {
   try {
     return new X509Certificate(der).toString();
   } catch {
-    throw new UnfitSecretError('has a certificate that is neither PEM nor DER');
+    return bundledPem(der);
+  }
+}
+
+function bundledPem(der: Buffer): string {
+  try {
+    return pkcs7ToPem(der).join('\n');
+  } catch {
+    throw new UnfitSecretError('has a certificate that is neither PEM, DER nor PKCS7');
   }
 }
 
