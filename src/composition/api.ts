@@ -57,6 +57,7 @@ export function serveApi(options: ServeApi): Promise<ApiServer> {
     sparesView: (signal) => tree.cluster.singletons.sparesView(signal),
     network,
     tls,
+    allowed: settings,
     reads,
     catalogue,
     placement,

@@ -145,11 +145,13 @@ function fromEnvironment(env: LoadConfig['env']): Layer {
   return { values, problems };
 }
 
-/** A number that is none stays text, so that the check says what was given. */
+/** A number or a flag that is none stays text, so that the check says what was given. */
 function fromText(key: SettingKey, text: string): unknown {
   switch (key.traits.kind) {
     case 'number':
       return /^-?\d+(\.\d+)?$/.test(text) ? Number(text) : text;
+    case 'flag':
+      return text === 'true' || text === 'false' ? text === 'true' : text;
     case 'list':
       return text.split(',').map((item) => item.trim());
     case 'text':

@@ -6,6 +6,7 @@ import {
   addresses,
   choice,
   count,
+  flag,
   listOf,
   loopbackSubnet,
   maybe,
@@ -27,6 +28,10 @@ function quota(what: string) {
   return withDefault(count(what, { min: -1, max: 2_000_000_000 }), -1).describe(
     `Most ${what} of a project that has no quota of its own; -1 for no limit.`,
   );
+}
+
+function allowance(what: string) {
+  return withDefault(flag(), true).describe(`Whether users of the REST API may ${what}.`);
 }
 
 const cipherName = /^[A-Za-z0-9_-]{1,64}$/;
@@ -124,6 +129,12 @@ export const schema = z.strictObject({
     deadline: withDefault(seconds({ min: 1, max: 600 }), 30).describe(
       'Seconds within which a request is answered. Until then a change is tried again while its owner is changing.',
     ),
+    allowTlsTerminatedListeners: allowance('create listeners that end TLS'),
+    allowPrometheusListeners: allowance('create listeners of protocol PROMETHEUS'),
+    allowPingHealthMonitors: allowance('create health monitors of type PING'),
+    allowVipNetworkId: allowance('say by vip_network_id where a VIP shall be'),
+    allowVipSubnetId: allowance('say by vip_subnet_id where a VIP shall be'),
+    allowVipPortId: allowance('say by vip_port_id where a VIP shall be'),
     maxBodyBytes: withDefault(count('bytes', { min: 1024, max: 64 * 1024 * 1024 }), 1024 * 1024).describe(
       'Largest body of a request.',
     ),

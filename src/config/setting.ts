@@ -4,7 +4,7 @@ import { z } from 'zod';
 
 export interface SettingTraits {
   /** How a value from an environment variable, which is text, is read. */
-  readonly kind: 'number' | 'text' | 'list';
+  readonly kind: 'number' | 'flag' | 'text' | 'list';
   /** Ends the sentence "expected …". */
   readonly expects: string;
   /** Never shown: `amphi config show` prints stars. `password` hides only the password inside a URL. */
@@ -41,6 +41,11 @@ export function seconds({ min, max }: Bounds) {
 /** A part of a whole. */
 export function share() {
   return z.number().gt(0).max(1).register(traits, { kind: 'number', expects: 'a number above 0, at most 1' });
+}
+
+/** Yes or no. */
+export function flag() {
+  return z.boolean().register(traits, { kind: 'flag', expects: 'true or false' });
 }
 
 export function port() {

@@ -1,5 +1,4 @@
 // Carries the methods of the command channel out: from parameters to commands, from answers to views.
-import { refuseWithout, vipWishOf } from './vip.ts';
 import type {
   LoadBalancerCommand,
   NewHealthMonitor,
@@ -13,6 +12,7 @@ import type { ObjectKind } from '../../domain/load-balancer/state.ts';
 import type { StatusChange, Views } from '../../domain/views.ts';
 import { RpcError } from '../rpc/errors.ts';
 import type { CallContext, CommandKey, ParamsOf } from '../rpc/method.ts';
+import { refuseSwitchedOff, refuseSwitchedOffIn, refuseUnplaced } from './allowances.ts';
 import { agentHandlers, type agentMethods } from './amphora-methods.ts';
 import { alertHandlers } from './alerts.ts';
 import { attributesIn, patchIn } from './attributes.ts';
@@ -32,6 +32,7 @@ import {
 } from './shapes.ts';
 import { Subscriptions } from './subscriptions.ts';
 import { type TlsAdmission, tlsAdmission } from './tls.ts';
+import { refuseWithout, vipWishOf } from './vip.ts';
 import { newL7PolicyTree, newListenerTree, newPoolTree, newTree } from './tree-of.ts';
 
 type Part<Prefix extends string> = Pick<CommandHandlers, Extract<keyof CommandHandlers, `${Prefix}.${string}`>>;
@@ -58,11 +59,14 @@ export function commandHandlers(ports: CommandPorts): CommandHandlers {
 }
 
 function loadBalancerHandlers(ports: CommandPorts, dispatch: Dispatch, tls: TlsAdmission): Part<'loadBalancer'> {
-  const { reads } = ports;
+  const { reads, allowed } = ports;
   const view = async (id: string) => ({ loadBalancer: (await reads.findObject('loadBalancer', id)) ?? null });
   return {
     'loadBalancer.create': async (params, context) => {
       const given = newTree(params, context.command.id);
+      refuseUnplaced(allowed, params);
+      refuseSwitchedOff(allowed, { vip: params });
+      refuseSwitchedOffIn(allowed, given);
       const creation = await creationOf(ports, params, context);
       const { listeners, pools } = await tls.newTree(given, params, context);
       const command: CreateCommand = { ...creation, listeners, pools };
@@ -149,11 +153,12 @@ async function creationOf(
   };
 }
 
-function listenerHandlers({ reads }: CommandPorts, dispatch: Dispatch, tls: TlsAdmission): Part<'listener'> {
+function listenerHandlers({ reads, allowed }: CommandPorts, dispatch: Dispatch, tls: TlsAdmission): Part<'listener'> {
   const view = async (id: string) => ({ listener: (await reads.findObject('listener', id)) ?? null });
   return {
     'listener.create': async ({ loadBalancerId, ...params }, context) => {
       const given = newListenerTree(params, context.command.id);
+      refuseSwitchedOffIn(allowed, given);
       const { listeners, pools } = await tls.newTree(given, { loadBalancerId }, context);
       const command = { type: 'createListener', listener: only(listeners), pools } as const;
       const { id } = await dispatch.toLoadBalancer(loadBalancerId, command, context);
@@ -175,11 +180,12 @@ function listenerHandlers({ reads }: CommandPorts, dispatch: Dispatch, tls: TlsA
   };
 }
 
-function poolHandlers({ reads }: CommandPorts, dispatch: Dispatch, tls: TlsAdmission): Part<'pool'> {
+function poolHandlers({ reads, allowed }: CommandPorts, dispatch: Dispatch, tls: TlsAdmission): Part<'pool'> {
   const view = async (id: string) => ({ pool: (await reads.findObject('pool', id)) ?? null });
   return {
     'pool.create': async ({ loadBalancerId, listenerId, ...params }, context) => {
       const given = newPoolTree(params, context.command.id);
+      refuseSwitchedOffIn(allowed, given);
       const { pools } = await tls.newTree(given, { loadBalancerId, listenerId }, context);
       const command = { type: 'createPool', pool: only(pools), listenerId } as const;
       const { id } =
@@ -241,11 +247,12 @@ function memberHandlers({ reads }: CommandPorts, dispatch: Dispatch): Part<'memb
   };
 }
 
-function healthMonitorHandlers({ reads }: CommandPorts, dispatch: Dispatch): Part<'healthMonitor'> {
+function healthMonitorHandlers({ reads, allowed }: CommandPorts, dispatch: Dispatch): Part<'healthMonitor'> {
   const view = async (id: string) => ({ healthMonitor: (await reads.findObject('healthMonitor', id)) ?? null });
   return {
     'healthMonitor.create': async ({ poolId, ...params }, context) => {
       const attributes = attributesIn(healthMonitorShape, params);
+      refuseSwitchedOff(allowed, { healthMonitor: attributes });
       const healthMonitor: NewHealthMonitor = { id: newId(context, 'healthMonitor'), attributes };
       const command = { type: 'createHealthMonitor', poolId, healthMonitor } as const;
       const { id } = await dispatch.toOwnerOf('pool', poolId, () => command, context);
@@ -263,11 +270,12 @@ function healthMonitorHandlers({ reads }: CommandPorts, dispatch: Dispatch): Par
   };
 }
 
-function l7PolicyHandlers({ reads }: CommandPorts, dispatch: Dispatch, tls: TlsAdmission): Part<'l7Policy'> {
+function l7PolicyHandlers({ reads, allowed }: CommandPorts, dispatch: Dispatch, tls: TlsAdmission): Part<'l7Policy'> {
   const view = async (id: string) => ({ l7Policy: (await reads.findObject('l7Policy', id)) ?? null });
   return {
     'l7Policy.create': async ({ listenerId, ...params }, context) => {
       const { l7Policy, tree } = newL7PolicyTree(params, context.command.id);
+      refuseSwitchedOffIn(allowed, tree);
       const { pools } = await tls.newTree(tree, { listenerId }, context);
       const command = { type: 'createL7Policy', listenerId, l7Policy, pools } as const;
       const { id } = await dispatch.toOwnerOf('listener', listenerId, () => command, context);

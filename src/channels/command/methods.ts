@@ -90,15 +90,10 @@ function isGiven(value: unknown): boolean {
   return value !== undefined && value !== null;
 }
 
-/** Clients know these sentences of Octavia's. */
-function missingFromLoadBalancer(given: Readonly<Record<string, unknown>>): Problem | undefined {
-  const { projectId, vipPortId, vipNetworkId, vipSubnetId } = given;
-  if (!isGiven(projectId)) {
-    return { field: 'projectId', message: 'Validation failure: Missing project ID in request where one is required.' };
-  }
-  if ([vipPortId, vipNetworkId, vipSubnetId].some(isGiven)) return undefined;
-  const message = 'Validation failure: VIP must contain one of: vip_port_id, vip_network_id, vip_subnet_id.';
-  return { field: 'vipSubnetId', message };
+/** Clients know this sentence of Octavia's. */
+function missingFromLoadBalancer({ projectId }: Readonly<Record<string, unknown>>): Problem | undefined {
+  if (isGiven(projectId)) return undefined;
+  return { field: 'projectId', message: 'Validation failure: Missing project ID in request where one is required.' };
 }
 
 const loadBalancerMethods = {

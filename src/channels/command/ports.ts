@@ -19,6 +19,7 @@ import type {
   Views,
 } from '../../domain/views.ts';
 import type { CommandKey } from '../rpc/method.ts';
+import type { Allowances } from './allowances.ts';
 import type { AlertPorts } from './alerts.ts';
 import type { CataloguePort } from './catalogue-handlers.ts';
 import type { ServerInfo } from './methods.ts';
@@ -108,6 +109,8 @@ export interface CommandPorts extends Pick<AlertPorts, 'alerts'> {
     resolveVip(wish: VipWish, signal: AbortSignal): Promise<VipPlace>;
   };
   readonly tls: TlsPort;
+  /** What users may be denied; absent where everything is allowed. */
+  readonly allowed?: Allowances;
   readonly reads: Reads;
   readonly catalogue: CataloguePort;
   readonly placement: Placement;

@@ -80,6 +80,14 @@ describe('where values come from', () => {
     expect(loadConfig({ env: { AMPHI_ROLES: 'worker, api' } }).config.roles).toEqual(['worker', 'api']);
   });
 
+  test('a flag is true or false, in the environment as well', () => {
+    const { api } = loadConfig({ env: { AMPHI_API_ALLOW_PING_HEALTH_MONITORS: 'false' } }).config;
+    expect([api.allowPingHealthMonitors, api.allowPrometheusListeners]).toEqual([false, true]);
+    expect(() => loadConfig({ env: { AMPHI_API_ALLOW_PING_HEALTH_MONITORS: 'no' } })).toThrow(
+      'expected true or false, got "no"',
+    );
+  });
+
   test('heartbeat times follow the driver unless they are given', () => {
     expect(loadConfig({ env: {} }).config.heartbeat).toMatchObject({ interval: 1, timeout: 3 });
     const noop = loadConfig({ env: { AMPHI_DRIVER: 'noop', AMPHI_HEARTBEAT_TIMEOUT: '20' } });
