@@ -1,16 +1,20 @@
 // `amphi certificate`: certificates in files, and load balancers that are to serve what is behind a reference now.
 import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
-import type { CommandClient } from '../channels/command/client.ts';
 import { tlsFolderOf } from '../config/tls-folder.ts';
-import { secretsIn } from '../domain/load-balancer/tls.ts';
-import type { ListenerView, PoolView } from '../domain/views.ts';
-import { listSecrets, putSecret, removeSecret, type StoredSecret } from '../drivers/certificate-manager/folder.ts';
+import {
+  hasSecret,
+  listSecrets,
+  putSecret,
+  removeSecret,
+  type SecretPlace,
+  type StoredSecret,
+} from '../drivers/certificate-manager/folder.ts';
 import { UnfitSecretError } from '../drivers/certificate-manager/pem.ts';
 import type { Act } from './act.ts';
+import { type CertificateUse, usesOf } from './certificate-uses.ts';
 import type { Context } from './context.ts';
 import { CliFailure } from './failure.ts';
-import { allPages } from './find.ts';
 import { examples } from './help.ts';
 
 export function certificateCommand(program: Command, act: Act): void {
@@ -34,20 +38,29 @@ export function certificateCommand(program: Command, act: Act): void {
     .description('List certificates in files.')
     .action(
       act(async ({ settings, output }) => {
-        output.list(await listSecrets(tlsFolderOf(settings().config)), [
-          { title: 'REFERENCE', of: (secret) => secret.ref },
-          { title: 'PROJECT', of: (secret) => secret.projectId },
-          { title: 'KIND', of: (secret) => secret.kind },
-          { title: 'SUBJECT', of: (secret) => secret.subject },
-          { title: 'EXPIRES', of: (secret) => secret.expiresAt },
-        ]);
+        const folder = tlsFolderOf(settings().config);
+        output.list(
+          await listSecrets(folder),
+          [
+            { title: 'REFERENCE', of: (secret) => secret.ref },
+            { title: 'PROJECT', of: (secret) => secret.projectId },
+            { title: 'KIND', of: (secret) => secret.kind },
+            { title: 'SUBJECT', of: (secret) => secret.subject },
+            { title: 'EXPIRES', of: (secret) => secret.expiresAt },
+          ],
+          `none in ${folder}`,
+        );
       }),
     );
   examples(list, 'amphi certificate ls', 'amphi certificate ls -o json');
   const remove = certificate
     .command('rm <name>')
-    .description('Remove a file. Load balancers that use it go on with what they have, and cannot be changed.')
+    .description('Remove a file that no load balancer uses.')
     .option('--project <id>', 'its project; api.project without it')
+    .option(
+      '--force',
+      'also when it is used, or nobody can say so: those go on with what they have, and cannot be changed',
+    )
     .action(act(removeCertificate));
   examples(remove, 'amphi certificate rm web --project demo');
   const push = certificate
@@ -68,7 +81,7 @@ async function addCertificate(context: Context, [name = '', ...files]: readonly 
   const { settings, output } = context;
   const paths = files.flat().map(String);
   const projectId = projectOf(context, options);
-  const place = { folder: tlsFolderOf(settings().config), projectId, name: String(name) };
+  const place = { folder: tlsFolderOf(settings().config), projectId, name: nameIn(name) };
   let stored: StoredSecret;
   try {
     stored = await putSecret(place, paths.map(readPem).join('\n'));
@@ -89,55 +102,90 @@ function readPem(path: string): string {
   }
 }
 
-async function removeCertificate(context: Context, [name = '']: readonly string[], options: Options) {
+async function removeCertificate(context: Context, [given = '']: readonly string[], options: Options) {
   const { settings, output } = context;
   const projectId = projectOf(context, options);
-  const isRemoved = await removeSecret({ folder: tlsFolderOf(settings().config), projectId, name });
-  if (!isRemoved) throw new CliFailure(`project ${projectId} has no file:${name}`);
+  const name = nameIn(given);
+  const place = { folder: tlsFolderOf(settings().config), projectId, name };
+  if (!(await hasSecret(place))) throw nothingBehind(place);
+  if (options['force'] !== true) await refuseUsed(context, `file:${name}`, projectId);
+  await removeSecret(place);
   if (output.isJson) output.show({ ref: `file:${name}`, projectId });
   else output.say(`file:${name} of project ${projectId} is removed`);
 }
 
+function nothingBehind({ folder, projectId, name }: SecretPlace): CliFailure {
+  return new CliFailure(`there is no file:${name} of project ${projectId} in ${folder}: see \`amphi certificate ls\``);
+}
+
+/** Uses that a refusal names; the rest is counted. */
+const mostNamed = 10;
+
+/** @throws CliFailure naming those who use it, or saying why that is not known */
+async function refuseUsed({ withCommand }: Context, ref: string, projectId: string): Promise<void> {
+  const uses = await withCommand((client) => usesOf(client, ref, projectId)).catch((error: unknown) => {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new CliFailure(
+      `nobody can say whether ${ref} of project ${projectId} is used (--force removes it all the same): ${reason}`,
+      error,
+    );
+  });
+  if (uses.length === 0) return;
+  const named = uses.slice(0, mostNamed).map(useSentence);
+  const more = uses.length > mostNamed ? [`and ${uses.length - mostNamed} more`] : [];
+  throw new CliFailure(
+    [
+      `${ref} of project ${projectId} is used. Without it these go on with what they have, and cannot be changed or replaced. --force removes it all the same:`,
+      ...named,
+      ...more,
+    ].join('\n  '),
+  );
+}
+
+function useSentence({ loadBalancerId, loadBalancerName, kind, id, name }: CertificateUse): string {
+  const of = loadBalancerName === '' ? loadBalancerId : `${loadBalancerName} (${loadBalancerId})`;
+  return `${kind} ${name === '' ? id : `${name} (${id})`} of load balancer ${of}`;
+}
+
 async function pushReference(context: Context, [ref = '']: readonly string[], options: Options): Promise<void> {
   const isFile = ref.startsWith('file:');
-  const within = isFile || typeof options['project'] === 'string' ? { projectId: projectOf(context, options) } : {};
+  if (!isFile && !/^https?:\/\//.test(ref)) {
+    throw new CliFailure(`expected file:<name> or the URL of a secret or container, given ${ref}`);
+  }
+  const projectId = isFile || typeof options['project'] === 'string' ? projectOf(context, options) : undefined;
   await context.withCommand(async (client) => {
-    const pushed: object[] = [];
-    const balancers = await allPages<{ id: string }>((marker) =>
-      client.call('loadBalancer.list', { ...within, ...marker }),
+    const uses = await usesOf(client, ref, projectId);
+    if (uses.length === 0 && isFile) await refuseUnknown(context, ref, projectId ?? '');
+    for (const { kind, id, attribute } of uses) await client.call(`${kind}.update`, { id, ...attribute });
+    const pushed = uses.map(({ loadBalancerId, loadBalancerName, kind, id, name }) => ({
+      loadBalancerId,
+      loadBalancerName,
+      kind,
+      id,
+      name,
+    }));
+    const ofProject = projectId === undefined ? '' : ` of project ${projectId}`;
+    context.output.list(
+      pushed,
+      [
+        { title: 'LOAD BALANCER', of: (row) => row.loadBalancerId },
+        { title: 'ITS NAME', of: (row) => row.loadBalancerName },
+        { title: 'KIND', of: (row) => row.kind },
+        { title: 'ID', of: (row) => row.id },
+        { title: 'NAME', of: (row) => row.name },
+      ],
+      `no load balancer${ofProject} uses ${ref}: there is nothing to do`,
     );
-    for (const { id } of balancers) pushed.push(...(await renew(client, id, ref)));
-    context.output.list(pushed as { loadBalancerId: string; kind: string; id: string; name: string }[], [
-      { title: 'LOAD BALANCER', of: (row) => row.loadBalancerId },
-      { title: 'KIND', of: (row) => row.kind },
-      { title: 'ID', of: (row) => row.id },
-      { title: 'NAME', of: (row) => row.name },
-    ]);
   });
 }
 
-/** Names the reference again wherever it stands in the load balancer. One push carries all of it. */
-async function renew(client: CommandClient, loadBalancerId: string, ref: string): Promise<readonly object[]> {
-  const found: object[] = [];
-  const listeners = (marker: object) => client.call('listener.list', { loadBalancerId, ...marker });
-  const pools = (marker: object) => client.call('pool.list', { loadBalancerId, ...marker });
-  for (const view of await allPages<ListenerView>(listeners)) {
-    const again = patchWith(view, ref);
-    if (again === undefined) continue;
-    await client.call('listener.update', { id: view.id, ...again });
-    found.push({ loadBalancerId, kind: 'listener', id: view.id, name: view.name });
-  }
-  for (const view of await allPages<PoolView>(pools)) {
-    const again = patchWith(view, ref);
-    if (again === undefined) continue;
-    await client.call('pool.update', { id: view.id, ...again });
-    found.push({ loadBalancerId, kind: 'pool', id: view.id, name: view.name });
-  }
-  return found;
+/** @throws CliFailure when there is no such file; of a controller elsewhere the files are not known here */
+async function refuseUnknown({ settings, isElsewhere }: Context, ref: string, projectId: string): Promise<void> {
+  const place = { folder: tlsFolderOf(settings().config), projectId, name: nameIn(ref) };
+  if (!isElsewhere && !(await hasSecret(place))) throw nothingBehind(place);
 }
 
-/** The attribute that has the reference, as it is; undefined when none has. */
-function patchWith(view: ListenerView | PoolView, ref: string): Readonly<Record<string, unknown>> | undefined {
-  const use = secretsIn(view).find((candidate) => candidate.ref === ref);
-  return use && { [use.field]: (view as unknown as Readonly<Record<string, unknown>>)[use.field] };
+/** A name, also where the whole reference was given. */
+function nameIn(given: unknown): string {
+  return String(given).replace(/^file:/, '');
 }

@@ -20,6 +20,8 @@ export interface Context {
   readonly ports: CliPorts;
   /** @throws ConfigError */
   readonly settings: (overrides?: Readonly<Record<string, unknown>>) => LoadedConfig;
+  /** The controller was named by its address: what is in folders here may be none of its. */
+  readonly isElsewhere: boolean;
   /** Connects, works, and closes. @throws CliFailure when no controller is found */
   readonly withCommand: <T>(work: (client: CommandClient) => Promise<T>) => Promise<T>;
   readonly withInspect: <T>(work: (client: RpcClient<InspectMethods>) => Promise<T>) => Promise<T>;
@@ -52,6 +54,7 @@ export function contextOf(command: Command, ports: CliPorts): Context {
     output: outputTo((text) => process.stdout.write(text), options.output === 'json'),
     ports,
     settings,
+    isElsewhere: (process.env['AMPHI_URL'] ?? '') !== '',
     withCommand: (use) => work(connectCommandChannel, '/command', use),
     withInspect: (use) => work((to) => RpcClient.connect<InspectMethods>(to), '/inspect', use),
   };

@@ -25,7 +25,7 @@ export async function flavorIdOf(client: CommandClient, idOrName: string): Promi
   const { items } = await client.call('flavor.list');
   const found = items.find(({ name }) => name === idOrName);
   if (found !== undefined) return found.id;
-  const known = items.length === 0 ? 'there are none yet' : `there are ${items.map(({ name }) => name).join(', ')}`;
+  const known = items.length === 0 ? 'there are none yet' : `known: ${items.map(({ name }) => name).join(', ')}`;
   throw new CliFailure(`there is no flavor with the id or name ${idOrName}; ${known}`);
 }
 

@@ -7,6 +7,7 @@ import type { Act } from './act.ts';
 import { actorsCommand } from './actors.ts';
 import { alertsCommand } from './alerts.ts';
 import { amphoraCommand } from './amphora.ts';
+import { availabilityZoneCommand, flavorCommand } from './catalogue.ts';
 import { certificateCommand } from './certificate.ts';
 import { configCommand } from './config.ts';
 import { contextOf } from './context.ts';
@@ -64,6 +65,8 @@ const commands = [
   runCommand,
   lbCommand,
   amphoraCommand,
+  flavorCommand,
+  availabilityZoneCommand,
   alertsCommand,
   sparesCommand,
   housekeepingCommand,

@@ -66,7 +66,7 @@ export interface Capability {
 }
 
 /** What a profile may say, by kind: keys of Octavia's amphora provider that this one carries out. */
-const allCapabilities: Readonly<Record<'flavorProfile' | 'availabilityZoneProfile', readonly Capability[]>> = {
+export const allCapabilities: Readonly<Record<'flavorProfile' | 'availabilityZoneProfile', readonly Capability[]>> = {
   flavorProfile: [
     {
       name: 'loadbalancer_topology',

@@ -58,15 +58,17 @@ const kindWords: Readonly<Record<SecretKind, string>> = {
   revocations: 'a list of revocations',
 };
 
-/** Says whether it was there. @throws SecretNameError */
-export async function removeSecret(place: SecretPlace): Promise<boolean> {
-  const path = pathOf(place);
-  const isThere = await stat(path).then(
+/** Whether there is a file of that name, whatever it holds. @throws SecretNameError */
+export async function hasSecret(place: SecretPlace): Promise<boolean> {
+  return stat(pathOf(place)).then(
     () => true,
     () => false,
   );
-  await rm(path, { force: true });
-  return isThere;
+}
+
+/** No error when it is not there. @throws SecretNameError */
+export async function removeSecret(place: SecretPlace): Promise<void> {
+  await rm(pathOf(place), { force: true });
 }
 
 /** In order of project and name. What cannot be served is left out. */

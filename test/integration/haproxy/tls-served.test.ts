@@ -138,7 +138,7 @@ test('a listener ends TLS with the certificate of a file, and takes a renewed on
   expect(after.filter((path) => before.includes(path))).toEqual([]);
 
   // A reference that leads nowhere any more stops changes, says so, and leaves traffic alone.
-  expect(await run('certificate', 'rm', 'web', '--project', project)).toMatchObject({ status: 0 });
+  expect(await run('certificate', 'rm', 'web', '--project', project, '--force')).toMatchObject({ status: 0 });
   await client.call('listener.update', { id: listenerId, name: 'named' });
   const why = await waitFor(
     async () => {
