@@ -82,8 +82,10 @@ const writeText = `
       where a.well_since is not null or a.status is distinct from excluded.status or a.reason <> excluded.reason
     returning a.*
   ), settling as (
-    update alerts a set well_since = now() from observed o
-    where o.verdict = 'well' and a.object_id = o.object_id and a.cleared_at is null and a.well_since is null
+    -- Time in which nobody speaks of it proves nothing: it settles from when it is heard to be well again.
+    update alerts a set well_since = case o.verdict when 'well' then now() end from observed o
+    where o.verdict in ('well', 'unknown') and a.object_id = o.object_id and a.cleared_at is null
+      and (a.well_since is null) = (o.verdict = 'well')
   )
   select r.*, b.status as status_before from raised r left join before b on b.object_id = r.object_id
   where b.status is distinct from r.status`;

@@ -2,7 +2,7 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { subscribeAlerts } from '../../../src/channels/command/client.ts';
 import { clearAlerts, countOpenAlerts, purgeAlerts } from '../../../src/db/repositories/alerts.ts';
-import type { LoadBalancerId, ObjectId } from '../../../src/domain/ids.ts';
+import type { AmphoraId, LoadBalancerId, ObjectId } from '../../../src/domain/ids.ts';
 import type { AlertChange } from '../../../src/domain/views.ts';
 import { startTestControl, type TestControl } from '../../support/control.ts';
 import { FakeWorld } from '../../support/fake-drivers.ts';
@@ -27,7 +27,7 @@ interface Setting {
   readonly two: ObjectId;
   readonly changes: AlertChange[];
   /** Its amphora says that of the two members. */
-  readonly say: (...words: readonly [string, string]) => void;
+  readonly say: (first: string, second: string, amphoraId?: string) => void;
   /** Its amphora says that it serves nothing. */
   readonly sayNothing: () => void;
   /** Until the object's operating status is written. */
@@ -51,12 +51,12 @@ async function setting(isServed = true): Promise<Setting> {
   const amphoraId = (await stateOf(node, id))?.slots[0]?.amphoraId ?? '';
   const [one, two] = members.members.map((member) => member.id as ObjectId) as [ObjectId, ObjectId];
   const stats = { tx: 0, rx: 0, conns: 0, totconns: 0, ereq: 0 };
-  const say: Setting['say'] = (first, second) => {
+  const say: Setting['say'] = (first, second, speaker = amphoraId) => {
     const status = first === 'DOWN' && second === 'DOWN' ? 'DOWN' : 'UP';
     const pools = { [`${members.id}:${front.id}`]: { status, members: { [one]: first, [two]: second } } };
     const listeners = { [front.id]: { status: 'OPEN', stats } };
     beats++;
-    node.tree.heartbeats.receive({ id: amphoraId, seq: beats, ver: 3, listeners, pools }, beats);
+    node.tree.heartbeats.receive({ id: speaker, seq: beats, ver: 3, listeners, pools }, beats);
   };
   const sayNothing = () => {
     beats++;
@@ -178,6 +178,30 @@ describe('an alert', () => {
       objectId: front,
       reason: 'no amphora serves it, though one should',
     });
+  });
+
+  test('does not settle while nobody is heard, and settles from when somebody is heard again', async () => {
+    const made = await setting();
+    const { id, poolId, say, until, node } = made;
+    say('DOWN', 'UP');
+    await until(poolId, 'DEGRADED');
+    say('UP', 'UP');
+    await until(poolId, 'ONLINE');
+    const alert = async () =>
+      (await node.pool.query('select well_since, cleared_at, times from alerts where object_id = $1', [poolId]))
+        .rows[0];
+    expect(await alert()).toMatchObject({ well_since: expect.any(Date) });
+    // Its amphora is lost; the next one serves, and says nothing yet.
+    const lost = (await stateOf(node, id))?.slots[0]?.amphoraId ?? ('' as AmphoraId);
+    await send(node, id, { type: 'failoverAmphora', amphoraId: lost, why: 'lost', reason: 'it is silent' });
+    await until(poolId, 'OFFLINE');
+    expect(await alert()).toMatchObject({ well_since: null });
+    expect(await clear(made, 0)).not.toContainEqual(expect.objectContaining({ objectId: poolId }));
+    const next = () => stateOf(node, id).then((state) => state?.slots.find(({ amphoraId }) => amphoraId !== lost));
+    await untilStatus(node, id, 'ACTIVE');
+    say('UP', 'UP', (await next())?.amphoraId);
+    await until(poolId, 'ONLINE');
+    expect(await alert()).toMatchObject({ well_since: expect.any(Date), cleared_at: null, times: 1 });
   });
 
   test('of what was deleted is cleared, and forgotten after its time', async () => {
