@@ -20,7 +20,7 @@ import { tlsPortOf } from './composition/certificates.ts';
 import { controlTls, serveControl } from './composition/control.ts';
 import { driftRepairOf } from './composition/drift.ts';
 import { openDatabase, readDeploymentId, refuseOtherDriver } from './composition/database.ts';
-import { openDrivers } from './composition/drivers.ts';
+import { offersOf, openDrivers } from './composition/drivers.ts';
 import { fingerprints } from './composition/alike.ts';
 import { outcomesOf, startHeartbeats } from './composition/heartbeats.ts';
 import { meteringOf } from './composition/metering.ts';
@@ -181,7 +181,7 @@ async function startParts(config: Config, log: Logger, started: Started): Promis
       `loadBalancers.antiAffinity: expected off, given ${antiAffinity}: the driver ${config.driver} knows no hosts`,
     );
   }
-  const placement = { topology, offers: drivers.compute.offers };
+  const placement = { topology, offers: offersOf(drivers) };
   const controllers = () => config.heartbeat.controllers ?? ownership.view.heartbeatAddresses;
   const sweep = new Sweep({
     compute: drivers.compute,

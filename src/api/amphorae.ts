@@ -25,7 +25,7 @@ export function amphoraRoutes(ports: ApiPorts, { mostPerPage }: ObjectOptions): 
       summary: 'Lists amphorae, spares included.',
       handle: async ({ query: params, base: origin, path }) => {
         const columns = new Set(ports.reads.queryableColumns('amphora'));
-        const asked = listRequest({ kind: 'amphora', columns, params, scope: null, mostPerPage });
+        const asked = listRequest({ columns, params, scope: null, mostPerPage });
         const views = await ports.reads.queryObjects('amphora', asked.query);
         const links = pageLinks(
           origin + path,

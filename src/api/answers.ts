@@ -1,9 +1,7 @@
 // From views to what clients read: the API's names, times without zone, ids of neighbours as objects.
 import type { ObjectKind } from '../domain/load-balancer/state.ts';
-import { commandMethods } from '../channels/command/methods.ts';
 import { apiName, namedObjects, renamed } from './names.ts';
-import { notYet, onlyInRequests } from './not-yet.ts';
-import { nestedKinds, resources } from './resources.ts';
+import { nestedKinds } from './resources.ts';
 
 export type Json = Readonly<Record<string, unknown>>;
 
@@ -26,7 +24,6 @@ export function answerOf(kind: ObjectKind, view: object, projectId: string): Jso
   answer['project_id'] = projectId;
   answer['tenant_id'] = projectId;
   Object.assign(answer, ownersOf(kind, view as Owned), adjusted[kind]?.(answer));
-  for (const [attribute, initial] of notYetShown(kind)) answer[attribute] ??= initial;
   return answer;
 }
 
@@ -80,19 +77,3 @@ const adjusted: Readonly<Partial<Record<ObjectKind, (answer: Json) => Json>>> = 
       ? {}
       : Object.fromEntries(requestAttributes.map((attribute) => [attribute, null])),
 };
-
-const shown = new Map<ObjectKind, readonly (readonly [string, unknown])[]>();
-
-function notYetShown(kind: ObjectKind): readonly (readonly [string, unknown])[] {
-  let known = shown.get(kind);
-  if (known === undefined) {
-    const create = resources.find((resource) => resource.kind === kind)?.create;
-    const taken = new Set(create === undefined ? [] : Object.keys(commandMethods[create].params).map(apiName));
-    const { attributes = {}, shown: more = {} } = notYet[kind] ?? {};
-    known = Object.entries({ ...attributes, ...more }).filter(
-      ([name]) => !taken.has(name) && !onlyInRequests.has(name),
-    );
-    shown.set(kind, known);
-  }
-  return known;
-}

@@ -1,14 +1,12 @@
 // From the body of a request to parameters of the command channel: other names, the same values. What the channel does
-// not know is looked up in not-yet.ts, and refused when it is nowhere.
-import { isDeepStrictEqual } from 'node:util';
+// not know is refused.
 import type { z } from 'zod';
 import { commandMethods } from '../channels/command/methods.ts';
 import type { Parameters } from '../channels/rpc/parameters.ts';
 import { type CatalogueKind, catalogueNames } from '../domain/catalogue.ts';
 import type { ObjectKind } from '../domain/load-balancer/state.ts';
-import { ApiError, notSupported } from './errors.ts';
+import { ApiError } from './errors.ts';
 import { apiName, domainName, namedObjects, renamed } from './names.ts';
-import { notYet } from './not-yet.ts';
 import type { ChangingMethod } from './ports.ts';
 import { nestedKinds, type Resource } from './resources.ts';
 
@@ -46,7 +44,7 @@ export interface Place {
 /**
  * The parameters of a method, from the object of a request. Values are left for the channel to check.
  *
- * @throws ApiError for attributes that are unknown, cannot be changed, or are not supported yet
+ * @throws ApiError for attributes that are unknown or cannot be changed
  */
 export function paramsFrom(
   method: ChangingMethod,
@@ -83,7 +81,7 @@ function translate(body: Body, params: Parameters, place: Place): Body {
   for (const [attribute, value] of Object.entries(body)) {
     if (value === undefined) continue;
     const name = names.get(attribute);
-    if (name === undefined) refuseUnlessDefault(attribute, value, place);
+    if (name === undefined) refuseUnlessIgnored(attribute, place);
     else result[name] = valueFor(name, attribute, value, params, place);
   }
   return result;
@@ -132,14 +130,10 @@ function isObject(value: unknown): value is Body {
 /** The project of children is that of their load balancer; what a request says of it is for old clients, and ignored. */
 const ignoredInChildren = new Set(['project_id', 'tenant_id']);
 
-function refuseUnlessDefault(attribute: string, value: unknown, { kind, argument, prefix, isCreate }: Place): void {
-  if (kind === undefined) throw unknownAttribute(argument, attribute);
-  if (isCreate && kind !== 'loadBalancer' && ignoredInChildren.has(attribute)) return;
-  const later = notYet[kind];
-  if (later === undefined || !Object.hasOwn(later.attributes, attribute)) throw unknownAttribute(argument, attribute);
-  if (value === null || isDeepStrictEqual(value, later.attributes[attribute])) return;
-  if (later.also?.[attribute]?.some((other) => isDeepStrictEqual(value, other)) === true) return;
-  throw notSupported(`Attribute ${prefix}${attribute}`);
+function refuseUnlessIgnored(attribute: string, { kind, argument, isCreate }: Place): void {
+  const isInChild = kind !== undefined && kind !== 'loadBalancer';
+  if (isCreate && isInChild && ignoredInChildren.has(attribute)) return;
+  throw unknownAttribute(argument, attribute);
 }
 
 const namesOf = new WeakMap<Parameters, ReadonlyMap<string, string>>();

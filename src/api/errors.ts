@@ -59,8 +59,4 @@ export function notFound(label: string, id: string): ApiError {
   return new ApiError(404, `${label} ${id} not found.`);
 }
 
-export function notSupported(what: string): ApiError {
-  return new ApiError(501, `${what} is not supported yet.`);
-}
-
 export const forbidden = 'Policy does not allow this request to be performed.';

@@ -72,7 +72,6 @@ export class Objects {
     const parentId = request.params['parent'];
     if (parent !== undefined) await this.visible(parent.kind, parentId ?? '', request, 'read');
     const asked = listRequest({
-      kind,
       columns: new Set(this.#ports.reads.queryableColumns(kind)),
       params: request.query,
       scope: scopeOf(request),

@@ -3,10 +3,9 @@ import { commandMethods } from '../channels/command/methods.ts';
 import type { ParameterDoc, Parameters } from '../channels/rpc/parameters.ts';
 import type { ObjectKind } from '../domain/load-balancer/state.ts';
 import { apiName, namedObjects, renamed } from './names.ts';
-import { notYet, onlyInRequests } from './not-yet.ts';
 import type { ListedKind } from './ports.ts';
 import type { Operation, Route } from './request.ts';
-import { nestedKinds, type Resource, resources } from './resources.ts';
+import { type Resource, resources } from './resources.ts';
 
 type Schema = Readonly<Record<string, unknown>>;
 
@@ -129,7 +128,7 @@ function schemasOf(resource: Resource): Readonly<Record<string, Schema>> {
     Object.fromEntries(Object.entries(params).filter(([name]) => ![parent, 'id'].includes(name)));
   const title = titleOf(resource);
   return {
-    [`${title}Create`]: { ...objectSchema(named(commandMethods[create].params), kind), additionalProperties: false },
+    [`${title}Create`]: { ...objectSchema(named(commandMethods[create].params)), additionalProperties: false },
     [`${title}Update`]: {
       ...objectSchema(changeable(named(commandMethods[update].params))),
       additionalProperties: false,
@@ -142,22 +141,15 @@ function changeable(params: Parameters): Parameters {
   return Object.fromEntries(Object.entries(params).filter(([, { doc }]) => doc.isImmutable !== true));
 }
 
-/** With what is taken at its default only, when a kind is given. */
-function objectSchema(params: Parameters, kind?: ObjectKind): Schema {
-  const properties = Object.entries(params).map(
-    ([name, { doc }]) => [apiName(name), attributeSchema(name, doc)] as const,
-  );
-  const known = new Set(properties.map(([name]) => name));
-  const later = Object.entries(kind === undefined ? {} : (notYet[kind]?.attributes ?? {}))
-    .filter(([name]) => !known.has(name))
-    .map(([name, value]) => [name, { enum: [...new Set([value, null])], description: 'Not supported yet.' }] as const);
+function objectSchema(params: Parameters): Schema {
+  const properties = Object.entries(params).map(([name, { doc }]) => [apiName(name), attributeSchema(name, doc)]);
   const required = Object.entries(params)
     .filter(([, { doc }]) => doc.isRequired)
     .map(([name]) => apiName(name));
   return {
     type: 'object',
     ...(required.length === 0 ? {} : { required }),
-    properties: Object.fromEntries([...properties, ...later]),
+    properties: Object.fromEntries(properties) as Schema,
   };
 }
 
@@ -167,7 +159,7 @@ function attributeSchema(
 ): Schema {
   const description = `${meaning} ${expects}`;
   const own = namedObjects.has(name) ? apiNamed(json) : json;
-  const inner = nested === undefined ? own : objectSchema(nested, nestedKinds[name]);
+  const inner = nested === undefined ? own : objectSchema(nested);
   // Lists of objects have plural names.
   const schema = nested !== undefined && name.endsWith('s') ? { type: 'array', items: inner } : inner;
   const taken = isRequired || 'anyOf' in schema ? schema : { anyOf: [schema, { type: 'null' }] };
@@ -184,18 +176,25 @@ const readOnly = [
   'updated_at',
 ];
 
+/** Answers do not show these, but what they have made. */
+const onlyInRequests: ReadonlySet<string> = new Set(['defaultPool', 'redirectPool', 'requestSriov']);
+
+/** What only answers have. */
+const onlyInAnswers: Readonly<Partial<Record<ObjectKind, readonly string[]>>> = {
+  loadBalancer: ['vip_vnic_type'],
+  member: ['vnic_type'],
+};
+
 function answerSchema(kind: ObjectKind, params: Parameters): Schema {
-  const attributes = Object.entries(params).map(([name, { doc }]) => {
+  const shown = Object.entries(params).filter(([name]) => !onlyInRequests.has(name));
+  const attributes = shown.map(([name, { doc }]) => {
     const own = doc.nested === undefined ? (doc.json ?? {}) : {};
     const schema = namedObjects.has(name) ? apiNamed(own) : own;
     return [apiName(name), { ...schema, description: doc.meaning }] as const;
   });
-  const shownAttributes = attributes.filter(([name]) => !onlyInRequests.has(name));
-  const { attributes: later = {}, shown = {} } = notYet[kind] ?? {};
-  const others = Object.keys({ ...later, ...shown }).filter((name) => !onlyInRequests.has(name));
-  const more = others.map((name) => [name, { description: 'Always the same for now.' }] as const);
-  const common = readOnly.map((name) => [name, { type: 'string', readOnly: true }] as const);
-  return { type: 'object', properties: Object.fromEntries([...more, ...shownAttributes, ...common]) };
+  const common = [...readOnly, ...(onlyInAnswers[kind] ?? [])];
+  const others = common.map((name) => [name, { type: 'string', readOnly: true }] as const);
+  return { type: 'object', properties: Object.fromEntries([...attributes, ...others]) };
 }
 
 /** A schema with the API's names for the properties of objects. */

@@ -1,12 +1,13 @@
 // Providers: there is one, under Octavia's names for it.
-import { capabilities, type Offers } from '../domain/catalogue.ts';
+import { capabilities, type Offers, providers as names } from '../domain/catalogue.ts';
+import { printable } from './bodies.ts';
 import { ApiError } from './errors.ts';
-import { providerAliases, providerName } from './not-yet.ts';
 import type { Route } from './request.ts';
 
+const [usual, ...aliases] = names;
 const providers = [
-  { name: providerName, description: 'Amphitheatre: haproxy in amphorae, kept by supervised actors.' },
-  ...providerAliases.map((name) => ({ name, description: `Another name of the provider ${providerName}.` })),
+  { name: usual, description: 'Amphitheatre: haproxy in amphorae, kept by supervised actors.' },
+  ...aliases.map((name) => ({ name, description: `Another name of the provider ${usual}.` })),
 ];
 
 export function providerRoutes(offers: Offers): readonly Route[] {
@@ -17,7 +18,7 @@ export function providerRoutes(offers: Offers): readonly Route[] {
     summary: 'What profiles of flavors or availability zones can say.',
     handle: async ({ params: { provider = '' } }) => {
       if (!providers.some(({ name }) => name === provider)) {
-        throw new ApiError(501, `Provider '${provider}' is not enabled.`);
+        throw new ApiError(400, `Provider '${printable(provider)}' is not enabled.`);
       }
       const known = capabilities(profile, offers).map(({ name, description }) => ({ name, description }));
       return { status: 200, body: { [kind]: known } };

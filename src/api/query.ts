@@ -1,23 +1,19 @@
 // What the query of a list asks for: filters, tags, order, page, fields.
-import { isDeepStrictEqual } from 'node:util';
 import { invalidInput } from './bodies.ts';
 import { ApiError } from './errors.ts';
 import { columnName } from './names.ts';
-import { notYet } from './not-yet.ts';
-import type { ListedKind, ObjectQuery } from './ports.ts';
+import type { ObjectQuery } from './ports.ts';
 
 export interface ListRequest {
   readonly query: ObjectQuery;
   /** Attributes to show; undefined for all. */
   readonly fields: readonly string[] | undefined;
-  /** A filter rules everything out: by an attribute that is the same for all. */
+  /** A filter rules everything out: it is for a project that the caller may not see. */
   readonly isEmpty: boolean;
   readonly marker: string | null;
 }
 
 interface Asked {
-  /** Undefined for what belongs to no load balancer. */
-  readonly kind?: ListedKind | undefined;
   readonly columns: ReadonlySet<string>;
   readonly params: URLSearchParams;
   /** The only project that the caller may see; null for all. */
@@ -45,12 +41,10 @@ export function listRequest(asked: Asked): ListRequest {
     const [value = '', ...more] = params.getAll(name);
     if (more.length > 0) throw new ApiError(400, invalidArguments);
     const column = columnName(name);
-    const constant = constantOf(asked.kind, name);
     if (column === 'project_id' && columns.has(column)) {
       if (projectId !== null && projectId !== value) isEmpty = true;
       else projectId = value;
     } else if (columns.has(column)) filters.push({ column, value });
-    else if (constant !== undefined) isEmpty ||= !constant.some((known) => isDeepStrictEqual(shown(known), value));
     else throw new ApiError(400, invalidArguments);
   }
   const fields = params.getAll('fields').flatMap((given) => given.split(','));
@@ -69,21 +63,6 @@ export function listRequest(asked: Asked): ListRequest {
       isReverse: /^true$/i.test(params.get('page_reverse') ?? ''),
     },
   };
-}
-
-/** Values of an attribute that all objects have alike; undefined for others. */
-function constantOf(kind: ListedKind | undefined, attribute: string): readonly unknown[] | undefined {
-  const {
-    attributes = {},
-    shown: more = {},
-    also = {},
-  } = kind === undefined || kind === 'amphora' ? {} : (notYet[kind] ?? {});
-  const all = { ...attributes, ...more };
-  return Object.hasOwn(all, attribute) ? [all[attribute], ...(also[attribute] ?? [])] : undefined;
-}
-
-function shown(value: unknown): string {
-  return typeof value === 'string' ? value : value === null ? '' : JSON.stringify(value);
 }
 
 function tagsIn(params: URLSearchParams): ObjectQuery['tags'] {

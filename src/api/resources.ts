@@ -1,5 +1,5 @@
 // The resources that live in a load balancer, as data: paths, envelopes, methods, words. A new kind of object is one
-// entry here (and what it lacks, in not-yet.ts); its attributes follow from the command channel's methods.
+// entry here; its attributes follow from the command channel's methods.
 import type { ObjectKind } from '../domain/load-balancer/state.ts';
 import { kindNames } from '../domain/load-balancer/rules.ts';
 import type { ChangingMethod } from './ports.ts';

@@ -96,6 +96,7 @@ function addCommands(parent: Command, act: Act, kind: OfferKind): void {
 /** `compute_flavor` is `--compute-flavor`. */
 function optionFor({ name, description, takes }: Capability): Option {
   const flag = `--${optionName({ name })}`;
+  if (takes === 'flag') return new Option(flag, description);
   if (takes === 'text') return new Option(`${flag} <text>`, description);
   if (takes !== 'texts') return new Option(`${flag} <choice>`, description).choices(takes);
   const several = (text: string, before: readonly string[] = []) => [...before, text];

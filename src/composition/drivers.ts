@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Config } from '../config/schema.ts';
+import type { Offers } from '../domain/catalogue.ts';
 import type { DeploymentId } from '../domain/ids.ts';
 import type { AmphoraDriver } from '../drivers/amphora/driver.ts';
 import { noopAmphora } from '../drivers/amphora/noop/driver.ts';
@@ -30,6 +31,17 @@ export interface Drivers {
   readonly amphora: AmphoraDriver;
   readonly certificate: CertificateDriver;
   readonly certificateManager: CertificateManager;
+}
+
+/** What flavors and availability zones may ask for. */
+export function offersOf({
+  compute,
+  network,
+}: {
+  readonly compute: Pick<ComputeDriver, 'offers'>;
+  readonly network: Pick<NetworkDriver, 'offers'>;
+}): Offers {
+  return [...compute.offers, ...(network.offers.sriovPorts ? (['sriovPorts'] as const) : [])];
 }
 
 export async function openDrivers(

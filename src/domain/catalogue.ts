@@ -59,10 +59,10 @@ export const catalogueNames: Readonly<Record<CatalogueKind, string>> = {
 export interface Capability {
   readonly name: string;
   readonly description: string;
-  /** Values that are taken: these, any text, or a list of texts. */
-  readonly takes: readonly string[] | 'text' | 'texts';
-  /** What the compute driver must offer; absent for what this service does itself. */
-  readonly needs?: keyof InstanceKind;
+  /** Values that are taken: these, any text, a list of texts, or true and false. */
+  readonly takes: readonly string[] | 'text' | 'texts' | 'flag';
+  /** What a driver must offer; absent for what this service does itself. */
+  readonly needs?: Offer;
 }
 
 /** What a profile may say, by kind: keys of Octavia's amphora provider that this one carries out. */
@@ -85,6 +85,18 @@ export const allCapabilities: Readonly<Record<'flavorProfile' | 'availabilityZon
       description: 'The tag of the image that amphorae are made of.',
       takes: 'text',
       needs: 'imageTag',
+    },
+    {
+      name: 'sriov_vip',
+      description: 'Whether amphorae have the VIP on a port of SR-IOV.',
+      takes: 'flag',
+      needs: 'sriovPorts',
+    },
+    {
+      name: 'allow_member_sriov',
+      description: 'Whether members may ask to be reached by a port of SR-IOV (request_sriov).',
+      takes: 'flag',
+      needs: 'sriovPorts',
     },
   ],
   availabilityZoneProfile: [
@@ -114,10 +126,11 @@ export const allCapabilities: Readonly<Record<'flavorProfile' | 'availabilityZon
   ],
 };
 
-/** What the compute driver offers. */
-export type Offers = readonly (keyof InstanceKind)[];
+/** What the compute driver offers of instances, and the network driver of ports. */
+type Offer = keyof InstanceKind | 'sriovPorts';
+export type Offers = readonly Offer[];
 
-/** What profiles may say where compute offers this. */
+/** What profiles may say where drivers offer this. */
 export function capabilities(kind: keyof typeof allCapabilities, offers: Offers): readonly Capability[] {
   return allCapabilities[kind].filter(({ needs }) => needs === undefined || offers.includes(needs));
 }
@@ -127,24 +140,30 @@ export interface Wish {
   /** Undefined where it is left open. */
   readonly topology: Topology | undefined;
   readonly instances: InstanceKind;
+  /** The VIP on ports of SR-IOV. */
+  readonly hasSriovVip: boolean;
+  /** Members may ask for such ports. */
+  readonly allowsMemberSriov: boolean;
   /** Ids; undefined where VIPs may be anywhere. */
   readonly validVipNetworks: readonly string[] | undefined;
 }
 
 /** From the data of profiles, which were checked when they were made. */
 export function wishOf(flavorData = '{}', availabilityZoneData = '{}'): Wish {
-  const flavor = JSON.parse(flavorData) as Readonly<Record<string, string | undefined>>;
+  const flavor = JSON.parse(flavorData) as Readonly<Record<string, unknown>>;
   const zone = JSON.parse(availabilityZoneData) as Readonly<Record<string, unknown>>;
-  const text = (key: string) => (typeof zone[key] === 'string' ? zone[key] : null);
+  const text = (data: typeof zone, key: string) => (typeof data[key] === 'string' ? data[key] : null);
   return {
     topology: flavor['loadbalancer_topology'] as Topology | undefined,
     instances: {
-      computeFlavor: flavor['compute_flavor'] ?? null,
-      imageTag: flavor['amp_image_tag'] ?? null,
-      computeZone: text('compute_zone'),
-      volumeZone: text('volume_zone'),
-      managementNetwork: text('management_network'),
+      computeFlavor: text(flavor, 'compute_flavor'),
+      imageTag: text(flavor, 'amp_image_tag'),
+      computeZone: text(zone, 'compute_zone'),
+      volumeZone: text(zone, 'volume_zone'),
+      managementNetwork: text(zone, 'management_network'),
     },
+    hasSriovVip: flavor['sriov_vip'] === true,
+    allowsMemberSriov: flavor['allow_member_sriov'] === true,
     validVipNetworks: zone['valid_vip_networks'] as readonly string[] | undefined,
   };
 }
@@ -162,19 +181,23 @@ export function problemWithData(kind: keyof typeof allCapabilities, given: strin
     const capability = allCapabilities[kind].find(({ name }) => name === key);
     if (capability === undefined) return `the provider does not know ${JSON.stringify(key)}`;
     const { needs, takes } = capability;
-    if (needs !== undefined && !offers.includes(needs)) return `the compute driver does not know ${key}`;
+    if (needs !== undefined && !offers.includes(needs)) {
+      return `the ${needs === 'sriovPorts' ? 'network' : 'compute'} driver does not know ${key}`;
+    }
     if (!isTaken(value, takes)) return `${key}: expected ${expected(takes)}, given ${JSON.stringify(value)}`;
   }
   return undefined;
 }
 
 function isTaken(value: unknown, takes: Capability['takes']): boolean {
+  if (takes === 'flag') return typeof value === 'boolean';
   if (takes === 'texts') return Array.isArray(value) && value.length > 0 && value.every((one) => isTaken(one, 'text'));
   if (takes === 'text') return typeof value === 'string' && value !== '' && value.length <= 255;
   return takes.includes(value as string);
 }
 
 function expected(takes: Capability['takes']): string {
+  if (takes === 'flag') return 'true or false';
   if (takes === 'texts') return 'a list of texts of 1 to 255 characters';
   return takes === 'text' ? 'a text of 1 to 255 characters' : takes.join(' or ');
 }

@@ -8,9 +8,11 @@ import type {
   LoadBalancerAttributes,
   MemberAttributes,
   PoolAttributes,
+  VnicType,
 } from './load-balancer/attributes.ts';
 import type { HoldKind } from './health/watchdog.ts';
 import type { AlarmedKind } from './load-balancer/alarms.ts';
+import type { Provider } from './catalogue.ts';
 import type { ObjectKind } from './load-balancer/state.ts';
 import type { AmphoraRole, AmphoraStatus, OperatingStatus, ProvisioningStatus, Topology } from './statuses.ts';
 
@@ -39,8 +41,11 @@ export interface LoadBalancerView extends ObjectView, LoadBalancerAttributes {
   readonly vipPortId: string | null;
   readonly vipSubnetId: string;
   readonly vipNetworkId: string;
+  /** `direct`: amphorae's own ports are of SR-IOV. */
+  readonly vipVnicType: VnicType;
   readonly additionalVips: readonly AdditionalVipView[];
   readonly topology: Topology;
+  readonly provider: Provider;
   readonly flavorId: string | null;
   readonly availabilityZone: string | null;
   readonly listeners: readonly string[];
@@ -61,7 +66,9 @@ export interface PoolView extends ObjectView, PoolAttributes {
   readonly healthMonitorId: string | null;
 }
 
-export interface MemberView extends ObjectView, MemberAttributes {
+export interface MemberView extends ObjectView, Omit<MemberAttributes, 'requestSriov'> {
+  /** `direct`: amphorae reach it by a port of SR-IOV. */
+  readonly vnicType: VnicType;
   readonly loadBalancerId: string;
   readonly poolId: string;
 }

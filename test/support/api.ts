@@ -3,6 +3,7 @@ import { pino } from 'pino';
 import { StatusFeed } from '../../src/actors/channels/status-feed.ts';
 import { serveApi } from '../../src/composition/api.ts';
 import { tlsPortOf } from '../../src/composition/certificates.ts';
+import { offersOf } from '../../src/composition/drivers.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import type { Config } from '../../src/config/schema.ts';
 import { noPeers } from '../../src/domain/cluster/peers.ts';
@@ -42,7 +43,7 @@ export async function startTestApi(
     tree: node.tree,
     pool: node.pool,
     network: world.network,
-    placement: { topology: 'SINGLE', offers: [] },
+    placement: { topology: 'SINGLE', offers: offersOf({ compute: { offers: [] }, network: world.network }) },
     tls: tlsPortOf(defaultSettings, world.certificateManager),
     feed: new StatusFeed(node.tree, { nodeId: 'node', ids: () => [], peers: noPeers }),
     alerts: node.alerts,

@@ -12,6 +12,7 @@ import { inspectHandlers } from '../../src/channels/inspect/methods.ts';
 import type { EndpointLimits } from '../../src/channels/rpc/endpoint.ts';
 import { noPeers } from '../../src/domain/cluster/peers.ts';
 import { tlsPortOf } from '../../src/composition/certificates.ts';
+import { offersOf } from '../../src/composition/drivers.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import { restoreCheck } from '../../src/composition/restore.ts';
 import { catalogueOf } from '../../src/db/repositories/catalogue.ts';
@@ -62,7 +63,7 @@ export async function startTestControl(
         reads,
         quotas,
         catalogue: catalogueOf(node.pool),
-        placement: { topology: 'SINGLE', offers: [] },
+        placement: { topology: 'SINGLE', offers: offersOf(world) },
         feed,
         alerts: node.alerts,
         info,

@@ -60,6 +60,8 @@ export function loadBalancerRow(id: string, name = 'one') {
     additionalVips: [],
     vipQosPolicyId: null,
     vipSgIds: [],
+    vipVnicType: 'normal',
+    provider: 'amphora',
     served: {},
     generation: 1,
     flavorId: null,

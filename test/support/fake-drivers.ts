@@ -65,7 +65,7 @@ export class FakeWorld {
 
   readonly network: NetworkDriver = {
     name: 'fake',
-    offers: { qosPolicies: true, securityGroups: true },
+    offers: { qosPolicies: true, securityGroups: true, sriovPorts: true },
     subnets: async () => [],
     resolveVip: async ({ address }) => ({ ok: true, subnetId: 'subnet', networkId: 'network', address }),
     allocateVip: ({ loadBalancerId, subnetId, address, taken }, signal) =>

@@ -62,6 +62,7 @@ export const memberAttributes: MemberAttributes = {
   backup: false,
   monitorAddress: null,
   monitorPort: null,
+  requestSriov: false,
 };
 
 export const healthMonitorAttributes: HealthMonitorAttributes = {

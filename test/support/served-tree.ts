@@ -59,6 +59,7 @@ export function member(values: Partial<MemberAttributes> = {}): MemberAttributes
     backup: false,
     monitorAddress: null,
     monitorPort: null,
+    requestSriov: false,
     ...values,
   };
 }

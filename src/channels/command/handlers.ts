@@ -5,20 +5,19 @@ import type {
   NewL7Rule,
   NewMember,
 } from '../../domain/load-balancer/commands.ts';
-import { deriveId, type LoadBalancerId } from '../../domain/ids.ts';
-import { type InstanceKind, kindKey, plainInstance } from '../../domain/amphora/kind.ts';
-import { type Wish, wishOf } from '../../domain/catalogue.ts';
+import { deriveId } from '../../domain/ids.ts';
 import type { ObjectKind } from '../../domain/load-balancer/state.ts';
 import type { StatusChange, Views } from '../../domain/views.ts';
 import { RpcError } from '../rpc/errors.ts';
-import type { CallContext, CommandKey, ParamsOf } from '../rpc/method.ts';
+import type { CallContext, CommandKey } from '../rpc/method.ts';
 import { refuseSwitchedOff, refuseSwitchedOffIn, refuseUnplaced } from './allowances.ts';
 import { agentHandlers, type agentMethods } from './amphora-methods.ts';
 import { alertHandlers } from './alerts.ts';
 import { attributesIn, patchIn } from './attributes.ts';
+import { creationOf } from './creation.ts';
 import { type ChangeContext, type Dispatch, dispatchTo, notFound } from './dispatch.ts';
 import { catalogueHandlers } from './catalogue-handlers.ts';
-import type { CommandHandlers, CommandMethods, Deleted, Page } from './methods.ts';
+import type { CommandHandlers, Deleted, Page } from './methods.ts';
 import type { CommandPorts, ListQuery, Reads } from './ports.ts';
 import { quotaHandlers } from './quota.ts';
 import {
@@ -32,7 +31,7 @@ import {
 } from './shapes.ts';
 import { Subscriptions } from './subscriptions.ts';
 import { type TlsAdmission, tlsAdmission } from './tls.ts';
-import { refuseWithout, vipWishOf } from './vip.ts';
+import { refuseWithout } from './vip.ts';
 import { newL7PolicyTree, newListenerTree, newPoolTree, newTree } from './tree-of.ts';
 
 type Part<Prefix extends string> = Pick<CommandHandlers, Extract<keyof CommandHandlers, `${Prefix}.${string}`>>;
@@ -69,7 +68,7 @@ function loadBalancerHandlers(ports: CommandPorts, dispatch: Dispatch, tls: TlsA
       refuseSwitchedOffIn(allowed, given);
       const creation = await creationOf(ports, params, context);
       const { listeners, pools } = await tls.newTree(given, params, context);
-      const command: CreateCommand = { ...creation, listeners, pools };
+      const command = { ...creation, listeners, pools };
       const { id } = await dispatch.toLoadBalancer(command.loadBalancerId, command, context);
       return { loadBalancer: (await reads.loadBalancerTree(id)) ?? null };
     },
@@ -95,61 +94,6 @@ function loadBalancerHandlers(ports: CommandPorts, dispatch: Dispatch, tls: TlsA
       return reads.statisticsOf('loadBalancer', id);
     },
     'loadBalancer.explain': ({ id }) => found(reads.explainLoadBalancer(id), 'loadBalancer', id),
-  };
-}
-
-type CreateParams = ParamsOf<CommandMethods['loadBalancer.create']>;
-type CreateCommand = Extract<LoadBalancerCommand, { type: 'createLoadBalancer' }>;
-
-/** What flavor and availability zone ask for. @throws RpcError when a load balancer may not be created with them */
-async function wishedFor({ catalogue }: CommandPorts, { flavorId, availabilityZone }: CreateParams): Promise<Wish> {
-  let [flavorData, zoneData]: readonly (string | undefined)[] = [];
-  if (flavorId !== null && flavorId !== undefined) {
-    const flavor = await catalogue.find('flavor', flavorId);
-    if (flavor === undefined) throw new RpcError('notFound', `Flavor ${flavorId} not found.`, { field: 'flavorId' });
-    if (!flavor.enabled) throw refused('flavorId', `Flavor ${flavorId} is disabled`);
-    flavorData = (await catalogue.find('flavorProfile', flavor.flavorProfileId))?.flavorData;
-  }
-  if (availabilityZone !== null && availabilityZone !== undefined) {
-    const zone = await catalogue.find('availabilityZone', availabilityZone);
-    const message = `Availability zone ${availabilityZone} not found.`;
-    if (zone === undefined) throw new RpcError('notFound', message, { field: 'availabilityZone' });
-    if (!zone.enabled) throw refused('availabilityZone', `Availability zone ${availabilityZone} is disabled`);
-    const profile = await catalogue.find('availabilityZoneProfile', zone.availabilityZoneProfileId);
-    zoneData = profile?.availabilityZoneData;
-  }
-  return wishOf(flavorData, zoneData);
-}
-
-function isSame(one: InstanceKind, other: InstanceKind): boolean {
-  return kindKey({ topology: 'SINGLE', ...one }) === kindKey({ topology: 'SINGLE', ...other });
-}
-
-function refused(field: string, what: string): RpcError {
-  return new RpcError('invalid', `Validation failure: ${what}`, { field });
-}
-
-async function creationOf(
-  ports: CommandPorts,
-  params: CreateParams,
-  { command, signal }: ChangeContext,
-): Promise<Omit<CreateCommand, 'listeners' | 'pools'>> {
-  const { network, placement } = ports;
-  refuseWithout(network, params);
-  const vip = await vipWishOf(network, params, signal);
-  const { topology = placement.topology, instances, validVipNetworks } = await wishedFor(ports, params);
-  if (validVipNetworks?.includes(vip.networkId) === false) {
-    const what = `Supplied VIP network ${vip.networkId} is not valid in availability zone ${params.availabilityZone}`;
-    throw refused('vipNetworkId', what);
-  }
-  return {
-    type: 'createLoadBalancer',
-    ...(topology !== 'SINGLE' && { topology }),
-    ...(!isSame(instances, plainInstance) && { instances }),
-    loadBalancerId: deriveId<LoadBalancerId>(command.id, 'loadBalancer'),
-    projectId: params.projectId,
-    vip,
-    attributes: attributesIn(loadBalancerShape, params),
   };
 }
 

@@ -17,6 +17,7 @@ import type {
   StatusTreeView,
   SubnetView,
 } from '../../domain/views.ts';
+import { providers } from '../../domain/catalogue.ts';
 import type {
   AmphoraId,
   HealthMonitorId,
@@ -104,6 +105,10 @@ const loadBalancerMethods = {
       vipSubnetId: maybe(text({ min: 1, max: 36 }), 'Subnet of the VIP. One of the three VIP ids is needed.'),
       vipNetworkId: maybe(text({ min: 1, max: 36 }), 'Network of the VIP.'),
       vipPortId: maybe(text({ min: 1, max: 36 }), 'A port that is there already.'),
+      provider: maybe(
+        text({ min: 1, max: 64 }),
+        `One of ${providers.join(', ')}, which are the same. That of its flavor, else ${providers[0]}.`,
+      ),
       vipAddress: maybe(ipAddress(), 'Address of the VIP; any free one when not given.'),
       additionalVips: withDefault(
         additionalVips(),

@@ -149,6 +149,9 @@ export const memberShape = shape<MemberAttributes>({
   backup: optional(flag(), false, 'Serves only when all others are down.'),
   monitorAddress: optional(orNull(ipAddress()), null, 'Address that is checked instead of its own.'),
   monitorPort: optional(orNull(port()), null, 'Port that is checked instead of its own.'),
+  requestSriov: fixed(
+    optional(flag(), false, 'Whether amphorae shall reach it by a port of SR-IOV; its flavor must allow that.'),
+  ),
 });
 
 /** No white space, no control characters: it becomes part of a line of configuration. */

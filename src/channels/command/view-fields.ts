@@ -63,6 +63,8 @@ const loadBalancer: Fields<LoadBalancerView, keyof ObjectView | keyof LoadBalanc
   vipPortId: 'Port of the VIP; null until there is one.',
   vipSubnetId: 'Subnet of the VIP.',
   vipNetworkId: 'Network of the VIP.',
+  vipVnicType: "direct when amphorae's own ports are of SR-IOV, normal otherwise; from its flavor.",
+  provider: 'Name under which it was asked for.',
   additionalVips:
     'Further VIPs: list of objects with `subnetId`, `ipAddress` and `portId`, both null until there is one.',
   listeners: 'Ids of its listeners.',
@@ -98,7 +100,10 @@ const pool: Fields<PoolView, keyof ObjectView | keyof PoolAttributes> = {
 const member: Fields<MemberView, keyof ObjectView | keyof MemberAttributes> = {
   loadBalancerId: 'Load balancer that it is in.',
   poolId: 'Pool that it is in.',
+  vnicType: 'direct when amphorae reach it by a port of SR-IOV, normal otherwise.',
 };
+
+const { requestSriov: _requested, ...memberAttributes } = memberShape;
 
 const healthMonitor: Fields<HealthMonitorView, keyof ObjectView | keyof HealthMonitorAttributes> = {
   loadBalancerId: 'Load balancer that it is in.',
@@ -224,7 +229,7 @@ export const viewFields: Readonly<Record<string, Readonly<Record<string, string>
   },
   Listener: { ...object, ...listener, ...meanings(listenerShape) },
   Pool: { ...object, ...pool, ...meanings(poolShape) },
-  Member: { ...object, ...member, ...meanings(memberShape) },
+  Member: { ...object, ...member, ...meanings(memberAttributes) },
   HealthMonitor: { ...object, ...healthMonitor, ...meanings(healthMonitorShape) },
   L7Policy: { ...object, ...l7Policy, ...meanings(l7PolicyShape) },
   L7Rule: { ...object, ...l7Rule, ...meanings(l7RuleShape) },

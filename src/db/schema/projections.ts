@@ -28,10 +28,12 @@ export const loadBalancers = pgTable(
     vipPortId: text('vip_port_id'),
     vipSubnetId: text('vip_subnet_id').notNull(),
     vipNetworkId: text('vip_network_id').notNull(),
+    vipVnicType: text('vip_vnic_type').notNull().default('normal'),
     additionalVips: jsonb('additional_vips').notNull().default([]),
     vipQosPolicyId: uuid('vip_qos_policy_id'),
     vipSgIds: jsonb('vip_sg_ids').$type<readonly string[]>().notNull().default([]),
     topology: text().notNull().default('SINGLE'),
+    provider: text().notNull().default('amphora'),
     /** Of a pair, by amphora. */
     vrrpPorts: jsonb('vrrp_ports').notNull().default({}),
     /** By amphora, a digest of what it has accepted. */
@@ -117,6 +119,7 @@ export const members = pgTable(
     backup: boolean().notNull(),
     monitorAddress: text('monitor_address'),
     monitorPort: integer('monitor_port'),
+    vnicType: text('vnic_type').notNull().default('normal'),
   },
   (table) => [index('members_load_balancer').on(table.loadBalancerId), index('members_pool').on(table.poolId)],
 );

@@ -12,10 +12,15 @@ export type LbAlgorithm = 'ROUND_ROBIN' | 'LEAST_CONNECTIONS' | 'SOURCE_IP';
 export type HealthMonitorType = 'HTTP' | 'HTTPS' | 'PING' | 'TCP' | 'TLS-HELLO' | 'UDP-CONNECT' | 'SCTP';
 export type HttpMethod = 'GET' | 'HEAD' | 'POST' | 'PUT' | 'DELETE' | 'TRACE' | 'OPTIONS' | 'PATCH' | 'CONNECT';
 
-/** How the network treats the VIP. */
+/** What an amphora's port is to the network: one of its own, or a part of the machine's card (SR-IOV). Neutron's words. */
+export type VnicType = 'normal' | 'direct';
+
+/** How the network treats the VIP, and how amphorae get to members. */
 export interface VipPolicy {
   readonly qosPolicyId: string | null;
   readonly securityGroupIds: readonly string[];
+  /** Subnets of members to which amphorae shall have ports of SR-IOV; absent for none. */
+  readonly sriovSubnetIds?: readonly string[];
 }
 
 export interface LoadBalancerAttributes {
@@ -139,6 +144,8 @@ export interface MemberAttributes {
   readonly backup: boolean;
   readonly monitorAddress: string | null;
   readonly monitorPort: number | null;
+  /** Amphorae shall reach it by a port of SR-IOV on its subnet. Missing in older members. */
+  readonly requestSriov: boolean;
 }
 
 export interface HealthMonitorAttributes {

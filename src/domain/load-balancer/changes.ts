@@ -2,6 +2,7 @@
 // have it as their default. Whether the result is allowed is for `rules.ts`.
 import type { ObjectId, PoolId } from '../ids.ts';
 import { type Decision, refuse } from '../decision.ts';
+import type { MemberAttributes } from './attributes.ts';
 import type { LoadBalancerCommand, NewListener, NewPool, Patch } from './commands.ts';
 import type { ObjectChange } from './events.ts';
 import {
@@ -139,8 +140,9 @@ function membersReplacement(
       return refuse('invalid', `Validation failure: the request names member ${key} twice`, 'members');
     named.add(key);
     const known = present.get(key);
-    if (known !== undefined && isSame(known.form, attributes)) continue;
-    changes.push({ kind: 'member', id: known?.id ?? id, parentId: poolId, form: attributes });
+    const form = known === undefined ? attributes : withPortOf(known.form, attributes);
+    if (known !== undefined && isSame(known.form, form)) continue;
+    changes.push({ kind: 'member', id: known?.id ?? id, parentId: poolId, form });
   }
   if (!additiveOnly) {
     for (const [key, { id }] of present) {
@@ -148,6 +150,12 @@ function membersReplacement(
     }
   }
   return { about: poolId, changes };
+}
+
+/** What its port is was said at its creation; what a replacement says of that is for new members, as in Octavia. */
+function withPortOf(known: MemberAttributes, attributes: MemberAttributes): MemberAttributes {
+  const { requestSriov: _, ...others } = attributes;
+  return { ...known, ...others };
 }
 
 function memberKey(form: { readonly address: string; readonly protocolPort: number }): string {

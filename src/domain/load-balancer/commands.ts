@@ -13,6 +13,7 @@ import type {
   PoolId,
 } from '../ids.ts';
 import type { InstanceKind } from '../amphora/kind.ts';
+import type { Provider } from '../catalogue.ts';
 import type { Topology } from '../statuses.ts';
 import type {
   HealthMonitorAttributes,
@@ -71,6 +72,10 @@ export type LoadBalancerCommand =
       readonly topology?: Topology;
       /** What is asked of its amphorae; plain when absent. */
       readonly instances?: InstanceKind;
+      /** `amphora` when absent. */
+      readonly provider?: Provider;
+      /** Whether members may ask for ports of SR-IOV; not when absent. */
+      readonly allowsMemberSriov?: boolean;
       readonly vip: VipWish;
       readonly attributes: LoadBalancerAttributes;
       readonly listeners: readonly NewListener[];

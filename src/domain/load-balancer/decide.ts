@@ -62,8 +62,13 @@ type CreateCommand = Extract<LoadBalancerCommand, { type: 'createLoadBalancer' }
 function decideCreate(state: MaybeLoadBalancer, command: CreateCommand, at: number): LbDecision {
   const { loadBalancerId: id, projectId, vip } = command;
   if (state !== undefined) return refuse('conflict', `Load Balancer ${id} exists already.`);
-  const { topology, instances } = command;
-  const more = { ...(topology !== undefined && { topology }), ...(instances !== undefined && { instances }) };
+  const { topology, instances, provider, allowsMemberSriov } = command;
+  const more = {
+    ...(topology !== undefined && { topology }),
+    ...(instances !== undefined && { instances }),
+    ...(provider !== undefined && { provider }),
+    ...(allowsMemberSriov !== undefined && { allowsMemberSriov }),
+  };
   const created: LoadBalancerEvent = { type: 'loadBalancerCreated', at, id, projectId, ...more, vip };
   const empty = evolveLoadBalancer(undefined, created);
   if (empty === undefined) throw new Error('a created load balancer has a state');

@@ -2,6 +2,7 @@
 // (`src/domain/upcast.ts`); adding an optional field does not.
 import type { AmphoraId, LoadBalancerId, ObjectId } from '../ids.ts';
 import type { InstanceKind } from '../amphora/kind.ts';
+import type { Provider } from '../catalogue.ts';
 import type { AmphoraRole, Topology } from '../statuses.ts';
 import type { StepEvent } from '../step.ts';
 import type { LbObject, ObjectKind, VipPort, VipWish } from './state.ts';
@@ -27,6 +28,10 @@ export type LoadBalancerEvent =
       readonly topology?: Topology;
       /** What is asked of its amphorae; plain when absent. */
       readonly instances?: InstanceKind;
+      /** `amphora` when absent. */
+      readonly provider?: Provider;
+      /** Whether members may ask for ports of SR-IOV; not when absent. */
+      readonly allowsMemberSriov?: boolean;
       readonly vip: VipWish;
     }
   | { readonly type: 'objectsChanged'; readonly at: number; readonly changes: readonly ObjectChange[] }

@@ -19,6 +19,8 @@ function created(event: Extract<LoadBalancerEvent, { type: 'loadBalancerCreated'
     projectId: event.projectId,
     ...(event.topology !== undefined && { topology: event.topology }),
     ...(event.instances !== undefined && { instances: event.instances }),
+    ...(event.provider !== undefined && { provider: event.provider }),
+    ...(event.allowsMemberSriov !== undefined && { allowsMemberSriov: event.allowsMemberSriov }),
     vip: { ...event.vip, taken: [], port: null },
     objects: {},
     generation: 0,

@@ -73,7 +73,11 @@ function stepsToPlug(state: LoadBalancerState): readonly LoadBalancerStep[] {
       loadBalancerId: state.id,
       slot: addressOf(slot),
       vip,
-      policy: vipPolicyOf(desired(state, 'loadBalancer')[0]?.form ?? {}),
+      policy: vipPolicyOf(
+        state,
+        desired(state, 'loadBalancer')[0]?.form ?? {},
+        desired(state, 'member').map(({ form }) => form),
+      ),
     }));
 }
 
@@ -117,5 +121,7 @@ function addressOf({ amphoraId, computeId, agent }: Slot): SlotAddress {
 }
 
 function placedVip({ vip }: LoadBalancerState): PlacedVip | undefined {
-  return vip.port === null ? undefined : { ...vip.port, subnetId: vip.subnetId, networkId: vip.networkId };
+  if (vip.port === null) return undefined;
+  const { subnetId, networkId, vnicType } = vip;
+  return { ...vip.port, subnetId, networkId, ...(vnicType !== undefined && { vnicType }) };
 }

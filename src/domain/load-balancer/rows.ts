@@ -47,7 +47,10 @@ function objectRow(state: LoadBalancerState, object: LbObject): Record<string, u
     case 'listener':
     case 'pool':
       return { ...form, ...common };
-    case 'member':
+    case 'member': {
+      const { requestSriov, ...columns } = { requestSriov: false, ...form };
+      return { ...columns, ...common, poolId: object.parentId, vnicType: requestSriov ? 'direct' : 'normal' };
+    }
     case 'healthMonitor':
       return { ...form, ...common, poolId: object.parentId };
     case 'l7Policy':
@@ -72,12 +75,14 @@ function loadBalancerColumns(state: LoadBalancerState): Record<string, unknown> 
   return {
     projectId,
     topology: topologyOf(state),
+    provider: state.provider ?? 'amphora',
     vrrpPorts: Object.fromEntries(ports) as Record<string, unknown>,
     served: servedBy(state),
     vipAddress: vip.port?.address ?? vip.requestedAddress,
     vipPortId: vip.port?.portId ?? null,
     vipSubnetId: vip.subnetId,
     vipNetworkId: vip.networkId,
+    vipVnicType: vip.vnicType ?? 'normal',
     additionalVips: additionalVips(vip),
     generation,
   };

@@ -117,9 +117,13 @@ function brokenHeaderRule({ protocol, insertHeaders }: ListenerAttributes) {
   return ofTls.length === 0 ? undefined : refused(ofTls.join(', '));
 }
 
-/** Whoever brings groups of their own says with them who may come. */
+/** Whoever brings groups of their own says with them who may come. A port of SR-IOV has none. */
 function brokenSecurityGroupRule(state: LoadBalancerState): Broken {
   const hasGroups = (desired(state, 'loadBalancer')[0]?.form.vipSgIds ?? []).length > 0;
+  if (hasGroups && state.vip.vnicType === 'direct') {
+    const what = 'VIP Security Groups are not allowed with VNIC direct type';
+    return refuse('invalid', `Validation failure: ${what}`, 'vipSgIds');
+  }
   const hasCidrs = hasGroups && desired(state, 'listener').some(({ form }) => form.allowedCidrs.length > 0);
   if (!hasCidrs) return undefined;
   const message =
@@ -188,6 +192,9 @@ function brokenMemberRule(state: LoadBalancerState, { id, parentId, form }: Chan
   if (form === null) return undefined;
   const pool = findDesired(state, 'pool', parentId);
   if (pool === undefined) return refuse('notFound', `Pool ${parentId} not found.`);
+  if (form.requestSriov && state.allowsMemberSriov !== true) {
+    return refuse('invalid', 'The load balancer flavor does not allow SR-IOV member ports.', 'requestSriov');
+  }
   const { address, protocolPort } = form;
   const twin = desired(state, 'member').find(
     (other) =>

@@ -12,6 +12,7 @@ import type {
   PoolId,
 } from '../ids.ts';
 import type { InstanceKind } from '../amphora/kind.ts';
+import type { Provider } from '../catalogue.ts';
 import type { AmphoraRole, Topology } from '../statuses.ts';
 import type { StepsState } from '../step.ts';
 import type {
@@ -22,6 +23,7 @@ import type {
   LoadBalancerAttributes,
   MemberAttributes,
   PoolAttributes,
+  VnicType,
 } from './attributes.ts';
 
 /**
@@ -128,12 +130,16 @@ export interface VipPort {
 /** What was asked for. */
 export interface VipWish extends RequestedVip {
   readonly networkId: string;
+  /** Of amphorae's own ports; normal when absent. */
+  readonly vnicType?: VnicType;
   readonly additional?: readonly RequestedVip[];
 }
 
 export interface VipState {
   readonly subnetId: string;
   readonly networkId: string;
+  /** Of amphorae's own ports; normal when absent. */
+  readonly vnicType?: VnicType;
   /** What the user asked for; null for any. */
   readonly requestedAddress: string | null;
   /** Further VIPs on other subnets of the network; absent for none. */
@@ -152,6 +158,10 @@ export interface LoadBalancerState {
   readonly topology?: Topology;
   /** What its flavor and availability zone ask of its amphorae; plain when absent. */
   readonly instances?: InstanceKind;
+  /** The name under which it was asked for; `amphora` when absent. */
+  readonly provider?: Provider;
+  /** Whether its flavor lets members ask for ports of SR-IOV; not when absent. */
+  readonly allowsMemberSriov?: boolean;
   readonly vip: VipState;
   readonly objects: Readonly<Record<ObjectId, LbObject>>;
   /** Counts accepted changes. */

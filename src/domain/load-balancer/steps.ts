@@ -4,7 +4,7 @@ import type { AmphoraKind } from '../amphora/kind.ts';
 import type { AmphoraId, LoadBalancerId } from '../ids.ts';
 import type { AmphoraRole } from '../statuses.ts';
 import type { StepFailure } from '../step.ts';
-import type { ServedTree, VipPolicy } from './attributes.ts';
+import type { ServedTree, VipPolicy, VnicType } from './attributes.ts';
 
 const claimPrefix = 'claim:';
 const plugPrefix = 'plug:';
@@ -54,6 +54,8 @@ export interface PlacedVip {
   readonly address: string;
   readonly subnetId: string;
   readonly networkId: string;
+  /** Of amphorae's own ports; normal when absent. */
+  readonly vnicType?: VnicType;
   /** Further VIPs of the port; absent for none. */
   readonly additional?: readonly { readonly subnetId: string; readonly address: string }[];
 }

@@ -1,6 +1,13 @@
 // The tree of objects, read: what users see of it (desired), and what an amphora shall serve.
 import type { ListenerId, ObjectId } from '../ids.ts';
-import type { LoadBalancerAttributes, ServedL7Policy, ServedPool, ServedTree, VipPolicy } from './attributes.ts';
+import type {
+  LoadBalancerAttributes,
+  MemberAttributes,
+  ServedL7Policy,
+  ServedPool,
+  ServedTree,
+  VipPolicy,
+} from './attributes.ts';
 import { pushedForm } from './push.ts';
 import type { LbObject, LoadBalancerState, ObjectKind, VipState } from './state.ts';
 
@@ -78,12 +85,29 @@ export function servedTree(state: LoadBalancerState, carries: readonly ObjectId[
   const vipAddresses = addressesOfVip(state.vip);
   const { id: loadBalancerId, projectId } = state;
   const { adminStateUp } = self;
-  const vipPolicy = vipPolicyOf(self);
+  const vipPolicy = vipPolicyOf(
+    state,
+    self,
+    members.map(({ form }) => form),
+  );
   return { loadBalancerId, projectId, vipAddresses, vipPolicy, adminStateUp, listeners, pools };
 }
 
-export function vipPolicyOf({ vipQosPolicyId, vipSgIds }: Partial<LoadBalancerAttributes>): VipPolicy {
-  return { qosPolicyId: vipQosPolicyId ?? null, securityGroupIds: vipSgIds ?? [] };
+/** Members on the VIP's own subnet are reached by the port that has the VIP. */
+export function vipPolicyOf(
+  { vip }: Pick<LoadBalancerState, 'vip'>,
+  { vipQosPolicyId, vipSgIds }: Partial<LoadBalancerAttributes>,
+  members: readonly Pick<MemberAttributes, 'subnetId' | 'requestSriov'>[],
+): VipPolicy {
+  const subnetIds = members.flatMap(({ requestSriov, subnetId }) =>
+    requestSriov && subnetId !== null ? [subnetId] : [],
+  );
+  const sriovSubnetIds = [...new Set(subnetIds)].filter((id) => id !== vip.subnetId);
+  return {
+    qosPolicyId: vipQosPolicyId ?? null,
+    securityGroupIds: vipSgIds ?? [],
+    ...(sriovSubnetIds.length > 0 && { sriovSubnetIds }),
+  };
 }
 
 /** The VIP and further ones, in their order; none before they are allocated. */

@@ -1,7 +1,7 @@
 // The network port: subnets, VIPs and how an amphora gets an interface on them. Keyed by `lb-<id>-vip`, so that every
 // call can be repeated.
 import type { AmphoraId, LoadBalancerId } from '../../domain/ids.ts';
-import type { VipPolicy } from '../../domain/load-balancer/attributes.ts';
+import type { VipPolicy, VnicType } from '../../domain/load-balancer/attributes.ts';
 
 export interface Subnet {
   readonly id: string;
@@ -40,6 +40,8 @@ export interface Vip {
   readonly address: string;
   readonly subnetId: string;
   readonly networkId: string;
+  /** Of the amphorae's own ports that carry it, as `plugVip` makes them; normal when absent. */
+  readonly vnicType?: VnicType;
   /** In the order they were asked for; absent for none. */
   readonly additional?: readonly AdditionalVip[];
 }
@@ -65,6 +67,8 @@ export interface PluggedPort {
   /** The port of that address; null where the network has no ports. */
   readonly portId: string | null;
   readonly mtu: number | null;
+  /** The port is of SR-IOV: no security group holds there, and the agent keeps out who is not to come. Absent: it is not. */
+  readonly isSriov?: boolean;
   /** Of further VIPs; absent for none. */
   readonly additional?: readonly {
     readonly address: string;
@@ -84,13 +88,21 @@ export interface PlugVip {
   readonly policy: VipPolicy;
 }
 
+/** What a network has; nothing else is ever asked of it. */
+export interface NetworkOffers {
+  readonly qosPolicies: boolean;
+  readonly securityGroups: boolean;
+  /** Ports of SR-IOV, for VIPs and on the subnets of members. */
+  readonly sriovPorts: boolean;
+}
+
 /**
  * All calls fail with TransientFailure or PermanentFailure, stop early when `signal` aborts, and may be repeated.
  */
 export interface NetworkDriver {
   readonly name: string;
-  /** What may be asked of VIPs' ports. */
-  readonly offers: { readonly qosPolicies: boolean; readonly securityGroups: boolean };
+  /** What may be asked of ports. */
+  readonly offers: NetworkOffers;
   subnets(signal: AbortSignal): Promise<readonly Subnet[]>;
   /** Checks a request without claiming anything: unknown subnet, address outside it, port that does not exist. */
   resolveVip(request: VipRequest, signal: AbortSignal): Promise<VipResolution>;

@@ -2,6 +2,7 @@
 // Requests carry an id, so many may be under way on one connection.
 import type { AmphoraId, LoadBalancerId } from '../../domain/ids.ts';
 import type { InstanceKind } from '../../domain/amphora/kind.ts';
+import type { VnicType } from '../../domain/load-balancer/attributes.ts';
 import type { ServeRequest, ServeResult } from '../amphora/driver.ts';
 import type { Instance, InstanceRequest } from '../compute/driver.ts';
 import type { AllocateVip, PluggedPort, PlugVip, Subnet, Vip, VipRequest, VipResolution } from '../network/driver.ts';
@@ -90,6 +91,12 @@ export interface WorldControls {
 
 export type WorldControl = keyof WorldControls;
 
+export interface WorldPlug {
+  readonly vnicType: VnicType;
+  /** Subnets of members that have a port of SR-IOV. */
+  readonly sriovSubnetIds: readonly string[];
+}
+
 export interface WorldState {
   readonly instances: readonly {
     readonly amphoraId: string;
@@ -97,6 +104,8 @@ export interface WorldState {
     readonly silent: boolean;
     /** VIP addresses that are plugged in. */
     readonly vips: readonly string[];
+    /** Load balancer → how its VIP is plugged in here, as of the last call. */
+    readonly plugs: Readonly<Record<string, WorldPlug>>;
     /** Load balancer → configuration. */
     readonly configurations: Readonly<Record<string, string>>;
     /** Load balancer → configurations of its UDP and SCTP listeners. */

@@ -8,7 +8,7 @@ import type { Instance } from '../compute/driver.ts';
 import { PermanentFailure, TransientFailure } from '../failure.ts';
 import type { AllocateVip, PluggedPort, Subnet, Vip } from '../network/driver.ts';
 import { objectionTo, rangeOf, resolveIn, subnetOf, toAddress } from '../network/subnet.ts';
-import type { WireAmphoraInfo, WorldCall, WorldCalls, WorldState } from './protocol.ts';
+import type { WireAmphoraInfo, WorldCall, WorldCalls, WorldPlug, WorldState } from './protocol.ts';
 
 export const noopSubnet: Subnet = {
   id: deriveId('noop', 'subnet'),
@@ -47,6 +47,8 @@ export interface WorldInstance {
   readonly lvs: Map<string, readonly string[]>;
   /** Load balancer → address. */
   readonly vips: Map<string, string>;
+  /** Load balancer → how that is plugged in. */
+  readonly plugs: Map<string, WorldPlug>;
   vrrp: WorldState['instances'][number]['vrrp'];
 }
 
@@ -111,6 +113,7 @@ export class World {
         status: this.#view(instance).status,
         silent: instance.silent,
         vips: [...instance.vips.values()],
+        plugs: Object.fromEntries(instance.plugs),
         configurations: Object.fromEntries(instance.configurations),
         lvs: Object.fromEntries(instance.lvs),
         vrrp: instance.vrrp,
@@ -136,6 +139,7 @@ export class World {
         configurations: new Map(),
         lvs: new Map(),
         vips: new Map(),
+        plugs: new Map(),
         vrrp: null,
       };
       this.#instances.set(request.amphoraId, instance);
@@ -168,11 +172,13 @@ export class World {
       for (const address of addressesOf(vip)) this.#holders.set(address, loadBalancerId);
       return vip;
     },
-    'network.plugVip': ({ amphoraId, loadBalancerId, vip }) => {
+    'network.plugVip': ({ amphoraId, loadBalancerId, vip, policy }) => {
       const instance = this.#instances.get(amphoraId);
       if (instance === undefined)
         throw new PermanentFailure(`there is no instance amphora-${amphoraId}`, { call: plugging });
       instance.vips.set(loadBalancerId, vip.address);
+      const { vnicType = 'normal' } = vip;
+      instance.plugs.set(loadBalancerId, { vnicType, sriovSubnetIds: policy.sriovSubnetIds ?? [] });
       this.#plugged.set(vip.address, (this.#plugged.get(vip.address) ?? new Set()).add(amphoraId));
       return portOf(amphoraId, loadBalancerId, instance.host, vip);
     },
@@ -304,6 +310,7 @@ export class World {
   #unplug(instance: WorldInstance, loadBalancerId: string): void {
     const address = instance.vips.get(loadBalancerId);
     instance.vips.delete(loadBalancerId);
+    instance.plugs.delete(loadBalancerId);
     const plugged = this.#plugged.get(address ?? '');
     plugged?.delete(instance.amphoraId);
     if (plugged?.size === 0) this.#plugged.delete(address ?? '');
@@ -323,7 +330,8 @@ function portOf(amphoraId: string, loadBalancerId: string, host: string, vip: Vi
   const macAddress = `fa:16:3e:${hash.slice(0, 2)}:${hash.slice(2, 4)}:${hash.slice(4, 6)}`;
   const portId = deriveId<string>(`lb-${loadBalancerId}-vrrp-${amphoraId}`);
   const { cidr: subnetCidr, gateway } = noopSubnet;
-  const port = { subnetCidr, gateway, macAddress, vrrpAddress: host, portId, mtu: null };
+  const plain = { subnetCidr, gateway, macAddress, vrrpAddress: host, portId, mtu: null };
+  const port = vip.vnicType === 'direct' ? { ...plain, isSriov: true } : plain;
   if (vip.additional === undefined) return port;
   const additional = vip.additional.map(({ address, subnetId }) => {
     const { cidr, gateway: router } = subnetOf(subnets, subnetId);

@@ -78,6 +78,7 @@ function pool(addresses: readonly string[]): NewPool {
         backup: false,
         monitorAddress: null,
         monitorPort: null,
+        requestSriov: false,
       },
     })),
     healthMonitor: null,

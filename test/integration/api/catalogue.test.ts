@@ -114,3 +114,45 @@ describe('the catalogue', () => {
     expect([refused.status, refused.body.faultstring]).toEqual([400, expect.stringContaining('flavor_data')]);
   });
 });
+
+describe('the provider', () => {
+  const create = async (more: object) =>
+    api.request('POST', `${base}/loadbalancers`, { loadbalancer: { vip_subnet_id: 's', ...more } });
+  const flavorOf = async (provider_name: string) => {
+    const flavorprofile = { name: `of ${provider_name}`, provider_name, flavor_data: '{}' };
+    const { id } = (await api.request('POST', `${base}/flavorprofiles`, { flavorprofile })).body.flavorprofile;
+    const flavor = { name: `of ${provider_name}`, flavor_profile_id: id };
+    return (await api.request('POST', `${base}/flavors`, { flavor })).body.flavor.id;
+  };
+
+  test('is echoed under the name that was given, and lists can be narrowed by it', async () => {
+    const given = [undefined, null, 'amphora', 'octavia'];
+    const made = await Promise.all(given.map((provider) => create({ provider })));
+    expect(made.map(({ body }) => body.loadbalancer.provider)).toEqual(['amphora', 'amphora', 'amphora', 'octavia']);
+    const { id } = made[3]?.body.loadbalancer ?? {};
+    expect((await api.get(`${base}/loadbalancers/${id}`)).body.loadbalancer.provider).toBe('octavia');
+    const listed = await api.get(`${base}/loadbalancers?provider=octavia`);
+    expect(listed.body.loadbalancers.map((one: { readonly id: string }) => one.id)).toEqual([id]);
+  });
+
+  test('is that of the flavor, which must agree with the one that is given', async () => {
+    const [alias, usual] = [await flavorOf('octavia'), await flavorOf('amphora')];
+    expect((await create({ flavor_id: alias })).body.loadbalancer.provider).toBe('octavia');
+    expect((await create({ flavor_id: usual, provider: 'amphora' })).body.loadbalancer.provider).toBe('amphora');
+    const refused = await create({ flavor_id: alias, provider: 'amphora' });
+    expect([refused.status, refused.body.faultstring]).toEqual([
+      400,
+      `Flavor '${alias}' is not compatible with provider 'amphora'`,
+    ]);
+  });
+
+  test('that is not there is refused in Octavia’s words', async () => {
+    for (const answer of [
+      await create({ provider: 'f5' }),
+      await api.get(`${base}/providers/f5/flavor_capabilities`),
+      await api.get(`${base}/providers/f5/availability_zone_capabilities`),
+    ]) {
+      expect([answer.status, answer.body.faultstring]).toEqual([400, "Provider 'f5' is not enabled."]);
+    }
+  });
+});

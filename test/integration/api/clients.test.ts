@@ -176,12 +176,24 @@ withClients('(skipped where python3-openstackclient and python3-octaviaclient ar
     await lb('flavor', 'delete', 'f');
     await lb('flavorprofile', 'delete', 'fp');
     const known = await lb('provider', 'capability', 'list', 'amphora');
-    expect(known.map(({ name }: { name: string }) => name)).toContain('loadbalancer_topology');
+    const capabilities = known.map(({ name }: { name: string }) => name);
+    expect(capabilities).toEqual(expect.arrayContaining(['loadbalancer_topology', 'sriov_vip', 'allow_member_sriov']));
+    const fast = ['--flavor-data', '{"sriov_vip": true}'];
+    await lb('flavorprofile', 'create', '--name', 'fast', '--provider', 'octavia', ...fast);
+    await lb('flavor', 'create', '--name', 'fast', '--flavorprofile', 'fast', '--enable');
+    const made = await lb('create', '--name', 'fast', '--vip-subnet-id', 'noop', '--flavor', 'fast');
+    expect(made).toMatchObject({ provider: 'octavia' });
+    const named = ['--vip-subnet-id', 'noop', '--flavor', 'fast', '--provider', 'amphora'];
+    await expect(lb('create', ...named)).rejects.toThrow("is not compatible with provider 'amphora'");
+    expect(await lb('list', '--provider', 'octavia')).toMatchObject([{ name: 'fast', provider: 'octavia' }]);
+    await lb('delete', 'fast');
   }, 120_000);
 
   test('the command line shows the words of a refusal', async () => {
     await expect(lb('flavor', 'create', '--name', 'x', '--flavorprofile', 'x')).rejects.toThrow('x');
-    await expect(lb('create', '--vip-subnet-id', 'noop', '--provider', 'other')).rejects.toThrow('provider');
+    await expect(lb('create', '--vip-subnet-id', 'noop', '--provider', 'other')).rejects.toThrow(
+      "Provider 'other' is not enabled.",
+    );
   }, 60_000);
 
   test('openstacksdk does the same', async () => {

@@ -37,7 +37,12 @@ test('/openapi.json describes every resource with the limits that requests are c
   expect(schemas.ListenerUpdate.properties.protocol).toBeUndefined();
   const tree = schemas.LoadbalancerCreate.properties;
   expect(JSON.stringify(tree.listeners)).toContain('default_pool');
-  expect(schemas.MemberCreate.properties.request_sriov).toMatchObject({ enum: [false, null] });
+  expect(schemas.MemberCreate.properties.request_sriov).toMatchObject({ default: false });
+  expect(Object.keys(schemas.Member.properties)).toEqual(expect.arrayContaining(['vnic_type', 'subnet_id']));
+  const onlyAsked = [schemas.Member, schemas.Listener, schemas.L7policy].flatMap(({ properties }) =>
+    ['request_sriov', 'default_pool', 'redirect_pool'].filter((name) => name in properties),
+  );
+  expect(onlyAsked).toEqual([]);
   const named = JSON.stringify([tree.additional_vips, schemas.PoolCreate.properties.session_persistence]);
   expect(named).toContain('subnet_id');
   expect(named).toContain('cookie_name');

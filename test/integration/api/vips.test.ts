@@ -111,3 +111,16 @@ test.each([
   const update = await api.request('PUT', `${path}/${id}`, { loadbalancer: { [name]: value } });
   expect([update.status, update.body.faultstring]).toEqual([501, message]);
 });
+
+test('ports of SR-IOV are no capability where the network has none, and profiles cannot ask for them', async () => {
+  const { body } = await api.get('/v2/lbaas/providers/amphora/flavor_capabilities');
+  const names = body.flavor_capabilities.map(({ name }: { readonly name: string }) => name);
+  expect(names).toEqual(['loadbalancer_topology']);
+  for (const key of ['sriov_vip', 'allow_member_sriov']) {
+    const flavorprofile = { name: 'p', provider_name: 'amphora', flavor_data: `{"${key}":true}` };
+    const refused = await api.request('POST', '/v2/lbaas/flavorprofiles', { flavorprofile });
+    expect(refused.status).toBe(400);
+    expect(refused.body.faultstring).toContain(`the network driver does not know ${key}`);
+  }
+  expect((await create({})).body.loadbalancer.vip_vnic_type).toBe('normal');
+});

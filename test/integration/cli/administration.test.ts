@@ -33,8 +33,16 @@ async function json<T>(...args: readonly string[]): Promise<T> {
 test('a flavor is made with its profile, given to a load balancer by name, kept while that has it, and removed whole', async () => {
   expect((await run('flavor', 'ls')).output).toBe('there is no flavor yet\n');
   const topology = ['--loadbalancer-topology', 'ACTIVE_STANDBY'];
-  const made = await json<{ id: string }>('flavor', 'create', 'pair', ...topology, '--compute-flavor', 'm1');
-  const data = { loadbalancer_topology: 'ACTIVE_STANDBY', compute_flavor: 'm1' };
+  const made = await json<{ id: string }>(
+    'flavor',
+    'create',
+    'pair',
+    ...topology,
+    '--compute-flavor',
+    'm1',
+    '--sriov-vip',
+  );
+  const data = { loadbalancer_topology: 'ACTIVE_STANDBY', compute_flavor: 'm1', sriov_vip: true };
   expect(made).toMatchObject({ name: 'pair', enabled: true, data });
   const client = await running.connect();
   const profiles = async () => (await client.call('flavorProfile.list')).items.length;
@@ -46,7 +54,7 @@ test('a flavor is made with its profile, given to a load balancer by name, kept 
   expect(mistaken).toMatchObject({ status: 2, output: expect.stringContaining('SINGLE, ACTIVE_STANDBY') });
 
   const lb = await json<LoadBalancerView>('lb', 'create', '--name', 'two', '--project', 'p', '--flavor', 'pair');
-  expect(lb).toMatchObject({ flavorId: made.id, topology: 'ACTIVE_STANDBY' });
+  expect(lb).toMatchObject({ flavorId: made.id, topology: 'ACTIVE_STANDBY', vipVnicType: 'direct' });
   expect((await run('lb', 'show', 'two')).output).toContain(`pair (${made.id})`);
   const used = await run('flavor', 'rm', 'pair');
   expect(used).toMatchObject({ status: 1, output: expect.stringContaining('flavor pair is in use by two') });

@@ -2,26 +2,37 @@ import { describe, expect, test } from '@jest/globals';
 import { plainInstance } from '../../../src/domain/amphora/kind.ts';
 import { capabilities, problemWithData, wishOf } from '../../../src/domain/catalogue.ts';
 
-const everything = ['computeFlavor', 'imageTag', 'computeZone', 'volumeZone', 'managementNetwork'] as const;
+const everything = [
+  'computeFlavor',
+  'imageTag',
+  'computeZone',
+  'volumeZone',
+  'managementNetwork',
+  'sriovPorts',
+] as const;
 
 describe('a profile', () => {
   test.each([
     ['flavorProfile', { loadbalancer_topology: 'ACTIVE_STANDBY', compute_flavor: 'large', amp_image_tag: 'v2' }],
+    ['flavorProfile', { sriov_vip: true, allow_member_sriov: false }],
     ['availabilityZoneProfile', { compute_zone: 'az1', volume_zone: 'az1', management_network: 'net' }],
     ['availabilityZoneProfile', { valid_vip_networks: ['net-1', 'net-2'] }],
-  ] as const)('of the kind %s may say %j where compute offers it', (kind, data) => {
+  ] as const)('of the kind %s may say %j where drivers offer it', (kind, data) => {
     expect(problemWithData(kind, JSON.stringify(data), everything)).toBeUndefined();
   });
 
   test.each([
     ['flavorProfile', { compute_flavor: 'large' }, 'the compute driver does not know compute_flavor'],
+    ['flavorProfile', { sriov_vip: false }, 'the network driver does not know sriov_vip'],
+    ['flavorProfile', { allow_member_sriov: true }, 'the network driver does not know allow_member_sriov'],
     ['availabilityZoneProfile', { compute_zone: 'az1' }, 'the compute driver does not know compute_zone'],
-  ] as const)('of the kind %s may not say %j where compute does not offer it', (kind, data, problem) => {
+  ] as const)('of the kind %s may not say %j where drivers do not offer it', (kind, data, problem) => {
     expect(problemWithData(kind, JSON.stringify(data), [])).toBe(problem);
     expect(capabilities(kind, []).map(({ name }) => name)).not.toContain(Object.keys(data)[0]);
   });
 
   test.each([
+    ['flavorProfile', { sriov_vip: 'yes' }, 'sriov_vip: expected true or false, given "yes"'],
     ['flavorProfile', { compute_flavor: 7 }, 'compute_flavor: expected a text of 1 to 255 characters, given 7'],
     [
       'availabilityZoneProfile',
@@ -33,7 +44,14 @@ describe('a profile', () => {
   });
 
   test('leaves open what it does not say', () => {
-    expect(wishOf()).toEqual({ topology: undefined, instances: plainInstance, validVipNetworks: undefined });
+    expect(wishOf()).toEqual({
+      topology: undefined,
+      instances: plainInstance,
+      hasSriovVip: false,
+      allowsMemberSriov: false,
+      validVipNetworks: undefined,
+    });
+    expect(wishOf('{"sriov_vip":true}')).toMatchObject({ hasSriovVip: true, allowsMemberSriov: false });
     expect(wishOf('{"compute_flavor":"large"}', '{"compute_zone":"az1"}').instances).toEqual({
       ...plainInstance,
       computeFlavor: 'large',

@@ -41,7 +41,7 @@ export function localNetwork({
   for (const each of [cidr, additionalCidr, vrrpSubnet, managementSubnet]) rangeOf(each);
   return {
     name: 'local',
-    offers: { qosPolicies: false, securityGroups: false },
+    offers: { qosPolicies: false, securityGroups: false, sriovPorts: false },
     subnets: answer('subnets', () => subnets),
     resolveVip: (request, signal) => answer('resolveVip', () => resolveIn(subnets, request))(signal),
     allocateVip: (request, signal) => answer('allocateVip', () => allocate(subnets, request))(signal),

@@ -6,7 +6,7 @@ import type { NetworkDriver } from '../driver.ts';
 export function noopNetwork(world: WorldClient): NetworkDriver {
   return {
     name: 'noop',
-    offers: { qosPolicies: true, securityGroups: true },
+    offers: { qosPolicies: true, securityGroups: true, sriovPorts: true },
     subnets: (signal) => world.call('network.subnets', {}, signal),
     resolveVip: (request, signal) => world.call('network.resolveVip', request, signal),
     allocateVip: (request, signal) => world.call('network.allocateVip', request, signal),
