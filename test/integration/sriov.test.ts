@@ -74,12 +74,17 @@ describe('a VIP', () => {
     'is on such ports of its amphorae (%s), and shows it',
     async (topology) => {
       const flavor_id = await flavor(`vip ${topology}`, { sriov_vip: true, loadbalancer_topology: topology });
-      const { body } = await create({ flavor_id });
+      const { body } = await create({ flavor_id, listeners: [{ protocol: 'UDP', protocol_port: 53 }] });
       const { id, vip_vnic_type } = body.loadbalancer;
       expect(vip_vnic_type).toBe('direct');
       await untilActive(client, id, false);
+      // Nothing else comes in: no security group holds there.
+      const rules = [{ protocol: 'UDP', cidr: null, port: 53 }];
+      const peer = { cidr: expect.stringMatching(/^172\.\d+\.\d+\.\d+\/32$/) };
+      const withPeer = [...rules, { ...peer, protocol: 'vrrp', port: 112 }, { ...peer, protocol: 'TCP', port: 1025 }];
       const direct = { vnicType: 'direct', sriovSubnetIds: [] };
-      expect(await plugsOf(id)).toEqual(topology === 'SINGLE' ? [direct] : [direct, direct]);
+      const pair = { ...direct, rules: withPeer };
+      expect(await plugsOf(id)).toEqual(topology === 'SINGLE' ? [{ ...direct, rules }] : [pair, pair]);
       const listed = await call('GET', `loadbalancers?vip_vnic_type=direct&flavor_id=${flavor_id}`);
       expect(listed.body.loadbalancers).toMatchObject([{ id, vip_vnic_type: 'direct' }]);
     },

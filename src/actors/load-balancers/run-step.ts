@@ -3,6 +3,7 @@ import { type Peer, renderAll } from '../../domain/haproxy/render.ts';
 import type { Secrets } from '../../domain/haproxy/tls.ts';
 import { renderLvs } from '../../domain/lvs/render.ts';
 import type { AmphoraId, LoadBalancerId } from '../../domain/ids.ts';
+import { interfaceRules } from '../../domain/interface-rules.ts';
 import type { AmphoraKind } from '../../domain/amphora/kind.ts';
 import type { AmphoraEntity } from '../../domain/amphora/amphora.ts';
 import type { AmphoraCommand } from '../../domain/amphora/state.ts';
@@ -133,6 +134,7 @@ async function deploy(
       configuration,
       files,
       lvs,
+      ...(port.isSriov === true && { rules: interfaceRules(tree, pairing?.peer?.address ?? null) }),
       ...(isPaired && { vrrp: vrrpInstance(pairing) }),
     };
     const result = await ports.amphora.serve({ amphoraId, endpoint: agent }, request, signal);

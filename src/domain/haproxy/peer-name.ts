@@ -8,3 +8,6 @@ export function peerName(amphoraId: string): string {
   const digest = createHash('sha1').update(amphoraId).digest('base64');
   return digest.replaceAll('+', '_').replaceAll('/', '-').replaceAll('=', '').replace(/^-/, 'x');
 }
+
+/** Where the haproxies of a pair share what their stick tables have. */
+export const peerPort = 1025;

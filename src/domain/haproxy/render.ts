@@ -7,7 +7,7 @@ import type { ListenerAttributes, ServedListener, ServedPool, ServedTree } from 
 import { isDatagram } from '../load-balancer/datagram-rules.ts';
 import { type Line, backendLines, bracketed, modeOf } from './backend.ts';
 import { formatWord, word } from './escape.ts';
-import { peerName } from './peer-name.ts';
+import { peerName, peerPort } from './peer-name.ts';
 import { effectivePolicies, policyLines, servedPool } from './policies.ts';
 import { namesLine, type Secrets, type TlsFile, tlsFolder, TlsWords } from './tls.ts';
 
@@ -16,7 +16,6 @@ export const defaultBasePath = '/var/lib/octavia';
 
 const unlimitedConnections = 50_000;
 const mostConnections = 1_000_000;
-const peerPort = 1025;
 
 export interface Peer {
   readonly amphoraId: string;

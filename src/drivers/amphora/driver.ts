@@ -1,5 +1,6 @@
 // The amphora port: what the controller says to the agent inside an amphora.
 import type { TlsFile } from '../../domain/haproxy/tls.ts';
+import type { InterfaceRule } from '../../domain/interface-rules.ts';
 import type { AmphoraId, LoadBalancerId } from '../../domain/ids.ts';
 import type { LvsListener } from '../../domain/lvs/render.ts';
 import type { VrrpInstance } from '../../domain/vrrp/keepalived.ts';
@@ -25,6 +26,8 @@ export interface ServeRequest {
   readonly loadBalancerId: LoadBalancerId;
   readonly vipAddress: string;
   readonly port: PluggedPort;
+  /** What the agent's own filter lets through to the port; given for a port of SR-IOV, where nothing else comes in. */
+  readonly rules?: readonly InterfaceRule[];
   /** haproxy.cfg, or null when nothing shall be served: haproxy is then stopped and removed. */
   readonly configuration: string | null;
   /** What the configuration names of certificates, keys and lists. */

@@ -1,6 +1,7 @@
 // What nodes and tests say to the noop world, and what it answers: JSON, one message a line, over TCP on loopback.
 // Requests carry an id, so many may be under way on one connection.
 import type { AmphoraId, LoadBalancerId } from '../../domain/ids.ts';
+import type { InterfaceRule } from '../../domain/interface-rules.ts';
 import type { InstanceKind } from '../../domain/amphora/kind.ts';
 import type { VnicType } from '../../domain/load-balancer/attributes.ts';
 import type { ServeRequest, ServeResult } from '../amphora/driver.ts';
@@ -95,6 +96,8 @@ export interface WorldPlug {
   readonly vnicType: VnicType;
   /** Subnets of members that have a port of SR-IOV. */
   readonly sriovSubnetIds: readonly string[];
+  /** What the agent's own filter lets through, as it was told last; absent when it was told nothing. */
+  readonly rules?: readonly InterfaceRule[];
 }
 
 export interface WorldState {

@@ -178,7 +178,9 @@ export class World {
         throw new PermanentFailure(`there is no instance amphora-${amphoraId}`, { call: plugging });
       instance.vips.set(loadBalancerId, vip.address);
       const { vnicType = 'normal' } = vip;
-      instance.plugs.set(loadBalancerId, { vnicType, sriovSubnetIds: policy.sriovSubnetIds ?? [] });
+      const { rules } = instance.plugs.get(loadBalancerId) ?? {};
+      const sriovSubnetIds = policy.sriovSubnetIds ?? [];
+      instance.plugs.set(loadBalancerId, { vnicType, sriovSubnetIds, ...(rules !== undefined && { rules }) });
       this.#plugged.set(vip.address, (this.#plugged.get(vip.address) ?? new Set()).add(amphoraId));
       return portOf(amphoraId, loadBalancerId, instance.host, vip);
     },
@@ -194,8 +196,10 @@ export class World {
       return null;
     },
     'amphora.info': ({ amphoraId }) => infoOf(this.#agent(amphoraId, 'amphora.noop info')),
-    'amphora.serve': ({ amphoraId, loadBalancerId, configuration, lvs, vrrp }) => {
+    'amphora.serve': ({ amphoraId, loadBalancerId, configuration, lvs, vrrp, rules }) => {
       const instance = this.#agent(amphoraId, 'amphora.noop serve');
+      const plug = instance.plugs.get(loadBalancerId);
+      if (plug !== undefined && rules !== undefined) instance.plugs.set(loadBalancerId, { ...plug, rules });
       const ofLvs = (lvs ?? []).map((listener) => listener.configuration);
       const reason = [configuration ?? '', ...ofLvs]
         .map((text) => this.#refusal(text))

@@ -140,7 +140,11 @@ class RestAmphora implements AmphoraDriver {
     return Promise.resolve();
   }
 
-  async #plugVip(amphora: AmphoraAddress, { vipAddress, port }: ServeRequest, signal: AbortSignal): Promise<void> {
+  async #plugVip(
+    amphora: AmphoraAddress,
+    { vipAddress, port, rules }: ServeRequest,
+    signal: AbortSignal,
+  ): Promise<void> {
     const exchange: Exchange = {
       method: 'POST',
       path: `/1.0/plug/vip/${encodeURIComponent(vipAddress)}`,
@@ -152,12 +156,17 @@ class RestAmphora implements AmphoraDriver {
         vrrp_ip: port.vrrpAddress,
         ...(port.mtu === null ? {} : { mtu: port.mtu }),
         host_routes: [],
+        ...(port.isSriov === true && { is_sriov: true }),
         ...(port.additional !== undefined && { additional_vips: port.additional.map(additionalVip) }),
       }),
     };
     const answer = await this.#caller.call(amphora, exchange, signal);
     // 409: an earlier call has done it.
     if (answer.status !== 202 && answer.status !== 409) throw failureOf(answer, exchange, amphora);
+    if (rules === undefined) return;
+    const path = `/1.0/interface/${encodeURIComponent(port.vrrpAddress)}/rules`;
+    const body = JSON.stringify(rules);
+    await this.#expect(amphora, { method: 'PUT', path, contentType: 'application/json', body }, 200, signal);
   }
 
   /** Gives how to start it, which for one that runs means to read the configuration again. */

@@ -211,6 +211,22 @@ describe('serving', () => {
     expect(fake.calls).toEqual(['POST /1.0/plug/vip/10.0.0.2', `GET ${own}/haproxy`, upload, `PUT ${own}/reload`]);
   });
 
+  test('a port of SR-IOV is plugged as such, and the agent is told whom to let in before haproxy serves', async () => {
+    const rules = [{ protocol: 'TCP', cidr: '10.0.0.0/8', port: 80 }] as const;
+    const told: Record<string, unknown> = {};
+    const { behave } = remembering();
+    const fake = await agent((call, body) => {
+      if (!/plug|rules/.test(call)) return behave(call, body);
+      told[call] = JSON.parse(body);
+      return { status: call.endsWith('rules') ? 200 : 202, json: { message: 'OK' } };
+    });
+    const request = { loadBalancerId, vipAddress: '10.0.0.2', configuration: 'new', files: [], lvs: null };
+    await driver.serve(fake.address, { ...request, port: { ...port, isSriov: true }, rules }, signal());
+    const [plug, tell] = ['POST /1.0/plug/vip/10.0.0.2', 'PUT /1.0/interface/10.0.0.3/rules'];
+    expect(fake.calls).toEqual([plug, tell, `GET ${own}/haproxy`, upload, `PUT ${own}/reload`]);
+    expect(told).toEqual({ [plug]: expect.objectContaining({ is_sriov: true }), [tell]: rules });
+  });
+
   test('uploads and reloads nothing when it was loaded already', async () => {
     const fake = await agent(remembering().behave);
     await serve(fake, 'frontend a\n');
