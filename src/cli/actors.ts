@@ -4,6 +4,7 @@ import type { ActorView } from '../domain/views.ts';
 import type { Act } from './act.ts';
 import { CliFailure } from './failure.ts';
 import { examples } from './help.ts';
+import { parseWholeNumber } from './numbers.ts';
 
 export function actorsCommand(program: Command, act: Act): void {
   const actors = program.command('actors').description('The live actors of a controller.');
@@ -60,18 +61,22 @@ function addHistory(actors: Command, act: Act): void {
   const history = actors
     .command('history <path>')
     .description('Show the newest entries of the journal of a load balancer or an amphora.')
-    .option('--limit <n>', 'most entries', Number, 20)
+    .option('--limit <n>', 'most entries', parseWholeNumber, 20)
     .action(
       act(({ withInspect, output }, [path = ''], { limit }) =>
         withInspect(async (client) => {
           const { entries } = await client.call('actors.history', { ...entityOf(path), limit });
-          output.list(entries, [
-            { title: 'SEQ', of: (entry) => entry.seq },
-            { title: 'AT', of: (entry) => entry.at },
-            { title: 'EPOCH', of: (entry) => entry.epoch },
-            { title: 'COMMAND', of: (entry) => entry.commandId },
-            { title: 'EVENTS', of: (entry) => entry.events.map((event) => event.type) },
-          ]);
+          output.list(
+            entries,
+            [
+              { title: 'SEQ', of: (entry) => entry.seq },
+              { title: 'AT', of: (entry) => entry.at },
+              { title: 'EPOCH', of: (entry) => entry.epoch },
+              { title: 'COMMAND', of: (entry) => entry.commandId },
+              { title: 'EVENTS', of: (entry) => entry.events.map((event) => event.type) },
+            ],
+            `the journal has nothing of ${path}: it never was, or was deleted and purged`,
+          );
         }),
       ),
     );

@@ -27,7 +27,7 @@ export function alertsCommand(program: Command, act: Act): void {
           const query = { loadBalancerId, projectId: project, openOnly: all !== true };
           const alerts = await allPages<AlertView>((marker) => client.call('alerts.list', { ...query, ...marker }));
           if (follow === true && output.isJson) for (const alert of alerts) output.line(alert);
-          else showAlerts(output, alerts);
+          else showAlerts(output, alerts, all === true ? 'there was no alert yet' : 'no alert is open');
           if (follow !== true) return;
           await client.closed;
           throw new CliFailure('the controller has ended the connection: what happens from now on is not heard');
@@ -37,17 +37,21 @@ export function alertsCommand(program: Command, act: Act): void {
   examples(command, 'amphi alerts', 'amphi alerts --lb web --all', 'amphi alerts --follow');
 }
 
-function showAlerts(output: Output, alerts: readonly AlertView[]): void {
-  output.list(alerts, [
-    { title: 'SINCE', of: (alert) => alert.since },
-    { title: 'CLEARED', of: (alert) => alert.clearedAt },
-    { title: 'STATUS', of: (alert) => alert.status },
-    { title: 'KIND', of: (alert) => alert.kind },
-    { title: 'NAME', of: (alert) => alert.name || alert.objectId },
-    { title: 'LOAD BALANCER', of: (alert) => alert.loadBalancerName || alert.loadBalancerId },
-    { title: 'TIMES', of: (alert) => alert.times },
-    { title: 'REASON', of: (alert) => alert.reason },
-  ]);
+function showAlerts(output: Output, alerts: readonly AlertView[], whenNone: string): void {
+  output.list(
+    alerts,
+    [
+      { title: 'SINCE', of: (alert) => alert.since },
+      { title: 'CLEARED', of: ({ clearedAt, wellSince }) => clearedAt ?? (wellSince && `well since ${wellSince}`) },
+      { title: 'STATUS', of: (alert) => alert.status },
+      { title: 'KIND', of: (alert) => alert.kind },
+      { title: 'NAME', of: (alert) => alert.name || alert.objectId },
+      { title: 'LOAD BALANCER', of: (alert) => alert.loadBalancerName || alert.loadBalancerId },
+      { title: 'TIMES', of: (alert) => alert.times },
+      { title: 'REASON', of: (alert) => alert.reason },
+    ],
+    whenNone,
+  );
 }
 
 /** A line for each, in JSON as for people. */

@@ -9,6 +9,7 @@ import type { Act } from './act.ts';
 import { allPages, loadBalancerIdOf } from './find.ts';
 import { CliFailure } from './failure.ts';
 import { examples } from './help.ts';
+import { parsePace } from './numbers.ts';
 
 export function amphoraCommand(program: Command, act: Act): void {
   const amphora = program.command('amphora').description('Amphorae: the machines that balance traffic.');
@@ -87,8 +88,6 @@ export function amphoraCommand(program: Command, act: Act): void {
   examples(rotate, 'amphi amphora rotate 5c6f1d2e-…');
 }
 
-const mostPerSecond = 1_000;
-
 function addConfigure(amphora: Command, act: Act): void {
   const configure = amphora
     .command('configure [id]')
@@ -96,20 +95,14 @@ function addConfigure(amphora: Command, act: Act): void {
       'Give the agent of an amphora its configuration again, for one or for all: after a change of heartbeat.key.',
     )
     .option('--all', 'every amphora that is up')
-    .option('--per-second <count>', 'with --all: how many a second', '10')
+    .option('--per-second <count>', 'with --all: how many a second', parsePace, 10)
     .action(
       act(({ withCommand, output }, [id], { all, perSecond }) =>
         withCommand(async (client) => {
           if ((id === undefined) === (all !== true))
             throw new CliFailure('expected either the id of an amphora, or --all');
-          const pace = Number(perSecond);
-          if (!(pace > 0 && pace <= mostPerSecond)) {
-            throw new CliFailure(
-              `--per-second: expected a number above 0, ${mostPerSecond} at most, given ${String(perSecond)}`,
-            );
-          }
           const ids = id === undefined ? await idsOfAll(client) : [id];
-          const refused = await configureEach(client, ids, 1000 / pace);
+          const refused = await configureEach(client, ids, 1000 / Number(perSecond));
           const told = ids.length - refused.length;
           if (output.isJson) output.show({ told, refused });
           else output.say(`${told} of ${ids.length} are given their configuration`);

@@ -5,6 +5,7 @@ import type { Act } from './act.ts';
 import { CliFailure } from './failure.ts';
 import { examples } from './help.ts';
 import { showOrders, tellHowMany, whoAsks } from './maintenance.ts';
+import { parseWholeNumber } from './numbers.ts';
 
 export function failoversCommand(program: Command, act: Act): void {
   const failovers = program
@@ -13,11 +14,11 @@ export function failoversCommand(program: Command, act: Act): void {
   const list = failovers
     .command('ls', { isDefault: true })
     .description('List silent amphorae whose failover is held, those held longest first.')
-    .option('--limit <n>', 'at most so many', '100')
+    .option('--limit <n>', 'at most so many', parseWholeNumber, 100)
     .action(
       act(({ withInspect, output }, _, { limit }) =>
         withInspect(async (client) => {
-          const view = await client.call('failovers.list', { limit: wholeNumber('--limit', limit) });
+          const view = await client.call('failovers.list', { limit });
           if (output.isJson) return output.show(view);
           output.list(
             view.held,
@@ -48,14 +49,14 @@ export function failoversCommand(program: Command, act: Act): void {
     .option('--zone <zone>', 'of amphorae in this availability zone')
     .option('--host <host>', 'of amphorae on this machine')
     .option('--all', 'of all amphorae')
-    .option('--minutes <n>', 'for so long; given again, it counts from then', '30')
+    .option('--minutes <n>', 'for so long; given again, it counts from then', parseWholeNumber, 30)
     .option('--reason <text>', 'why, for the record')
     .action(
       act(({ withInspect, output }, _, options) =>
         withInspect(async (client) => {
           const { minutes, reason } = options;
           const given = {
-            minutes: wholeNumber('--minutes', minutes),
+            minutes,
             ...(typeof reason === 'string' && { reason }),
             by: whoAsks(),
           };
@@ -85,12 +86,6 @@ export function failoversCommand(program: Command, act: Act): void {
 }
 
 const noRelease = 'no release is in force';
-
-/** Which whole numbers will do is said by the controller. @throws CliFailure naming the option */
-function wholeNumber(option: string, given: unknown): number {
-  if (/^\d{1,9}$/.test(String(given))) return Number(given);
-  throw new CliFailure(`${option}: expected a whole number, given ${String(given)}`);
-}
 
 /** @throws CliFailure unless it is exactly one of them */
 function whereOf({ zone, host, all }: Readonly<Record<string, unknown>>): {

@@ -108,7 +108,7 @@ export function readTreeFile(file: string): Readonly<Record<string, unknown>> {
   try {
     content = parse(readFileSync(file === '-' ? 0 : file, 'utf8'));
   } catch (error) {
-    throw new CliFailure(`${file} cannot be read: ${(error as Error).message}`, error);
+    throw new CliFailure(`${file} cannot be read: ${(error as Error).message.trimEnd()}`, error);
   }
   if (typeof content === 'object' && content !== null && !Array.isArray(content)) {
     return content as Readonly<Record<string, unknown>>;

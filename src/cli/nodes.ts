@@ -8,6 +8,7 @@ import type { NodeView } from '../domain/views.ts';
 import type { Act } from './act.ts';
 import { CliFailure } from './failure.ts';
 import { examples } from './help.ts';
+import { timeout } from './waiting.ts';
 
 type InspectClient = RpcClient<InspectMethods>;
 
@@ -43,7 +44,7 @@ export function nodesCommand(program: Command, act: Act): void {
     .command('drain <id>')
     .description('Have a node give its work to the others and take none, before it is stopped or upgraded.')
     .option('--wait', 'until it has given away all that others take')
-    .option('--timeout <seconds>', 'most time to wait', '60')
+    .addOption(timeout(60))
     .action(
       act(({ withInspect, output }, [id = ''], options) =>
         withInspect(async (client) => {

@@ -27,10 +27,7 @@ export function runCommand(program: Command, act: Act): void {
       'Start a node on a database that others use too. Nodes share the work, take each other’s commands, and take over what a ' +
         'dead one had. A node without roles of its own still takes commands.',
     )
-    .option(
-      '--roles <roles>',
-      'worker, health, housekeeping, api, proxy; separated by commas; the setting `roles` without it',
-    )
+    .option('--roles <roles>', 'worker, health, housekeeping, api; separated by commas; the setting `roles` without it')
     .addOption(driverOption())
     .action(
       act((context, _, options) => {

@@ -1,20 +1,15 @@
 // Waiting for load balancers: the options of commands that do, and until when they wait.
 import { setTimeout as sleep } from 'node:timers/promises';
-import { InvalidArgumentError, Option } from 'commander';
+import { Option } from 'commander';
 import type { CommandClient } from '../channels/command/client.ts';
 import { RpcError } from '../channels/rpc/errors.ts';
 import { CliFailure } from './failure.ts';
+import { parseSeconds } from './numbers.ts';
 
 export const commandId = () => new Option('--command-id <id>', 'sent again with the same id, the command happens once');
 export const wait = (until = 'until it is done; fails when it ends in ERROR') => new Option('--wait', until);
-export const timeout = () =>
-  new Option('--timeout <seconds>', 'most time to wait').default(120).argParser(parseSeconds);
-
-function parseSeconds(text: string): number {
-  const seconds = Number(text);
-  if (text.trim() === '' || !(seconds > 0)) throw new InvalidArgumentError('expected a number of seconds above 0.');
-  return seconds;
-}
+export const timeout = (seconds = 120) =>
+  new Option('--timeout <seconds>', 'most time to wait').default(seconds).argParser(parseSeconds);
 
 const pollMs = 200;
 

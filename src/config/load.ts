@@ -116,7 +116,7 @@ function readYaml(file: string): unknown {
     return parse(readFileSync(file, 'utf8'));
   } catch (error) {
     const what = error instanceof YAMLParseError ? 'is not YAML' : 'cannot be read';
-    throw new ConfigError([`${file} ${what}: ${(error as Error).message}`], error);
+    throw new ConfigError([`${file} ${what}: ${(error as Error).message.trimEnd()}`], error);
   }
 }
 

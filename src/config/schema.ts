@@ -63,7 +63,9 @@ export const schema = z.strictObject({
   secretsDir: maybe(text('the path of a folder')).describe(
     'Folder for what all nodes of a cluster must have alike: heartbeat.key, certificates/ with the authorities, tls/ with certificates of users. The data folder unless given.',
   ),
-  roles: withDefault(listOf(roles), [...roles]).describe('What this node does. `amphi up` does everything.'),
+  roles: withDefault(listOf(roles), [...roles]).describe(
+    'What this node does. `amphi up` does everything. `proxy` is kept for a later version: it does nothing yet.',
+  ),
   driver: withDefault(choice(drivers), 'local').describe(
     'Where amphorae run. `local`: child processes on loopback addresses. `noop`: an imagined world, for tests of scale and chaos.',
   ),

@@ -70,11 +70,16 @@ export class RpcClient<T extends MethodTable> {
       socket.once('error', (error: NodeJS.ErrnoException) => fail(reasonOf(error), error));
       socket.once('unexpected-response', (request, response) => {
         let body = '';
+        const { statusCode, socket: carrier } = response;
         response.setEncoding('utf8').on('data', (text: string) => (body = (body + text).slice(0, longestReason)));
         response.on('end', () => {
+          // A server that keeps connections would keep this program from ending.
           request.destroy();
+          carrier.destroy();
           fail(
-            response.statusCode === 401 ? unauthorized(options, wordsOf(body)) : `HTTP status ${response.statusCode}`,
+            statusCode === 401
+              ? unauthorized(options, wordsOf(body))
+              : `HTTP status ${statusCode}${statusCode === 404 ? ' (is it the control port?)' : ''}`,
           );
         });
       });
@@ -197,6 +202,7 @@ const untrusted = /^(UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_)/;
 
 function reasonOf({ code = '', message }: NodeJS.ErrnoException): string {
   if (untrusted.test(code)) return `its certificate is not signed by a trusted authority (${message})`;
+  if (code === 'ECONNREFUSED') return 'nothing listens there';
   if (message.includes('wrong version number')) return 'it does not speak TLS (ws: instead of wss:)';
   if (message === 'socket hang up') return 'it closed the connection (does it speak TLS? then wss: instead of ws:)';
   return message === '' ? code : message;

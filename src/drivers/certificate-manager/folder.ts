@@ -113,7 +113,7 @@ function described({ projectId, name }: SecretPlace, pem: string): StoredSecret 
 /** @throws SecretNameError */
 function pathOf({ folder, projectId, name }: SecretPlace): string {
   const letters = 'letters, digits, dashes and underscores';
-  if (!secretName.test(name)) throw new SecretNameError(`expected a name of ${letters} and dots, given ${name}`);
+  if (!secretName.test(name)) throw new SecretNameError(`expected a name of dots, ${letters}, given ${name}`);
   if (!projectFolder.test(projectId)) {
     throw new SecretNameError(`expected a project of at most 36 ${letters}, given ${projectId}`);
   }

@@ -153,6 +153,9 @@ describe('amphi', () => {
     expect(await json('spares')).toMatchObject({ size: 1 });
     expect(await json<unknown[]>('nodes')).toHaveLength(1);
     expect(await json('dead-letters')).toEqual([]);
+    expect((await run(['alerts'])).output).toBe('no alert is open\n');
+    const unknown = `lb-${'0'.repeat(8)}-0000-4000-8000-000000000000`;
+    expect((await run(['actors', 'history', unknown])).output).toContain(`the journal has nothing of ${unknown}`);
     expect(await json('db', 'status')).toMatchObject({ migrationsMissing: 0, synchronousCommit: 'on', warnings: [] });
     expect((await run(['config', 'check'])).output).toBe('the settings are in order\n');
     expect(await run(['config', 'check'], { AMPHI_CONTROL_PORT: 'x' })).toMatchObject({
@@ -168,6 +171,10 @@ describe('amphi', () => {
       ['lb', 'show'],
       ['lb', 'ls', '-o', 'xml'],
       ['up', '--driver', 'x'],
+      ['actors', 'history', 'lb-x', '--limit', 'many'],
+      ['nodes', 'drain', 'x', '--wait', '--timeout', 'long'],
+      ['failovers', 'release', '--all', '--minutes', '1.5'],
+      ['amphora', 'configure', '--all', '--per-second', '0'],
     ]) {
       expect(await run(args)).toMatchObject({ status: 2, output: expect.stringContaining('error: ') });
     }
@@ -175,6 +182,13 @@ describe('amphi', () => {
       status: 2,
       output: expect.stringContaining('such as http:80'),
     });
+  });
+
+  test('says that the address is not that of a control port, and ends', async () => {
+    const elsewhere = await run(['lb', 'ls'], { AMPHI_URL: `ws://127.0.0.1:${running.apiPort}`, AMPHI_TOKEN: 'x' });
+    expect(elsewhere).toMatchObject({ status: 1, output: expect.stringContaining('404 (is it the control port?)') });
+    const nowhere = await run(['lb', 'ls'], { AMPHI_URL: 'ws://127.0.0.1:1', AMPHI_TOKEN: 'x' });
+    expect(nowhere).toMatchObject({ status: 1, output: expect.stringContaining('nothing listens there') });
   });
 
   test('the token is needed, and nothing of it is in what other users can read', async () => {
