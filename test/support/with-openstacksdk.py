@@ -22,6 +22,12 @@ monitor = api.create_health_monitor(name="sdk-h", pool_id=pool.id, type="HTTP", 
 api.update_member(member, pool, weight=3)
 api.update_listener(listener, connection_limit=7)
 api.update_health_monitor(monitor, url_path="/up")
+inner = {"protocol": "HTTP", "lb_algorithm": "ROUND_ROBIN", "members": [{"address": "10.0.0.2", "protocol_port": 80}]}
+rule = {"type": "PATH", "compare_type": "STARTS_WITH", "value": "/api"}
+policy = {"action": "REDIRECT_TO_POOL", "redirect_pool": inner, "rules": [rule]}
+whole = api.create_listener(
+    load_balancer_id=balancer.id, protocol="HTTP", protocol_port=81, default_pool=inner, l7_policies=[policy]
+)
 active(balancer)
 result = {
     "status": api.get_load_balancer(balancer.id).provisioning_status,
@@ -32,6 +38,10 @@ result = {
     "path": api.get_health_monitor(monitor.id).url_path,
     "bytes": api.get_load_balancer_statistics(balancer.id).bytes_in,
     "providers": [provider.name for provider in api.providers()],
+    "whole": [
+        len(list(api.members(whole.default_pool_id))),
+        len(list(api.members(api.get_l7_policy(whole.l7_policies[0]["id"]).redirect_pool_id))),
+    ],
     "amphorae": len([amphora for amphora in api.amphorae() if amphora.loadbalancer_id == balancer.id]),
 }
 api.failover_load_balancer(balancer.id)

@@ -209,6 +209,7 @@ withClients('(skipped where python3-openstackclient and python3-octaviaclient ar
       path: '/up',
       bytes: 0,
       providers: ['amphora', 'octavia'],
+      whole: [1, 1],
       amphorae: 1,
       gone: true,
     });
