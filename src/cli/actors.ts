@@ -8,6 +8,7 @@ import { parseWholeNumber } from './numbers.ts';
 
 export function actorsCommand(program: Command, act: Act): void {
   const actors = program.command('actors').description('The live actors of a controller.');
+  examples(actors, 'amphi actors tree', 'amphi actors show lb-5c6f1d2e-…', 'amphi actors history lb-5c6f1d2e-…');
   const tree = actors
     .command('tree')
     .description('Show every live actor of the node that is asked, of another one, or of all.')

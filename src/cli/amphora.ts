@@ -13,6 +13,7 @@ import { parsePace } from './numbers.ts';
 
 export function amphoraCommand(program: Command, act: Act): void {
   const amphora = program.command('amphora').description('Amphorae: the machines that balance traffic.');
+  examples(amphora, 'amphi amphora ls --lb web', 'amphi amphora failover 5c6f1d2e-…');
   const list = amphora
     .command('ls')
     .description('List amphorae, spares included.')

@@ -21,6 +21,7 @@ export function certificateCommand(program: Command, act: Act): void {
   const certificate = program
     .command('certificate')
     .description('Certificates of users in files on this machine (file:<name>), and their renewal.');
+  examples(certificate, 'amphi certificate add web server.pem server.key --project demo', 'amphi certificate ls');
   const add = certificate
     .command('add <name> <files...>')
     .description(
@@ -55,6 +56,7 @@ export function certificateCommand(program: Command, act: Act): void {
   examples(list, 'amphi certificate ls', 'amphi certificate ls -o json');
   const remove = certificate
     .command('rm <name>')
+    .alias('delete')
     .description('Remove a file that no load balancer uses.')
     .option('--project <id>', 'its project; api.project without it')
     .option(

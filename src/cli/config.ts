@@ -6,6 +6,7 @@ import { examples } from './help.ts';
 
 export function configCommand(program: Command, act: Act): void {
   const config = program.command('config').description('The settings: file, environment and defaults together.');
+  examples(config, 'amphi config check', 'amphi config show --describe');
   const check = config
     .command('check')
     .description('Say what is wrong with the settings, if anything.')

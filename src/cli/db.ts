@@ -14,6 +14,7 @@ import { examples } from './help.ts';
 
 export function dbCommand(program: Command, act: Act): void {
   const db = program.command('db').description('The database: its schema and its state.');
+  examples(db, 'amphi db status', 'AMPHI_DATABASE_URL=postgresql://… amphi db migrate');
   const migration = db
     .command('migrate')
     .description('Bring the database to the schema of this version. `up` and `run` do it too.')

@@ -11,6 +11,7 @@ export function failoversCommand(program: Command, act: Act): void {
   const failovers = program
     .command('failovers')
     .description('Failovers of silent amphorae: what is held, and what is left of the pace.');
+  examples(failovers, 'amphi failovers', 'amphi failovers release --zone az1');
   const list = failovers
     .command('ls', { isDefault: true })
     .description('List silent amphorae whose failover is held, those held longest first.')

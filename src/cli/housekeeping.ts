@@ -5,6 +5,7 @@ import { examples } from './help.ts';
 
 export function housekeepingCommand(program: Command, act: Act): void {
   const housekeeping = program.command('housekeeping').description('Chores of the controller, done now.');
+  examples(housekeeping, 'amphi housekeeping sweep --dry-run');
   const sweep = housekeeping
     .command('sweep')
     .description('Remove instances that no amphora knows: seen twice, with the time of grace (sweep.grace) between.')

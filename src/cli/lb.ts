@@ -82,6 +82,7 @@ function addStatistics(lb: Command, act: Act): void {
 function addDelete(lb: Command, act: Act): void {
   const command = lb
     .command('delete <id-or-name>')
+    .alias('rm')
     .description('Delete a load balancer.')
     .option('--cascade', 'with everything in it', false)
     .addOption(commandId())

@@ -7,11 +7,11 @@ import { buildProgram } from '../../../src/cli/program.ts';
 
 const program = buildProgram({ startNode: () => Promise.reject(new Error('not here')), version: 'test' });
 
-function leaves(command: Command): readonly Command[] {
-  return command.commands.length === 0 ? [command] : command.commands.flatMap(leaves);
+function all(command: Command): readonly Command[] {
+  return [command, ...command.commands.flatMap(all)];
 }
 
-test.each(leaves(program).map((command) => [pathOf(command), command] as const))(
+test.each(all(program).map((command) => [pathOf(command), command] as const))(
   '%s --help shows examples',
   (_, command) => {
     let help = '';
