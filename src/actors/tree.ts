@@ -12,7 +12,7 @@ import type { StatisticsWriter } from './statistics/writer.ts';
 import { configurePersistence, spawnStateless, start, stop } from 'nact';
 import type { Logger } from 'pino';
 import { amphora, type AmphoraEntity } from '../domain/amphora/amphora.ts';
-import { type AmphoraFacts, amphoraFacts } from '../domain/amphora/facts.ts';
+import { type AmphoraFacts, amphoraFacts, toldFacts } from '../domain/amphora/facts.ts';
 import { isPlain } from '../domain/amphora/kind.ts';
 import { amphoraRows } from '../domain/amphora/rows.ts';
 import type { AmphoraAnswer } from '../domain/amphora/state.ts';
@@ -249,7 +249,7 @@ export class Tree {
     const facts = amphoraFacts(after);
     this.fleet.learn(id, facts);
     if (before === undefined || JSON.stringify(amphoraFacts(before)) !== JSON.stringify(facts)) {
-      this.#options.peers.tellAll('fleet.changed', { amphorae: [{ id, facts }] });
+      this.#options.peers.tellAll('fleet.changed', { amphorae: [{ id, facts: toldFacts(facts) }] });
     }
   }
 
@@ -327,16 +327,18 @@ export class Tree {
     );
   }
 
-  #failOver(amphoraId: AmphoraId, { loadBalancerId }: AmphoraFacts, reason: string, cause: FailoverCause): void {
+  /** Each of those that share it is told: the first to act has it destroyed. */
+  #failOver(amphoraId: AmphoraId, { loadBalancerIds }: AmphoraFacts, reason: string, cause: FailoverCause): void {
     this.failovers.counts[cause]++;
     const { loadBalancers, amphorae } = this.cluster;
-    const about = { amphoraId, loadBalancerId, reason };
+    const about = { amphoraId, loadBalancerIds, reason };
     if (cause === 'instance_ended') this.#options.log.info(about, 'amphora is replaced');
     else this.#options.log.warn(about, 'amphora is lost');
-    if (loadBalancerId === null) {
+    if (loadBalancerIds.length === 0) {
       amphorae.command(amphoraId, { type: 'deleteAmphora', reason, onBehalfOf: null });
-    } else {
-      loadBalancers.command(loadBalancerId, { type: 'failoverAmphora', amphoraId, why: 'lost', reason });
+    }
+    for (const id of loadBalancerIds) {
+      loadBalancers.command(id, { type: 'failoverAmphora', amphoraId, why: 'lost', reason });
     }
   }
 
@@ -378,7 +380,7 @@ export class Tree {
     const unlessAccepted = (id: AmphoraId) => (reply: CommandReply<AmphoraAnswer>) => {
       if (reply.type === 'ok') return;
       const bootFailure = reply.type === 'faulted' ? reply.reason : `amphora ${id} is ${reply.type}`;
-      const gone: AmphoraFacts = { status: 'DELETED', loadBalancerId: null, bootFailure, controllers: [] };
+      const gone: AmphoraFacts = { status: 'DELETED', loadBalancerIds: [], bootFailure, controllers: [] };
       this.#spares?.tell({ type: 'amphoraChanged', id, now: this.fleet.get(id) ?? gone });
     };
     return spawnSparesPool(

@@ -11,6 +11,12 @@ import { CliFailure } from './failure.ts';
 import { examples } from './help.ts';
 import { parsePace } from './numbers.ts';
 
+/** The first, and how many share it with that. */
+function loadBalancersOf({ loadBalancerId, otherLoadBalancerIds }: AmphoraView): string | null {
+  if (loadBalancerId === null || otherLoadBalancerIds.length === 0) return loadBalancerId;
+  return `${loadBalancerId} and ${otherLoadBalancerIds.length} more`;
+}
+
 export function amphoraCommand(program: Command, act: Act): void {
   const amphora = program.command('amphora').description('Amphorae: the machines that balance traffic.');
   examples(amphora, 'amphi amphora ls --lb web', 'amphi amphora failover 5c6f1d2e-…');
@@ -26,7 +32,7 @@ export function amphoraCommand(program: Command, act: Act): void {
           output.list(await allPages<AmphoraView>(page), [
             { title: 'ID', of: (view) => view.id },
             { title: 'STATUS', of: (view) => view.status },
-            { title: 'LOAD BALANCER', of: (view) => view.loadBalancerId },
+            { title: 'LOAD BALANCER', of: loadBalancersOf },
             { title: 'ROLE', of: (view) => view.role },
             { title: 'AGENT', of: (view) => (view.agentHost === null ? null : `${view.agentHost}:${view.agentPort}`) },
             { title: 'HAPROXY', of: (view) => view.haproxyVersion },

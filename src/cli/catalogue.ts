@@ -98,9 +98,15 @@ function optionFor({ name, description, takes }: Capability): Option {
   const flag = `--${optionName({ name })}`;
   if (takes === 'flag') return new Option(flag, description);
   if (takes === 'text') return new Option(`${flag} <text>`, description);
+  if (takes === 'count') return new Option(`${flag} <number>`, description).argParser(numberOrText);
   if (takes !== 'texts') return new Option(`${flag} <choice>`, description).choices(takes);
   const several = (text: string, before: readonly string[] = []) => [...before, text];
   return new Option(`${flag} <text>`, `${description} May be repeated.`).argParser(several);
+}
+
+/** What is no number is refused by whoever knows what is expected. */
+function numberOrText(text: string): number | string {
+  return /^-?\d+$/.test(text) ? Number(text) : text;
 }
 
 function optionName(capability: Pick<Capability, 'name'> | undefined): string {

@@ -10,6 +10,7 @@ import type { PeerCredentials } from '../channels/peer/links.ts';
 import { type PeerHandlers, peerServerName } from '../channels/peer/methods.ts';
 import { RpcError } from '../channels/rpc/errors.ts';
 import { amphora, type AmphoraEntity } from '../domain/amphora/amphora.ts';
+import { heardFacts } from '../domain/amphora/facts.ts';
 import { plainKind } from '../domain/amphora/kind.ts';
 import type { PeerCalls } from '../domain/cluster/messages.ts';
 import type { AmphoraQuestion, LoadBalancerQuestion } from '../domain/cluster/questions.ts';
@@ -70,9 +71,9 @@ export function peerHandlers(tree: Tree, actors: ClusterActors, { feed, alerts }
         ? cluster.amphorae.answerHere(id, question as AmphoraQuestion)
         : cluster.loadBalancers.answerHere(id, question as LoadBalancerQuestion),
     'entity.whenOver': ({ kind, id }, { signal }) =>
-      (kind === 'amphora' ? cluster.amphorae : cluster.loadBalancers).whenOverHere(id, signal),
-    'spares.suggest': ({ loadBalancerId, excluded, kind }, { signal }) =>
-      cluster.singletons.suggestHere(loadBalancerId, kind ?? plainKind, excluded, signal),
+      (kind === 'amphora' ? cluster.amphorae : cluster.loadBalancers).whenGoneHere(id, signal),
+    'spares.suggest': ({ loadBalancerId, excluded, kind, sharing }, { signal }) =>
+      cluster.singletons.suggestHere(loadBalancerId, kind ?? plainKind, sharing ?? undefined, excluded, signal),
     'spares.show': (_, { signal }) => cluster.singletons.sparesViewHere(signal),
     'housekeeping.sweep': ({ dryRun }) => cluster.singletons.sweepHere(dryRun),
     'actors.tree': async () => ({ actors: actors.treeHere() }),
@@ -87,7 +88,7 @@ export function peerHandlers(tree: Tree, actors: ClusterActors, { feed, alerts }
       return {};
     },
     'fleet.changed': async ({ amphorae }) => {
-      for (const { id, facts } of amphorae) fleet.learn(id, facts);
+      for (const { id, facts } of amphorae) fleet.learn(id, heardFacts(facts));
       return {};
     },
     'heartbeats.seen': async (seen) => {

@@ -59,11 +59,17 @@ export const catalogueNames: Readonly<Record<CatalogueKind, string>> = {
 export interface Capability {
   readonly name: string;
   readonly description: string;
-  /** Values that are taken: these, any text, a list of texts, or true and false. */
-  readonly takes: readonly string[] | 'text' | 'texts' | 'flag';
+  /** Values that are taken: these, any text, a list of texts, true and false, or a whole number from 1. */
+  readonly takes: readonly string[] | 'text' | 'texts' | 'flag' | 'count';
   /** What a driver must offer; absent for what this service does itself. */
   readonly needs?: Offer;
 }
+
+/** What the compute driver offers, of instances and of amphorae that several load balancers may share, and the network driver of ports. */
+export type Offer = keyof InstanceKind | 'sharedAmphorae' | 'sriovPorts';
+
+/** More than that are no saving any more, and too many that fail over at once. */
+const mostPerAmphora = 100;
 
 /** What a profile may say, by kind: keys of Octavia's amphora provider that this one carries out. */
 export const allCapabilities: Readonly<Record<'flavorProfile' | 'availabilityZoneProfile', readonly Capability[]>> = {
@@ -98,6 +104,12 @@ export const allCapabilities: Readonly<Record<'flavorProfile' | 'availabilityZon
       takes: 'flag',
       needs: 'sriovPorts',
     },
+    {
+      name: 'loadbalancers_per_amphora',
+      description: `How many load balancers of a project may share an amphora, 1 to ${mostPerAmphora}; 1 unless given. With the topology SINGLE only.`,
+      takes: 'count',
+      needs: 'sharedAmphorae',
+    },
   ],
   availabilityZoneProfile: [
     {
@@ -126,8 +138,6 @@ export const allCapabilities: Readonly<Record<'flavorProfile' | 'availabilityZon
   ],
 };
 
-/** What the compute driver offers of instances, and the network driver of ports. */
-type Offer = keyof InstanceKind | 'sriovPorts';
 export type Offers = readonly Offer[];
 
 /** What profiles may say where drivers offer this. */
@@ -144,6 +154,8 @@ export interface Wish {
   readonly hasSriovVip: boolean;
   /** Members may ask for such ports. */
   readonly allowsMemberSriov: boolean;
+  /** How many load balancers may be on one amphora. */
+  readonly perAmphora: number;
   /** Ids; undefined where VIPs may be anywhere. */
   readonly validVipNetworks: readonly string[] | undefined;
 }
@@ -153,8 +165,10 @@ export function wishOf(flavorData = '{}', availabilityZoneData = '{}'): Wish {
   const flavor = JSON.parse(flavorData) as Readonly<Record<string, unknown>>;
   const zone = JSON.parse(availabilityZoneData) as Readonly<Record<string, unknown>>;
   const text = (data: typeof zone, key: string) => (typeof data[key] === 'string' ? data[key] : null);
+  const perAmphora = perAmphoraIn(flavor);
   return {
-    topology: flavor['loadbalancer_topology'] as Topology | undefined,
+    topology: perAmphora > 1 ? 'SINGLE' : (flavor['loadbalancer_topology'] as Topology | undefined),
+    perAmphora,
     instances: {
       computeFlavor: text(flavor, 'compute_flavor'),
       imageTag: text(flavor, 'amp_image_tag'),
@@ -166,6 +180,11 @@ export function wishOf(flavorData = '{}', availabilityZoneData = '{}'): Wish {
     allowsMemberSriov: flavor['allow_member_sriov'] === true,
     validVipNetworks: zone['valid_vip_networks'] as readonly string[] | undefined,
   };
+}
+
+function perAmphoraIn(flavorData: Readonly<Record<string, unknown>>): number {
+  const { loadbalancers_per_amphora: given } = flavorData;
+  return typeof given === 'number' ? given : 1;
 }
 
 /** What is wrong with a profile's data, as a sentence; undefined when it can be carried out. */
@@ -186,11 +205,16 @@ export function problemWithData(kind: keyof typeof allCapabilities, given: strin
     }
     if (!isTaken(value, takes)) return `${key}: expected ${expected(takes)}, given ${JSON.stringify(value)}`;
   }
+  const said = data as Readonly<Record<string, unknown>>;
+  if (perAmphoraIn(said) > 1 && said['loadbalancer_topology'] === 'ACTIVE_STANDBY') {
+    return 'loadbalancers_per_amphora: expected 1 with the loadbalancer_topology ACTIVE_STANDBY, which shares no amphorae';
+  }
   return undefined;
 }
 
 function isTaken(value: unknown, takes: Capability['takes']): boolean {
   if (takes === 'flag') return typeof value === 'boolean';
+  if (takes === 'count') return Number.isInteger(value) && Number(value) >= 1 && Number(value) <= mostPerAmphora;
   if (takes === 'texts') return Array.isArray(value) && value.length > 0 && value.every((one) => isTaken(one, 'text'));
   if (takes === 'text') return typeof value === 'string' && value !== '' && value.length <= 255;
   return takes.includes(value as string);
@@ -198,6 +222,7 @@ function isTaken(value: unknown, takes: Capability['takes']): boolean {
 
 function expected(takes: Capability['takes']): string {
   if (takes === 'flag') return 'true or false';
+  if (takes === 'count') return `a whole number from 1 to ${mostPerAmphora}`;
   if (takes === 'texts') return 'a list of texts of 1 to 255 characters';
   return takes === 'text' ? 'a text of 1 to 255 characters' : takes.join(' or ');
 }

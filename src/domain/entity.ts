@@ -41,7 +41,9 @@ export interface EntityDefinition<E extends Entity> {
   readonly plan: (state: E['state'], now: number) => DueSteps<E['step']>;
   /** Whether a command may bring the entity into being. */
   readonly isCreation: (command: E['command']) => boolean;
-  /** Deleted: nothing will ever happen to it again. */
+  /** Deleted: nothing of it is left in the world, and nobody need wait for it. */
+  readonly isGone: (state: E['state']) => boolean;
+  /** Gone, and nothing will ever happen to it again. */
   readonly isOver: (state: E['state']) => boolean;
   /** What quotas count of a change; absent for what no quota is for. */
   readonly additionOf?: (before: E['state'] | undefined, after: E['state'] | undefined) => Addition | undefined;

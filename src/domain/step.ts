@@ -87,6 +87,13 @@ export function forgetFailures(steps: StepsState, concerns: (key: string) => boo
   return { ...steps, retries: without(steps.retries, Object.keys(steps.retries).filter(concerns)) };
 }
 
+/** Forgets all steps but these, and their failures. */
+export function onlySteps(steps: StepsState, keys: readonly string[]): StepsState {
+  const others = (record: object) => Object.keys(record).filter((key) => !keys.includes(key));
+  const { running, retries } = steps;
+  return { ...steps, running: without(running, others(running)), retries: without(retries, others(retries)) };
+}
+
 /** The failure that put the entity in ERROR, when there is one. */
 export function spentRetry(steps: StepsState): { readonly key: string; readonly retry: Retry } | undefined {
   for (const [key, retry] of Object.entries(steps.retries)) if (retry.spent) return { key, retry };

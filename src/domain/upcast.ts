@@ -34,10 +34,27 @@ export const upcasters: readonly Upcaster[] = [
     events: (event) => [event],
     snapshot: (state) => state,
   },
+  {
+    // Load balancers share amphorae.
+    kind: 'amphora',
+    from: 3,
+    events: (event) => [event],
+    snapshot: (state) => {
+      const { allocation, ...rest } = state as { readonly allocation: object | null };
+      return { ...rest, allocations: allocation === null ? [] : [allocation] };
+    },
+  },
   // Listeners let everybody in, pools have no session persistence, and there are no L7 policies.
   completion(1, { listener: { allowedCidrs: [] }, pool: { sessionPersistence: null } }),
   // Nothing speaks TLS.
   completion(3, { listener: noListenerTls, pool: noPoolTls }),
+  {
+    // Load balancers share amphorae.
+    kind: 'loadBalancer',
+    from: 4,
+    events: (event) => [event],
+    snapshot: (state) => state,
+  },
 ];
 
 type Form = object | null;
@@ -106,7 +123,7 @@ function completion(from: number, added: Readonly<Record<string, object>>): Upca
 }
 
 /** Of all that is kept: rises with every kind's schema version. A node takes no work from one that knows a later one. */
-export const dataVersion = 7;
+export const dataVersion = 8;
 
 /** This process is older than what it reads. */
 export class NewerVersionError extends Error {

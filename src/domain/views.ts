@@ -149,6 +149,8 @@ export interface AmphoraView {
   readonly id: string;
   /** Null for a spare. */
   readonly loadBalancerId: string | null;
+  /** Others that share it. */
+  readonly otherLoadBalancerIds: readonly string[];
   /** `FAILOVER_STOPPED`: it is silent, and its failover is held. */
   readonly status: AmphoraStatus | 'FAILOVER_STOPPED';
   /** Why its failover is held, as a sentence; null when it is not. */

@@ -1,8 +1,10 @@
 // What every amphora driver promises. Called with something that makes an amphora and a way to see what it serves.
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { createHash } from 'node:crypto';
-import { type LoadBalancerId, deriveId } from '../../src/domain/ids.ts';
+import { type ListenerId, type LoadBalancerId, deriveId } from '../../src/domain/ids.ts';
 import { renderHaproxy } from '../../src/domain/haproxy/render.ts';
+import { servedDigest } from '../../src/domain/load-balancer/digest.ts';
+import { renderLvs } from '../../src/domain/lvs/render.ts';
 import type { AmphoraAddress, AmphoraDriver, ServeRequest } from '../../src/drivers/amphora/driver.ts';
 import { PermanentFailure, TransientFailure } from '../../src/drivers/failure.ts';
 import { servedTree } from '../support/served-tree.ts';
@@ -105,6 +107,47 @@ export function amphoraDriverContract(name: string, make: () => Promise<AmphoraU
       }
       await expect(request(8080)).rejects.toThrow();
       expect(await driver.configurationDigest(address, { loadBalancerId, hasLvs: false }, signal())).toBeUndefined();
+    });
+
+    test('load balancers that share it are served, looked at and withdrawn each by itself, with their UDP listeners', async () => {
+      const { driver, address, vipAddress, request, member } = await amphora();
+      const server = await member('both');
+      const shared = [8080, 8081].map((protocolPort) => {
+        const id = deriveId<LoadBalancerId>('sharer', protocolPort);
+        const tree = servedTree({
+          loadBalancerId: id,
+          vipAddresses: [vipAddress],
+          listener: { protocol: 'UDP', protocolPort },
+          pool: { protocol: 'UDP' },
+          members: [{ address: server.address, protocolPort: server.port }],
+        });
+        const own = {
+          ...tree,
+          listeners: tree.listeners.map((one) => ({ ...one, id: deriveId<ListenerId>('udp', protocolPort) })),
+        };
+        const configuration = configured(vipAddress, protocolPort, server)
+          .replaceAll(loadBalancerId, id)
+          .replaceAll(deriveId('listener'), deriveId('listener', protocolPort));
+        const lvs = renderLvs(own);
+        const held = { loadBalancerId: id, hasLvs: true };
+        const digest = servedDigest(
+          configuration,
+          lvs.map((one) => one.configuration),
+        );
+        return { held, digest, request: { ...serving(vipAddress, configuration), loadBalancerId: id, lvs } };
+      });
+      for (const { request: asked } of shared) {
+        expect(await driver.serve(address, asked, signal())).toEqual({ accepted: true });
+      }
+      for (const { held, digest } of shared)
+        expect(await driver.configurationDigest(address, held, signal())).toBe(digest);
+      expect(await Promise.all([request(8080), request(8081)])).toEqual(['both', 'both']);
+      const [first, second] = shared as [(typeof shared)[0], (typeof shared)[0]];
+      for (let time = 0; time < 2; time++) await driver.withdraw(address, first.held, signal());
+      await expect(request(8080)).rejects.toThrow();
+      expect(await driver.configurationDigest(address, first.held, signal())).toBeUndefined();
+      expect(await request(8081)).toBe('both');
+      expect(await driver.configurationDigest(address, second.held, signal())).toBe(second.digest);
     });
 
     test('a configuration that haproxy finds invalid is refused in haproxy’s words and changes nothing', async () => {

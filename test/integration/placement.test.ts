@@ -6,6 +6,7 @@ import type { WorldState } from '../../src/drivers/noop-world/protocol.ts';
 import { type StartedWorld, startNoopWorld } from '../../src/drivers/noop-world/start.ts';
 import { untilActive, useAmphi } from '../support/amphi.ts';
 import { built } from '../support/built.ts';
+import { waitFor } from '../support/wait-for.ts';
 
 const amphi = useAmphi('placement');
 let started: StartedWorld;
@@ -72,6 +73,40 @@ test('the two of a pair are on different machines, from the beginning and after 
     await untilActive(client, id, false);
     expect((await hostsOf(id)).size).toBe(2);
   }
+}, 60_000);
+
+test('load balancers of a flavor that lets them share have an amphora together, and each is found by it', async () => {
+  const flavorId = await flavor('shared', { loadbalancers_per_amphora: 2 });
+  const ids = await Promise.all(Array.from({ length: 4 }, () => create({ flavorId })));
+  const found = await Promise.all(
+    ids.map(async (id) => (await client.call('amphora.list', { loadBalancerId: id })).items),
+  );
+  expect(found.map(({ length }) => length)).toEqual([1, 1, 1, 1]);
+  expect(new Set(found.flat().map(({ id }) => id)).size).toBe(2);
+  for (const [index, id] of ids.entries()) {
+    const [view] = found[index] ?? [];
+    expect([view?.loadBalancerId, ...(view?.otherLoadBalancerIds ?? [])]).toContain(id);
+    const response = await fetch(`http://127.0.0.1:${apiPort}/v2/octavia/amphorae?loadbalancer_id=${id}`);
+    const { amphorae } = (await response.json()) as { readonly amphorae: readonly Record<string, unknown>[] };
+    const { vipAddress } = await client.call('loadBalancer.show', { id });
+    expect(amphorae).toMatchObject([{ id: view?.id, loadbalancer_id: id, ha_ip: vipAddress, role: 'STANDALONE' }]);
+  }
+});
+
+test('an amphora that is shared is failed over with all that have it', async () => {
+  const flavorId = await flavor('shared by three', { loadbalancers_per_amphora: 3 });
+  const ids = await Promise.all(Array.from({ length: 3 }, () => create({ flavorId })));
+  const amphoraOf = async (loadBalancerId: string) =>
+    (await client.call('amphora.list', { loadBalancerId })).items.map(({ id }) => id);
+  const [before] = await amphoraOf(ids[0] ?? '');
+  const response = await fetch(`http://127.0.0.1:${apiPort}/v2/octavia/amphorae/${before}/failover`, { method: 'PUT' });
+  expect(response.status).toBe(202);
+  await waitFor(async () => (await client.call('amphora.list', {})).items.every(({ id }) => id !== before), {
+    describe: 'the end of the amphora',
+  });
+  for (const id of ids) await untilActive(client, id, false);
+  const after = await Promise.all(ids.map(amphoraOf));
+  expect(after.map(({ length }) => length)).toEqual([1, 1, 1]);
 }, 60_000);
 
 test('an amphora is made as its flavor and availability zone say, and shows that', async () => {

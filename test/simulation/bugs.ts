@@ -12,6 +12,10 @@ export const bugs = {
   greetsLate: 'a newcomer to a pair starts before the other one speaks to it',
   ignoresWakeAt: 'nothing is woken at its time after a takeover',
   neverConfirms: 'what amphorae serve is not confirmed after a push of an owner that is gone',
+  forgetsSharers: 'of those that share an amphora that is lost, only one hears of it',
+  takesAll: 'whoever leaves a shared amphora has it destroyed, and tells nobody',
+  leavesEarly: 'a shared amphora is left while a push may still reach it',
+  overfills: 'a shared amphora takes whoever asks',
   lostReply: 'an amphora that was granted and not claimed is forgotten',
 } as const;
 

@@ -2,7 +2,9 @@
 // action of its own (handle a message, commit, take effect, call a driver, hear its answer), so that a crash can come
 // between any two.
 import { amphora, amphoraStatus } from '../../src/domain/amphora/amphora.ts';
-import type { AmphoraState, AmphoraStep } from '../../src/domain/amphora/state.ts';
+import { openSharing } from '../../src/domain/amphora/facts.ts';
+import { mayJoin, type Sharing } from '../../src/domain/amphora/sharing.ts';
+import type { AmphoraAnswer, AmphoraState, AmphoraStep } from '../../src/domain/amphora/state.ts';
 import { advance, type Advance, type Entity, type EntityDefinition, type EntityKind } from '../../src/domain/entity.ts';
 import { deriveId, type AmphoraId, type LoadBalancerId } from '../../src/domain/ids.ts';
 import { claimOf } from '../../src/domain/load-balancer/decide.ts';
@@ -14,7 +16,9 @@ import { type FakeJournal, keyOf, type Stored } from './journal.ts';
 import type { Random } from './random.ts';
 import type { World } from './world.ts';
 
-export type Answer = { readonly type: 'ok' } | { readonly type: 'refused'; readonly code: string };
+export type Answer =
+  | { readonly type: 'ok'; readonly stays?: AmphoraAnswer['stays'] }
+  | { readonly type: 'refused'; readonly code: string };
 
 interface Command {
   readonly type: 'command';
@@ -106,7 +110,12 @@ export class SimulatedNode {
    */
   loseLease(): void {
     this.#hasLease = false;
-    this.#steps = this.#steps.filter(({ step, isCalled }) => step.type === 'deploy' && !isCalled);
+    this.#steps = this.#steps.filter(({ step, isCalled }) => unfenced.has(step.type) && !isCalled);
+  }
+
+  /** Whether it is about to call what goes on without a lease. */
+  hasUnfenced(): boolean {
+    return this.#steps.some(({ step, isCalled }) => unfenced.has(step.type) && !isCalled);
   }
 
   /** Sends a command; the answer comes once, or never when this node ends first. */
@@ -236,7 +245,8 @@ export class SimulatedNode {
     if (isRepeat && !planted.has('forgetsAnswers')) return answer({ type: 'ok' });
     const decision = definitions[actor.kind].decide(this.#bent(actor.state, command), command, now);
     if (decision.type === 'refuse') return answer({ type: 'refused', code: decision.refusal.code });
-    const ok = () => answer({ type: 'ok' });
+    const { stays } = decision.answer as Partial<AmphoraAnswer>;
+    const ok = () => answer({ type: 'ok', ...(stays !== undefined && { stays }) });
     if (planted.has('answerBeforeCommit')) {
       ok();
       return this.#write(actor, decision.events, commandId, undefined);
@@ -246,8 +256,10 @@ export class SimulatedNode {
 
   /** What a planted bug makes of an amphora that belongs to somebody already. */
   #bent(state: Entity['state'] | undefined, command: { readonly type: string }): Entity['state'] | undefined {
-    if (command.type !== 'allocateAmphora' || !this.#with.planted.has('doubleAllocation')) return state;
-    return state === undefined ? undefined : ({ ...state, allocation: null } as Entity['state']);
+    if (command.type !== 'allocateAmphora' || state === undefined) return state;
+    if (this.#with.planted.has('overfills')) return overfull(state as AmphoraState);
+    if (!this.#with.planted.has('doubleAllocation')) return state;
+    return state === undefined ? undefined : ({ ...state, allocations: [] } as Entity['state']);
   }
 
   #write(
@@ -273,6 +285,12 @@ export class SimulatedNode {
   #definition(kind: EntityKind): EntityDefinition<Entity> {
     const definition = definitions[kind];
     const { planted } = this.#with;
+    if (kind === 'amphora' && planted.has('forgetsSharers')) {
+      return { ...definition, plan: (state, at) => withoutTells(definition.plan(state, at)) };
+    }
+    if (kind === 'loadBalancer' && planted.has('leavesEarly')) {
+      return { ...definition, plan: (state, at) => definition.plan(settled(state), at) };
+    }
     if (kind === 'loadBalancer' && planted.has('neverConfirms')) {
       return {
         ...definition,
@@ -394,8 +412,10 @@ export class SimulatedNode {
   #lateCall(late: Step): void {
     this.#steps = this.#steps.filter((step) => step !== late);
     const step = late.step as LoadBalancerStep;
-    if (step.type !== 'deploy' || this.#with.now() > late.deadlineAt) return;
-    this.#with.world.serve(step.slot.amphoraId, step.loadBalancerId, step.tree, step.pairing);
+    const { world, now } = this.#with;
+    if (now() > late.deadlineAt) return;
+    if (step.type === 'deploy') world.serve(step.slot.amphoraId, step.loadBalancerId, step.tree, step.pairing);
+    if (step.type === 'retireAmphora' && step.leave !== null) world.withdraw(step.slot.amphoraId, step.loadBalancerId);
   }
 
   #answerIs(actor: Actor, step: Step, result: { readonly type: string } | undefined): void {
@@ -422,7 +442,8 @@ export class SimulatedNode {
         const state = this.#actor('loadBalancer', step.loadBalancerId)?.state as LoadBalancerState | undefined;
         const claim = planted.has('lostReply') ? 'claimed' : claimOf(state, step.amphoraId);
         if (claim === 'undecided') return hear(undefined);
-        return hear({ type: 'allocationChecked', isClaimed: claim === 'claimed' } as { type: string });
+        const { loadBalancerId } = step;
+        return hear({ type: 'allocationChecked', loadBalancerId, isClaimed: claim === 'claimed' } as { type: string });
       }
       case 'configureAgent':
         return hear({ type: 'agentConfigured', controllers: step.controllers } as { type: string });
@@ -431,6 +452,14 @@ export class SimulatedNode {
       case 'destroy':
         world.destroy(step.amphoraId);
         return hear({ type: 'destroyed' });
+      case 'tellFarewell': {
+        const { amphoraId, loadBalancerId, why, reason, isUnconfirmed } = step;
+        const command = { type: 'failoverAmphora', amphoraId, why, reason } as { type: string };
+        const told = { type: 'farewellTold', loadBalancerId, why };
+        return this.command('loadBalancer', loadBalancerId, command, (answer) => {
+          hear(answer.type === 'ok' || why === 'lost' || !isUnconfirmed ? told : undefined);
+        });
+      }
     }
   }
 
@@ -468,32 +497,39 @@ export class SimulatedNode {
   }
 
   #claim(
-    { loadBalancerId, role }: Extract<LoadBalancerStep, { type: 'claimAmphora' }>,
+    { loadBalancerId, role, sharing }: Extract<LoadBalancerStep, { type: 'claimAmphora' }>,
     hear: (result: { readonly type: string } | undefined) => void,
   ): void {
-    const amphoraId = this.#suggest(loadBalancerId);
+    const amphoraId = this.#suggest(loadBalancerId, sharing);
     if (amphoraId === undefined) {
       const fresh = this.#with.newAmphoraId();
       this.command('amphora', fresh, { type: 'createAmphora', amphoraId: fresh } as { type: string }, () => undefined);
       return hear(undefined);
     }
-    const command = { type: 'allocateAmphora', loadBalancerId, role } as { type: string };
+    const command = { type: 'allocateAmphora', loadBalancerId, role, sharing } as { type: string };
     const granted = { type: 'amphoraGranted', role, amphoraId, computeId: amphoraId, agent: { host: 'h', port: 1 } };
     this.command('amphora', amphoraId, command, (answer) => hear(answer.type === 'ok' ? granted : undefined));
   }
 
   /** The pool, reading rows. */
-  #suggest(loadBalancerId: LoadBalancerId): AmphoraId | undefined {
+  #suggest(loadBalancerId: LoadBalancerId, sharing: Sharing | undefined): AmphoraId | undefined {
     const { random, planted } = this.#with;
     const fleet = this.fleet();
     const owner = this.#actor('loadBalancer', loadBalancerId)?.state as LoadBalancerState | undefined;
-    const granted = fleet.filter(
-      (state) => state.allocation?.loadBalancerId === loadBalancerId && claimOf(owner, state.id) !== 'claimed',
-    );
+    const granted = fleet.filter((state) => isOf(state, loadBalancerId) && claimOf(owner, state.id) !== 'claimed');
     const isUsable = (state: AmphoraState) => amphoraStatus(state) === 'ALLOCATED';
     const mine = granted.find(isUsable);
     if (mine !== undefined && !planted.has('lostReply')) return mine.id;
     const ready = fleet.filter((state) => amphoraStatus(state) === 'READY');
+    const open = fleet.filter((state) => isUsable(state) && !isOf(state, loadBalancerId) && isOpenTo(state, sharing));
+    if (planted.has('overfills') && sharing !== undefined) {
+      open.push(
+        ...fleet.filter(
+          (state) => isUsable(state) && !isOf(state, loadBalancerId) && openSharing(overfull(state)) !== undefined,
+        ),
+      );
+    }
+    if (open.length > 0 && random.chance(0.8)) return random.pick(open).id;
     if (planted.has('doubleAllocation')) ready.push(...fleet.filter(isUsable));
     return ready.length === 0 ? undefined : random.pick(ready).id;
   }
@@ -508,23 +544,66 @@ export class SimulatedNode {
   }
 
   #retire(
-    { slot, loadBalancerId, reason }: Extract<LoadBalancerStep, { type: 'retireAmphora' }>,
+    { slot, loadBalancerId, reason, leave }: Extract<LoadBalancerStep, { type: 'retireAmphora' }>,
     hear: (result: { readonly type: string } | undefined) => void,
     running: Step,
   ): void {
     const { amphoraId } = slot;
+    const { world, journal, planted } = this.#with;
     const retired = { type: 'amphoraRetired', amphoraId };
-    const command = { type: 'deleteAmphora', reason, onBehalfOf: loadBalancerId } as { type: string };
-    const isOver = () => this.#with.journal.entities.get(keyOf('amphora', amphoraId))?.isOver !== false;
-    const whenOver = () => {
-      running.isReady = isOver;
+    const unlessShared = leave !== null && !planted.has('takesAll');
+    const command = { type: 'deleteAmphora', reason, onBehalfOf: loadBalancerId, unlessShared } as { type: string };
+    const isGone = () => {
+      const stored = journal.entities.get(keyOf('amphora', amphoraId));
+      return stored === undefined || (replay('amphora', stored) as AmphoraState).deletion?.done === true;
+    };
+    const whenGone = () => {
+      running.isReady = isGone;
       running.next = () => hear(retired);
     };
+    const release = () => {
+      const released = { type: 'releaseAmphora', loadBalancerId } as { type: string };
+      this.command('amphora', amphoraId, released, (answer) => {
+        hear(answer.type === 'ok' || answer.code === 'notFound' ? retired : undefined);
+      });
+    };
     this.command('amphora', amphoraId, command, (answer) => {
-      if (answer.type === 'ok') whenOver();
-      else hear(answer.code === 'notFound' ? retired : undefined);
+      if (answer.type === 'refused') return hear(answer.code === 'notFound' ? retired : undefined);
+      if (answer.stays === 'left') return hear(retired);
+      if (answer.stays === undefined) return whenGone();
+      if (world.withdraw(amphoraId, loadBalancerId)) release();
+      else hear(undefined);
     });
   }
+}
+
+/** Of an owner that is gone, what may still come through until its deadline: nothing fences what goes to agents. */
+const unfenced: ReadonlySet<string> = new Set(['deploy', 'retireAmphora']);
+
+function isOf({ allocations }: AmphoraState, id: LoadBalancerId): boolean {
+  return allocations.some(({ loadBalancerId }) => loadBalancerId === id);
+}
+
+function isOpenTo(state: AmphoraState, sharing: Sharing | undefined): boolean {
+  return mayJoin(openSharing(state), state.allocations.length, sharing);
+}
+
+/** As if everybody on it would share it with any number of others. */
+function overfull(state: AmphoraState): AmphoraState {
+  const allocations = state.allocations.map((one) =>
+    one.sharing === undefined ? one : { ...one, sharing: { ...one.sharing, most: 100 } },
+  );
+  return { ...state, allocations };
+}
+
+function withoutTells(due: ReturnType<EntityDefinition<Entity>['plan']>): typeof due {
+  return { ...due, start: due.start.filter(({ type }) => type !== 'tellFarewell') };
+}
+
+/** As if no push could come late. */
+function settled(state: Entity['state']): Entity['state'] {
+  const { slots } = state as LoadBalancerState;
+  return { ...state, slots: slots.map(({ unsettledUntil: _, ...slot }) => slot) } as Entity['state'];
 }
 
 /** As if no amphora had been told of another one. */

@@ -56,7 +56,7 @@ class Simulation {
   readonly #journal: FakeJournal;
   readonly #surroundings: Surroundings;
   readonly #clients: readonly Client[];
-  readonly #lost = new Set<AmphoraId>();
+  readonly #hasSharers: boolean;
   #node: SimulatedNode;
   #zombies: SimulatedNode[] = [];
   #now = 0;
@@ -67,6 +67,7 @@ class Simulation {
 
   constructor(seed: number, planted: ReadonlySet<Bug>, onEntry: ((entry: NewEntry) => void) | undefined) {
     this.#random = new Random(seed);
+    this.#hasSharers = this.#random.chance(0.5);
     this.#journal = new FakeJournal(planted);
     this.#journal.onEntry = onEntry;
     this.#surroundings = {
@@ -98,16 +99,18 @@ class Simulation {
 
   #newClient(index: number): Client {
     const loadBalancerId = simulatedId<LoadBalancerId>('lb', index);
-    const topology = this.#random.chance(0.5) ? 'ACTIVE_STANDBY' : 'SINGLE';
+    const perAmphora = this.#hasSharers && this.#random.chance(0.75) ? 2 + this.#random.below(2) : 1;
+    if (perAmphora > 1) this.#world.sharers.set(loadBalancerId, perAmphora);
+    const topology = perAmphora === 1 && this.#random.chance(0.5) ? 'ACTIVE_STANDBY' : 'SINGLE';
     const commands: LoadBalancerCommand[] = [
-      createLoadBalancer(loadBalancerId, { topology, listeners: [listener(80)] }),
+      createLoadBalancer(loadBalancerId, { topology, perAmphora, listeners: [listener(80)] }),
     ];
     const changes = 1 + this.#random.below(5);
     for (let change = 1; change <= changes; change++) {
       commands.push(
         this.#random.chance(0.5)
           ? { type: 'createListener', listener: { ...listener(100 + change), id: simulatedId(index, change) } }
-          : this.#random.chance(0.8)
+          : this.#random.chance(perAmphora > 1 ? 0.2 : 0.8)
             ? { type: 'updateLoadBalancer', patch: { name: `name-${change}` } }
             : { type: 'failoverLoadBalancer' },
       );
@@ -128,10 +131,13 @@ class Simulation {
     const dice = this.#random.next();
     if (this.#isFaulty && dice < 0.015) return this.#crash();
     if (this.#isFaulty && dice < 0.025) return this.#freeze();
-    if (this.#isFaulty && dice < 0.055) return this.#node.resetSomeActor();
-    if (this.#isFaulty && dice < 0.06) return this.#loseSomeAmphora();
-    if (dice < 0.15) return this.#ask();
-    if (dice < 0.2) return this.#reportLost();
+    // What nothing fences is where most can go wrong.
+    if (this.#isFaulty && dice < 0.065 && this.#node.hasUnfenced()) return this.#freeze();
+    if (this.#isFaulty && dice < 0.095) return this.#node.resetSomeActor();
+    if (this.#isFaulty && dice < 0.1) return this.#loseSomeAmphora();
+    if (this.#isFaulty && dice < 0.105) return this.#vacateSomeAmphora();
+    if (dice < 0.2) return this.#ask();
+    if (dice < 0.25) return this.#reportLost();
     const zombie = this.#zombies.length > 0 && this.#random.chance(0.1) ? this.#random.pick(this.#zombies) : undefined;
     const actions = (zombie ?? this.#node).actions();
     if (actions.length > 0) this.#random.pick(actions)();
@@ -155,24 +161,32 @@ class Simulation {
     const [...instances] = this.#world.instances;
     if (instances.length === 0) return;
     const id = this.#random.pick(instances);
-    this.#world.destroy(id);
-    this.#lost.add(id);
+    this.#world.lose(id);
+  }
+
+  /** An operator has a shared amphora replaced. */
+  #vacateSomeAmphora(): void {
+    const shared = this.#node.fleet().filter(({ allocations }) => allocations.length > 1);
+    if (shared.length === 0) return;
+    const command = { type: 'vacateAmphora', reason: 'asked for' } as { type: string };
+    this.#node.command('amphora', this.#random.pick(shared).id, command, () => undefined);
   }
 
   /** The watchdog: tells of lost amphorae until somebody has taken them out of service. */
   #reportLost(): void {
-    for (const amphoraId of this.#lost) {
+    for (const amphoraId of this.#world.lost) {
       const state = this.#node.fleet().find((one) => one.id === amphoraId);
       if (state === undefined) continue;
-      const owner = state.allocation?.loadBalancerId;
       const ignore = () => undefined;
       const status = amphoraStatus(state);
-      if (owner === undefined && status === 'READY') {
+      if (status === 'READY') {
         const command = { type: 'deleteAmphora', reason: 'silent', onBehalfOf: null } as { type: string };
         this.#node.command('amphora', amphoraId, command, ignore);
-      } else if (owner !== undefined && status === 'ALLOCATED') {
+      } else if (status === 'ALLOCATED') {
+        // One is enough: it has the amphora destroyed, and the others hear of it from there.
+        const { loadBalancerId } = this.#random.pick(state.allocations);
         const command = { type: 'failoverAmphora', amphoraId, why: 'lost', reason: 'silent' } as { type: string };
-        this.#node.command('loadBalancer', owner, command, ignore);
+        this.#node.command('loadBalancer', loadBalancerId, command, ignore);
       }
     }
   }
@@ -214,7 +228,7 @@ class Simulation {
   }
 
   #hasLostInService(): boolean {
-    return this.#node.fleet().some(({ id, deletion }) => this.#lost.has(id) && deletion === null);
+    return this.#node.fleet().some(({ id, deletion }) => this.#world.lost.has(id) && deletion === null);
   }
 
   #judge(): readonly string[] {
@@ -225,9 +239,11 @@ class Simulation {
     for (const client of this.#clients) broken.push(...this.#judgeLoadBalancer(client));
     for (const state of this.#node.fleet()) {
       if (!this.#world.instances.has(state.id) && state.deletion === null) broken.push(`${state.id} has no instance`);
-      const owner = state.allocation?.loadBalancerId;
-      if (owner !== undefined && !this.#slotsOf(owner).includes(state.id))
-        broken.push(`${state.id} is nobody's, and is not free`);
+      for (const { loadBalancerId } of state.allocations) {
+        if (!this.#slotsOf(loadBalancerId).includes(state.id))
+          broken.push(`${state.id} is not ${loadBalancerId}'s, and is not free`);
+      }
+      if (state.vacating !== undefined) broken.push(`${state.id} was to be left, and is there`);
     }
     const known = new Set(this.#node.fleet().map(({ id }) => id));
     for (const id of this.#world.instances) if (!known.has(id)) broken.push(`instance ${id} is an orphan`);
@@ -247,6 +263,7 @@ class Simulation {
     const state = this.#stateOf(id);
     if (state === undefined) return [`${id} was acknowledged and is lost`];
     if (commands.at(-1)?.command.type === 'deleteLoadBalancer') {
+      if (this.#world.serversOf(id).length > 0) return [`${id} was deleted and is still served`];
       return state.deletion === 'done' && !this.#world.vips.has(id) ? [] : [`${id} was deleted and is still there`];
     }
     const broken: string[] = [];
@@ -254,8 +271,9 @@ class Simulation {
     if (status !== 'ACTIVE') broken.push(`${id} is ${status}`);
     const slots = this.#slotsOf(id);
     if (slots.length !== (isPair(state) ? 2 : 1)) broken.push(`${id} has ${slots.length} amphorae`);
-    const servers = slots.map((amphoraId) => this.#world.serving.get(amphoraId));
-    if (servers.some((served) => served?.loadBalancerId !== id)) broken.push(`${id} is not served`);
+    const servers = slots.map((amphoraId) => this.#world.serving.get(amphoraId)?.get(id));
+    if (servers.includes(undefined)) broken.push(`${id} is not served`);
+    if (this.#world.serversOf(id).length > slots.length) broken.push(`${id} is served by others as well`);
     if (isPair(state)) {
       const others = servers.map((served) => served?.pairing?.peer?.amphoraId);
       if (!slots.toReversed().every((other, index) => others[index] === other))

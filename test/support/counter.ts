@@ -127,6 +127,7 @@ const counter: EntityDefinition<CounterEntity> = {
   plan: (state, now) =>
     dueSteps(state.steps, state.wanted && !state.isOver ? [{ key: 'work', type: 'work' } as const] : [], now),
   isCreation: (command) => command.type === 'create',
+  isGone: (state) => state.isOver,
   isOver: (state) => state.isOver,
   stepTimeoutMs: (_, { callMs }) => callMs,
 };

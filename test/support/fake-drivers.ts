@@ -12,7 +12,10 @@ export type Misbehaviour = 'fail' | 'hang' | 'succeed-silently';
 export class FakeWorld {
   readonly instances = new Map<string, Instance>();
   readonly vips = new Map<string, Vip>();
+  /** Amphora → what it was told to serve last. */
   readonly served = new Map<string, ServeRequest>();
+  /** Amphora → load balancers that it serves. */
+  readonly serving = new Map<string, Set<string>>();
   /** Amphora → the agent's configuration that it was given last. */
   readonly configured = new Map<string, string>();
   /** Fingerprints, where certificates would be. */
@@ -58,6 +61,7 @@ export class FakeWorld {
       this.#call('compute.delete', amphoraId, signal, () => {
         this.instances.delete(amphoraId);
         this.served.delete(amphoraId);
+        this.serving.delete(amphoraId);
       }),
     list: (signal) => this.#call('compute.list', '', signal, () => [...this.instances.values()]),
     close: async () => undefined,
@@ -112,8 +116,11 @@ export class FakeWorld {
           return { accepted: false, reason: `haproxy does not know ${refused}` } as const;
         }
         this.served.set(amphoraId, request);
+        this.serving.set(amphoraId, (this.serving.get(amphoraId) ?? new Set()).add(request.loadBalancerId));
         return { accepted: true } as const;
       }),
+    withdraw: ({ amphoraId }, { loadBalancerId }, signal) =>
+      this.#call('amphora.withdraw', amphoraId, signal, () => void this.serving.get(amphoraId)?.delete(loadBalancerId)),
     handOver: ({ amphoraId }, signal) => this.#call('amphora.handOver', amphoraId, signal, () => undefined),
     configure: ({ amphoraId }, agentConfiguration, signal) =>
       this.#call('amphora.configure', amphoraId, signal, () => void this.configured.set(amphoraId, agentConfiguration)),

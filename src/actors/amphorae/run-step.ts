@@ -5,9 +5,12 @@ import type { AgentAddress, AgentFacts, AmphoraStep, AmphoraStepResult } from '.
 import { agentConfiguration, configDriveFiles } from '../../domain/amphora/config-drive.ts';
 import type { Answers, LoadBalancerQuestion } from '../../domain/cluster/questions.ts';
 import type { AmphoraId, DeploymentId, LoadBalancerId } from '../../domain/ids.ts';
+import type { LoadBalancerCommand } from '../../domain/load-balancer/commands.ts';
+import type { LoadBalancerEntity } from '../../domain/load-balancer/load-balancer.ts';
 import type { AmphoraDriver, AmphoraInfo } from '../../drivers/amphora/driver.ts';
 import type { CertificateDriver, IssuedCertificate } from '../../drivers/certificate/driver.ts';
 import type { ComputeDriver, Instance } from '../../drivers/compute/driver.ts';
+import type { Answered } from '../cluster/entities.ts';
 
 export interface AmphoraPorts {
   readonly deploymentId: DeploymentId;
@@ -23,6 +26,7 @@ export interface AmphoraPorts {
   /** Load balancers, wherever their owner is. */
   readonly loadBalancers: {
     query<A>(id: LoadBalancerId, question: LoadBalancerQuestion, signal: AbortSignal): Promise<A>;
+    ask(id: LoadBalancerId, command: LoadBalancerCommand, signal: AbortSignal): Promise<Answered<LoadBalancerEntity>>;
   };
 }
 
@@ -46,7 +50,7 @@ export async function runAmphoraStep(
       const claim = await ports.loadBalancers.query<Answers['claimOf']>(step.loadBalancerId, question, signal);
       if (claim === 'undecided')
         throw new Error(`load balancer ${step.loadBalancerId} is claiming an amphora just now`);
-      return { type: 'allocationChecked', isClaimed: claim === 'claimed' };
+      return { type: 'allocationChecked', loadBalancerId: step.loadBalancerId, isClaimed: claim === 'claimed' };
     }
     case 'configureAgent': {
       const { amphoraId, agent: endpoint, topology } = step;
@@ -62,7 +66,25 @@ export async function runAmphoraStep(
     case 'destroy':
       await ports.compute.delete(step.amphoraId, signal);
       return { type: 'destroyed' };
+    case 'tellFarewell':
+      return tellFarewell(step, ports, signal);
   }
+}
+
+/** One that does not know the amphora has gone on without it already, unless it is about to claim it. */
+async function tellFarewell(
+  { amphoraId, loadBalancerId, why, reason, isUnconfirmed }: Extract<AmphoraStep, { type: 'tellFarewell' }>,
+  { loadBalancers }: AmphoraPorts,
+  signal: AbortSignal,
+): Promise<AmphoraStepResult> {
+  const command = { type: 'failoverAmphora', amphoraId, why, reason } as const;
+  const reply = await loadBalancers.ask(loadBalancerId, command, signal);
+  const isUnheard = reply.type === 'refused' && why === 'replaced' && isUnconfirmed;
+  if (reply.type === 'ok' || (reply.type === 'refused' && !isUnheard)) {
+    return { type: 'farewellTold', loadBalancerId, why };
+  }
+  const state = reply.type === 'refused' ? 'may be about to claim the amphora' : `is ${reply.type}`;
+  throw new Error(`load balancer ${loadBalancerId} ${state}`);
 }
 
 async function boot(
@@ -106,14 +128,14 @@ function serverPem({ certificatePem, privateKeyPem }: IssuedCertificate): string
  * an earlier run whose end is not known: that is as good.
  */
 async function rotateCertificate(
-  { amphoraId, agent: endpoint, fingerprint, loadBalancerId }: Extract<AmphoraStep, { type: 'rotateCertificate' }>,
+  { amphoraId, agent: endpoint, fingerprint, loadBalancerIds }: Extract<AmphoraStep, { type: 'rotateCertificate' }>,
   { amphora, certificate, loadBalancers }: AmphoraPorts,
   signal: AbortSignal,
 ): Promise<AgentFacts> {
   const address = { amphoraId, endpoint };
   const before = factsOf(await amphora.info(address, signal));
   if (before.certificateFingerprint !== fingerprint) return before;
-  if (loadBalancerId !== null) await untilNoPush(loadBalancerId, loadBalancers, signal);
+  for (const loadBalancerId of loadBalancerIds) await untilNoPush(loadBalancerId, loadBalancers, signal);
   const issued = await certificate.issue(amphoraId, signal);
   await amphora.certify(address, serverPem(issued), signal);
   const after = factsOf(await amphora.info(address, signal));

@@ -85,22 +85,22 @@ export class ClusterEntities<E extends Entity, Q extends Question> {
     }
   }
 
-  /** Resolves when the entity is over; at once when there is none. @throws when the signal aborts first */
-  async whenOver(id: string, signal: AbortSignal): Promise<void> {
+  /** Resolves when the entity is gone; at once when there is none. @throws when the signal aborts first */
+  async whenGone(id: string, signal: AbortSignal): Promise<void> {
     const { kind, peers, ownership } = this.#options;
     await askWherever<{ readonly type: 'over' }>(
       ownership,
       { family: 'entities', shard: shardOf(id) },
-      () => this.whenOverHere(id, signal),
+      () => this.whenGoneHere(id, signal),
       (node) => peers.call(node, 'entity.whenOver', { kind, id }, signal),
       signal,
     );
   }
 
-  async whenOverHere(id: string, signal: AbortSignal): Promise<PeerCalls['entity.whenOver']['result']> {
+  async whenGoneHere(id: string, signal: AbortSignal): Promise<PeerCalls['entity.whenOver']['result']> {
     try {
-      const isOver = await this.#options.local.whenOver(id, signal);
-      return { type: isOver ? 'over' : 'elsewhere' };
+      const isGone = await this.#options.local.whenGone(id, signal);
+      return { type: isGone ? 'over' : 'elsewhere' };
     } catch (error) {
       if (error instanceof ElsewhereError) return { type: 'elsewhere' };
       throw error;

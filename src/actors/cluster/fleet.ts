@@ -18,7 +18,7 @@ const mostLists = 1000;
 
 type Listener = (id: AmphoraId, facts: AmphoraFacts) => void;
 
-const deleted: AmphoraFacts = { status: 'DELETED', loadBalancerId: null, bootFailure: null, controllers: [] };
+const deleted: AmphoraFacts = { status: 'DELETED', loadBalancerIds: [], bootFailure: null, controllers: [] };
 
 export class Fleet {
   readonly #known = new Map<AmphoraId, Known>();
@@ -111,7 +111,8 @@ export class Fleet {
 function isSame(one: AmphoraFacts, other: AmphoraFacts): boolean {
   return (
     one.status === other.status &&
-    one.loadBalancerId === other.loadBalancerId &&
+    one.loadBalancerIds.join() === other.loadBalancerIds.join() &&
+    one.sharing?.most === other.sharing?.most &&
     one.host === other.host &&
     one.zone === other.zone &&
     one.controllers.join() === other.controllers.join()

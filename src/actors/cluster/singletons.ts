@@ -1,5 +1,6 @@
 // The spares pool and housekeeping of the cluster, wherever they run.
 import { type AmphoraKind, isPlain } from '../../domain/amphora/kind.ts';
+import type { Sharing } from '../../domain/amphora/sharing.ts';
 import type { PeerCalls, SuggestionMessage, SweepReport } from '../../domain/cluster/messages.ts';
 import type { AmphoraId, LoadBalancerId } from '../../domain/ids.ts';
 import type { SparesPoolView } from '../../domain/views.ts';
@@ -34,13 +35,19 @@ export class Singletons {
   suggest(
     loadBalancerId: LoadBalancerId,
     kind: AmphoraKind,
+    sharing: Sharing | undefined,
     excluded: readonly AmphoraId[],
     signal: AbortSignal,
   ): Promise<SuggestionMessage> {
     const { ownership, peers } = this.#options;
-    const here = () => this.suggestHere(loadBalancerId, kind, excluded, signal);
-    // Nodes of an earlier version know no kinds.
-    const asked = { loadBalancerId, excluded, ...(!isPlain(kind) && { kind }) };
+    const here = () => this.suggestHere(loadBalancerId, kind, sharing, excluded, signal);
+    // Nodes of earlier versions know neither.
+    const asked = {
+      loadBalancerId,
+      excluded,
+      ...(!isPlain(kind) && { kind }),
+      ...(sharing !== undefined && { sharing }),
+    };
     const there = (node: string) => peers.call(node, 'spares.suggest', asked, signal);
     return askWherever<SuggestionMessage>(ownership, sparesPlace, here, there, signal);
   }
@@ -48,6 +55,7 @@ export class Singletons {
   async suggestHere(
     loadBalancerId: LoadBalancerId,
     kind: AmphoraKind,
+    sharing: Sharing | undefined,
     excluded: readonly AmphoraId[],
     signal: AbortSignal,
   ): Promise<PeerCalls['spares.suggest']['result']> {
@@ -56,7 +64,8 @@ export class Singletons {
     const request = ++this.#requests;
     try {
       return await ask<PeerCalls['spares.suggest']['result']>(
-        (replyTo) => pool.tell({ type: 'suggest', request, loadBalancerId, kind, excluded: [...excluded], replyTo }),
+        (replyTo) =>
+          pool.tell({ type: 'suggest', request, loadBalancerId, kind, sharing, excluded: [...excluded], replyTo }),
         signal,
       );
     } catch (error) {

@@ -109,12 +109,20 @@ export class Heartbeats {
     if (isJudgedElsewhere) this.#noteFor(judge, message, isNew);
     if (!isNew) return;
     // Said again until there is somebody to hear it.
-    if (facts.loadBalancerId === null) return table.expectNews(id, undefined);
-    if (ownership.owns(facts.loadBalancerId)) return this.#update(message, facts.loadBalancerId);
-    const owner = ownership.ownerOf('entities', shardOf(facts.loadBalancerId));
+    if (facts.loadBalancerIds.length === 0) return table.expectNews(id, undefined);
+    this.#updateOwned(message, facts);
     if (isJudgedElsewhere) return;
-    const isTold = owner !== undefined && peers.tell(owner, 'heartbeats.news', { message });
-    if (!isTold) table.expectNews(id, undefined);
+    const others = facts.loadBalancerIds.filter((one) => !ownership.owns(one));
+    const owners = new Set(others.map((one) => ownership.ownerOf('entities', shardOf(one))));
+    for (const owner of owners) {
+      const isTold = owner !== undefined && peers.tell(owner, 'heartbeats.news', { message });
+      if (!isTold) table.expectNews(id, undefined);
+    }
+  }
+
+  /** Load balancers of this node that have the amphora. */
+  #updateOwned(message: HeartbeatMessage, { loadBalancerIds }: AmphoraFacts): void {
+    for (const id of loadBalancerIds) if (this.#options.ownership.owns(id)) this.#update(message, id);
   }
 
   /** Has what an amphora says next brought to this node, new or not. */
@@ -147,10 +155,9 @@ export class Heartbeats {
   /** What the judge of an amphora has heard of a load balancer of this node. */
   hearNews({ message }: PeerNotices['heartbeats.news']): void {
     const { fleet, table, ownership, now } = this.#options;
-    const id = message.id as AmphoraId;
-    const loadBalancerId = fleet.get(id)?.loadBalancerId ?? null;
-    if (loadBalancerId === null || !ownership.owns(loadBalancerId)) return;
-    if (table.hear(message, undefined, now()) !== 'late') this.#update(message, loadBalancerId);
+    const facts = fleet.get(message.id as AmphoraId);
+    if (facts?.loadBalancerIds.some((id) => ownership.owns(id)) !== true) return;
+    if (table.hear(message, undefined, now()) !== 'late') this.#updateOwned(message, facts);
   }
 
   /** Tells other nodes what was seen since the last time, in one message each. */
@@ -172,8 +179,11 @@ export class Heartbeats {
     const moved = new Set(owners.entities.flatMap((owner, shard) => (before[shard] === owner ? [] : [shard])));
     if (moved.size === 0) return;
     const ids: AmphoraId[] = [];
-    for (const [id, { loadBalancerId }] of this.#options.fleet) {
-      if (loadBalancerId !== null && moved.has(shardOf(loadBalancerId))) ids.push(id);
+    for (const [id, { loadBalancerIds }] of this.#options.fleet) {
+      if (!loadBalancerIds.some((one) => moved.has(shardOf(one)))) continue;
+      // That one owner has derived statuses from it does not mean that another one has.
+      if (loadBalancerIds.length > 1) this.#options.table.expectNews(id, undefined);
+      else ids.push(id);
     }
     if (ids.length > 0) void this.#expectNews(ids);
   }

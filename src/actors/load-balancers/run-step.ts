@@ -5,8 +5,9 @@ import { renderLvs } from '../../domain/lvs/render.ts';
 import type { AmphoraId, LoadBalancerId } from '../../domain/ids.ts';
 import { interfaceRules } from '../../domain/interface-rules.ts';
 import type { AmphoraKind } from '../../domain/amphora/kind.ts';
+import type { Sharing } from '../../domain/amphora/sharing.ts';
 import type { AmphoraEntity } from '../../domain/amphora/amphora.ts';
-import type { AmphoraCommand } from '../../domain/amphora/state.ts';
+import type { AmphoraAnswer, AmphoraCommand } from '../../domain/amphora/state.ts';
 import type { SuggestionMessage } from '../../domain/cluster/messages.ts';
 import type { AmphoraQuestion, Answers, LoadBalancerQuestion } from '../../domain/cluster/questions.ts';
 import type { ServedTree } from '../../domain/load-balancer/attributes.ts';
@@ -30,6 +31,7 @@ export interface LoadBalancerPorts {
     suggest(
       loadBalancerId: LoadBalancerId,
       kind: AmphoraKind,
+      sharing: Sharing | undefined,
       excluded: readonly AmphoraId[],
       signal: AbortSignal,
     ): Promise<SuggestionMessage>;
@@ -38,7 +40,7 @@ export interface LoadBalancerPorts {
   readonly amphorae: {
     ask(id: string, command: AmphoraCommand, signal: AbortSignal): Promise<Answered<AmphoraEntity>>;
     query<A>(id: string, question: AmphoraQuestion, signal: AbortSignal): Promise<A>;
-    whenOver(id: string, signal: AbortSignal): Promise<void>;
+    whenGone(id: string, signal: AbortSignal): Promise<void>;
   };
   readonly loadBalancers: {
     query<A>(id: LoadBalancerId, question: LoadBalancerQuestion, signal: AbortSignal): Promise<A>;
@@ -77,7 +79,7 @@ export async function runLoadBalancerStep(
 
 /** Asks until an amphora grants itself: a suggested one may have been taken, or be gone. */
 async function claimAmphora(
-  { loadBalancerId, role, kind, isRepeat }: Step<'claimAmphora'>,
+  { loadBalancerId, role, kind, sharing, isRepeat }: Step<'claimAmphora'>,
   ports: LoadBalancerPorts,
   signal: AbortSignal,
 ): Promise<LoadBalancerStepResult> {
@@ -87,9 +89,10 @@ async function claimAmphora(
     ? [...(await ports.loadBalancers.query<Answers['claimedAmphorae']>(loadBalancerId, claimed, signal))]
     : [];
   for (;;) {
-    const suggestion = await ports.spares.suggest(loadBalancerId, kind, excluded, signal);
+    const suggestion = await ports.spares.suggest(loadBalancerId, kind, sharing, excluded, signal);
     if (suggestion.type === 'none') throw new Error(suggestion.reason);
-    const command = { type: 'allocateAmphora', loadBalancerId, role, kind } as const;
+    const shared = sharing === undefined ? {} : { sharing };
+    const command = { type: 'allocateAmphora', loadBalancerId, role, kind, ...shared } as const;
     const reply = await ports.amphorae.ask(suggestion.amphoraId, command, signal);
     if (reply.type === 'ok' && reply.answer.instance !== null) {
       const { computeId, agent } = reply.answer.instance;
@@ -207,31 +210,64 @@ async function secretsFor(
   return secrets;
 }
 
-/** Done when the amphora is known to run no more. One that nobody knows is gone already. */
+/**
+ * Done when the amphora is known to run no more, or, where others share it, to serve nothing of this load balancer. One that
+ * nobody knows is gone already.
+ */
 async function retireAmphora(
-  { loadBalancerId, slot, reason, handsOver }: Step<'retireAmphora'>,
-  { amphorae, amphora }: LoadBalancerPorts,
+  { loadBalancerId, slot, reason, handsOver, leave }: Step<'retireAmphora'>,
+  ports: LoadBalancerPorts,
   signal: AbortSignal,
 ): Promise<LoadBalancerStepResult> {
-  const { amphoraId } = slot;
+  const { amphoraId, agent: endpoint } = slot;
+  const { amphorae, amphora } = ports;
+  const retired = { type: 'amphoraRetired', amphoraId } as const;
   // Spares the other one the wait for silence. Where it fails, silence follows all the same.
   if (handsOver) {
     const soon = AbortSignal.any([signal, AbortSignal.timeout(handOverMs)]);
-    await amphora.handOver({ amphoraId, endpoint: slot.agent }, soon).catch(() => undefined);
+    await amphora.handOver({ amphoraId, endpoint }, soon).catch(() => undefined);
   }
-  const reply = await amphorae.ask(amphoraId, { type: 'deleteAmphora', reason, onBehalfOf: loadBalancerId }, signal);
+  const unlessShared = leave !== null;
+  const deletion = { type: 'deleteAmphora', reason, onBehalfOf: loadBalancerId, unlessShared } as const;
+  const answer = await tellAmphora(amphoraId, deletion, amphorae, signal);
+  if (answer === undefined || answer.stays === 'left') return retired;
+  if (answer.stays === undefined || leave === null) {
+    await amphorae.whenGone(amphoraId, signal);
+    return retired;
+  }
+  await unlessGone(amphoraId, ports, signal, async () => {
+    await amphora.withdraw({ amphoraId, endpoint }, { loadBalancerId, hasLvs: leave.hasLvs }, signal);
+    return retired;
+  });
+  if (leave.vip !== null) {
+    const { computeId } = slot;
+    await ports.network.unplugVip(
+      { loadBalancerId, amphoraId, computeId, agentHost: endpoint.host, vip: leave.vip },
+      signal,
+    );
+  }
+  await tellAmphora(amphoraId, { type: 'releaseAmphora', loadBalancerId }, amphorae, signal);
+  return retired;
+}
+
+/** Undefined when there is no such amphora any more. */
+async function tellAmphora(
+  amphoraId: AmphoraId,
+  command: AmphoraCommand,
+  amphorae: LoadBalancerPorts['amphorae'],
+  signal: AbortSignal,
+): Promise<AmphoraAnswer | undefined> {
+  const reply = await amphorae.ask(amphoraId, command, signal);
   switch (reply.type) {
     case 'ok':
-      await amphorae.whenOver(amphoraId, signal);
-      break;
+      return reply.answer;
     case 'refused':
       if (reply.refusal.code !== 'notFound') throw new Error(reply.refusal.message);
-      break;
+      return undefined;
     case 'busy':
       throw new Error(`amphora ${amphoraId} is busy`);
     case 'faulted':
     case 'unavailable':
       throw new Error(`amphora ${amphoraId}: ${reply.reason}`);
   }
-  return { type: 'amphoraRetired', amphoraId };
 }

@@ -36,7 +36,7 @@ export class EntityManager<E extends Entity> {
   readonly #timers = new Map<string, NodeJS.Timeout>();
   readonly #faults = new Map<string, string>();
   readonly #listeners = new Set<Change<E>>();
-  readonly #goneListeners = new Map<string, Set<(isOver: boolean) => void>>();
+  readonly #goneListeners = new Map<string, Set<(isGone: boolean) => void>>();
   readonly #sweep: NodeJS.Timeout;
   /** Faults are written one after the other: the newest must be the last. */
   #faultWrites: Promise<void> = Promise.resolve();
@@ -123,21 +123,21 @@ export class EntityManager<E extends Entity> {
 
   /** Whether there is no such entity, or not any more. */
   isGone(id: string): Promise<boolean> {
-    return this.read(id, (state) => state === undefined || this.#options.definition.isOver(state));
+    return this.read(id, (state) => state === undefined || this.#options.definition.isGone(state));
   }
 
   /**
-   * Resolves when the entity is over, with true, at once when there is none; with false when it has got another owner first.
+   * Resolves when the entity is gone, with true, at once when there is none; with false when it has got another owner first.
    *
    * @throws when the signal aborts first, or the entity is elsewhere already
    */
-  async whenOver(id: string, signal: AbortSignal): Promise<boolean> {
+  async whenGone(id: string, signal: AbortSignal): Promise<boolean> {
     if (await this.isGone(id)) return true;
     return ask<boolean>((replyTo) => {
       const listeners = this.#goneListeners.get(id) ?? new Set();
-      const tell = (isOver: boolean) => {
+      const tell = (isGone: boolean) => {
         signal.removeEventListener('abort', giveUp);
-        replyTo.tell(isOver);
+        replyTo.tell(isGone);
       };
       listeners.add(tell);
       this.#goneListeners.set(id, listeners);
@@ -149,8 +149,8 @@ export class EntityManager<E extends Entity> {
     }, signal);
   }
 
-  #tellGone(id: string, isOver: boolean): void {
-    for (const tell of this.#goneListeners.get(id) ?? []) tell(isOver);
+  #tellGone(id: string, isGone: boolean): void {
+    for (const tell of this.#goneListeners.get(id) ?? []) tell(isGone);
     this.#goneListeners.delete(id);
   }
 
@@ -253,6 +253,7 @@ export class EntityManager<E extends Entity> {
       mayStart: this.#options.accepts,
       onChange: (entityId, before, after) => {
         for (const listener of this.#listeners) listener(entityId, before, after);
+        if (this.#options.definition.isGone(after)) this.#tellGone(entityId, true);
       },
       onWakeAt: (entityId, at) => this.wakeAt(entityId, at),
       onEnd: (entityId, why) => this.#onEnd(entityId, why),
@@ -266,9 +267,7 @@ export class EntityManager<E extends Entity> {
     const entity = this.#live.get(id);
     this.#live.delete(id);
     this.wakeAt(id, undefined);
-    if (why === 'over') {
-      this.#tellGone(id, true);
-    } else if (why !== 'stale') {
+    if (why !== 'over' && why !== 'stale') {
       const isOutdated = why.fault instanceof NewerVersionError;
       const reason = isOutdated
         ? `this node is to be upgraded: ${why.fault.message}`

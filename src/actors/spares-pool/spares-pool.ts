@@ -2,6 +2,7 @@
 // state is what amphorae tell; it is learnt anew from their rows at the start.
 import type { Logger } from 'pino';
 import type { AmphoraKind, Apart } from '../../domain/amphora/kind.ts';
+import type { Sharing } from '../../domain/amphora/sharing.ts';
 import type { AmphoraFacts } from '../../domain/amphora/facts.ts';
 import type { Elsewhere, SuggestionMessage } from '../../domain/cluster/messages.ts';
 import type { AmphoraId, LoadBalancerId } from '../../domain/ids.ts';
@@ -10,9 +11,8 @@ import {
   bootPauseMs,
   emptyPool,
   findGranted,
-  findSpare,
   type KnownAmphora,
-  overview,
+  notePointed,
   type PoolLimits,
   type PoolState,
   planPool,
@@ -36,6 +36,8 @@ export type SparesPoolMessage =
       readonly request: number;
       readonly loadBalancerId: LoadBalancerId;
       readonly kind: AmphoraKind;
+      /** With nobody when undefined. */
+      readonly sharing: Sharing | undefined;
       /** Amphorae the load balancer counts as its own already, or that did not grant themselves. */
       readonly excluded: readonly AmphoraId[];
       /** Told `elsewhere` when the pool ends or starts anew: to be asked again. */
@@ -58,7 +60,7 @@ export interface SparesPoolOptions {
 }
 
 /** Of an amphora that has not told anything itself. */
-const unheard = { loadBalancerId: null, bootFailure: null, controllers: [] } as const;
+const unheard = { loadBalancerIds: [], bootFailure: null, controllers: [] } as const;
 
 interface Waiter {
   readonly replyTo: ReplyTo<SuggestionMessage | Elsewhere>;
@@ -68,6 +70,8 @@ interface State {
   readonly pool: PoolState;
   readonly waiters: Map<number, Waiter>;
   timer: NodeJS.Timeout | undefined;
+  /** A `plan` is in the mailbox. */
+  isPlanDue: boolean;
 }
 
 export function spawnSparesPool(
@@ -82,11 +86,19 @@ export function spawnSparesPool(
       const pool = emptyPool();
       for (const [id, facts] of options.known()) learn(pool, id, facts);
       self.tell({ type: 'plan' });
-      return { pool, waiters: new Map(), timer: undefined };
+      return { pool, waiters: new Map(), timer: undefined, isPlanDue: true };
     },
     receive: (state, message, self) => {
+      const plan = () => self.tell({ type: 'plan' });
+      if (message.type === 'plan') {
+        state.isPlanDue = false;
+        carryOut(state, options, plan);
+        return state;
+      }
       receive(state, message, options);
-      carryOut(state, options, () => self.tell({ type: 'plan' }));
+      // Once for all messages that have come meanwhile: to plan is to look at every amphora.
+      if (!state.isPlanDue) plan();
+      state.isPlanDue = true;
       return state;
     },
     limits: neverGivenUp,
@@ -98,16 +110,21 @@ export function spawnSparesPool(
   });
 }
 
-function receive(state: State, message: SparesPoolMessage, options: SparesPoolOptions): void {
+function receive(
+  state: State,
+  message: Exclude<SparesPoolMessage, { type: 'plan' }>,
+  options: SparesPoolOptions,
+): void {
   const { pool, waiters } = state;
   switch (message.type) {
     case 'suggest': {
-      const { request, loadBalancerId, kind, excluded, replyTo } = message;
+      const { request, loadBalancerId, kind, sharing, excluded, replyTo } = message;
       const granted = findGranted(pool, loadBalancerId, excluded);
       if (granted !== undefined) return replyTo.tell({ type: 'amphora', amphoraId: granted });
-      pool.waiting.set(request, { id: request, loadBalancerId, kind });
+      const shared = sharing === undefined ? {} : { sharing };
+      pool.waiting.set(request, { id: request, loadBalancerId, kind, ...shared, excluded });
       waiters.set(request, { replyTo });
-      return serveWaiting(state, options);
+      return;
     }
     case 'withdraw':
       pool.waiting.delete(message.request);
@@ -115,8 +132,6 @@ function receive(state: State, message: SparesPoolMessage, options: SparesPoolOp
       return;
     case 'amphoraChanged':
       return onAmphoraChanged(state, message.id, message.now, options);
-    case 'plan':
-      return serveWaiting(state, options);
     case 'view':
       return message.replyTo.tell(view(state, options.limits));
   }
@@ -129,7 +144,6 @@ function onAmphoraChanged(state: State, id: AmphoraId, facts: AmphoraFacts, opti
   if (facts.status === 'READY') {
     pool.failedBoots = 0;
     pool.notBefore = 0;
-    serveWaiting(state, options);
   } else if (before?.status === 'BOOTING' && facts.bootFailure !== null) {
     pool.notBefore = options.now() + bootPauseMs(pool.failedBoots);
     pool.failedBoots++;
@@ -137,45 +151,22 @@ function onAmphoraChanged(state: State, id: AmphoraId, facts: AmphoraFacts, opti
   }
 }
 
-function learn(pool: PoolState, id: AmphoraId, { status, loadBalancerId, kind, host }: AmphoraFacts): void {
+function learn(pool: PoolState, id: AmphoraId, facts: AmphoraFacts): void {
+  const { status, loadBalancerIds, kind, host } = facts;
   if (status === 'DELETED') {
     pool.amphorae.delete(id);
     return;
   }
   const known: KnownAmphora | undefined = pool.amphorae.get(id);
   const suggestedAt = known?.status === status ? known.suggestedAt : Number.NEGATIVE_INFINITY;
-  const before = known === undefined ? {} : meaningOf(known);
-  const facts = { ...(kind !== undefined && { kind }), ...(host !== undefined && { host }) };
-  pool.amphorae.set(id, { ...before, ...facts, status, loadBalancerId, suggestedAt });
-}
-
-/** What the amphora does not tell. */
-function meaningOf({ meantFor, kind, host }: KnownAmphora): Partial<KnownAmphora> {
-  return {
-    ...(meantFor !== undefined && { meantFor }),
+  const { sharing: meant, ...before } = known ?? {};
+  const sharing = status === 'ALLOCATED' ? facts.sharing : meant;
+  const told = {
     ...(kind !== undefined && { kind }),
     ...(host !== undefined && { host }),
+    ...(sharing !== undefined && { sharing }),
   };
-}
-
-function serveWaiting({ pool, waiters }: State, options: SparesPoolOptions): void {
-  if (waiters.size === 0) return;
-  const now = options.now();
-  let seen = overview(pool, options.limits, now);
-  for (const [id, waiter] of waiters) {
-    if (seen.spares.size === 0) return;
-    const request = pool.waiting.get(id);
-    const amphoraId = request && findSpare(seen, request, options.limits);
-    if (amphoraId === undefined) continue;
-    const known = pool.amphorae.get(amphoraId);
-    const meantFor = request?.loadBalancerId;
-    if (known !== undefined && meantFor !== undefined)
-      pool.amphorae.set(amphoraId, { ...known, meantFor, suggestedAt: now });
-    pool.waiting.delete(id);
-    waiters.delete(id);
-    waiter.replyTo.tell({ type: 'amphora', amphoraId });
-    seen = overview(pool, options.limits, now);
-  }
+  pool.amphorae.set(id, { ...before, ...told, status, loadBalancerIds, suggestedAt });
 }
 
 function refuseWaiting({ pool, waiters }: State, reason: string): void {
@@ -187,12 +178,18 @@ function refuseWaiting({ pool, waiters }: State, reason: string): void {
 function carryOut(state: State, options: SparesPoolOptions, planAgain: () => void): void {
   const now = options.now();
   const plan = planPool(state.pool, options.limits, now);
+  for (const pointing of plan.point) {
+    notePointed(state.pool, pointing, now);
+    state.waiters.get(pointing.request.id)?.replyTo.tell({ type: 'amphora', amphoraId: pointing.amphoraId });
+    state.waiters.delete(pointing.request.id);
+  }
   for (const boot of plan.boot) {
     const id = options.newId();
-    const { kind, meantFor } = boot;
+    const { kind, meantFor, sharing } = boot;
     const apart = apartFrom(state.pool, boot, options.limits, now);
-    const known = { status: 'BOOTING', loadBalancerId: null, suggestedAt: Number.NEGATIVE_INFINITY, kind } as const;
-    state.pool.amphorae.set(id, meantFor === null ? known : { ...known, meantFor });
+    const known: KnownAmphora = { status: 'BOOTING', loadBalancerIds: [], suggestedAt: Number.NEGATIVE_INFINITY, kind };
+    const shared = sharing === undefined ? {} : { sharing };
+    state.pool.amphorae.set(id, meantFor === null ? known : { ...known, meantFor, ...shared });
     options.boot(id, kind, apart);
   }
   for (const id of plan.remove) {

@@ -290,7 +290,12 @@ function fleetHandlers(
         why: 'replaced',
         reason: 'failover was asked for',
       } as const;
-      await dispatch.toLoadBalancer(amphora.loadBalancerId, command, context);
+      // Those that share it hear of it from the amphora, each at its time.
+      if (amphora.otherLoadBalancerIds.length === 0) {
+        await dispatch.toLoadBalancer(amphora.loadBalancerId, command, context);
+      } else {
+        await dispatch.toAmphora(id, { type: 'vacateAmphora', reason: command.reason }, context);
+      }
       return { amphora: (await reads.findAmphora(id)) ?? null };
     },
     'spares.show': async (_, { signal }) => {

@@ -123,7 +123,8 @@ const l7Rule: Fields<L7RuleView, keyof ObjectView | keyof L7RuleAttributes> = {
 
 const amphora: Fields<AmphoraView> = {
   id: 'Its id.',
-  loadBalancerId: 'Load balancer that it serves; null for a spare.',
+  loadBalancerId: 'Load balancer that it serves, the first when several share it; null for a spare.',
+  otherLoadBalancerIds: 'The others that share it.',
   status:
     'BOOTING, READY (a spare), ALLOCATED, PENDING_DELETE, ERROR, or FAILOVER_STOPPED (silent, and its failover is held).',
   failoverHeld: 'Why its failover is held; null when it is not.',

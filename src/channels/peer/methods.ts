@@ -1,6 +1,7 @@
 // The methods of `/peer`: what nodes ask of each other, and what they tell without waiting for an answer. Peers are programs of
 // ours, known by a certificate: their messages are checked for their frame, and read as what their version says.
 import type { AmphoraKind } from '../../domain/amphora/kind.ts';
+import type { Sharing } from '../../domain/amphora/sharing.ts';
 import type { PeerCalls, PeerNotices } from '../../domain/cluster/messages.ts';
 import { type HandlersOf, reads, result } from '../rpc/method.ts';
 import { maybe, needed } from '../rpc/parameters.ts';
@@ -42,9 +43,9 @@ export const peerMethods = {
     result: result<PeerCalls['entity.ask']['result']>('The answer.'),
   }),
   'entity.whenOver': reads({
-    summary: 'Answers once the entity is over.',
+    summary: 'Answers once the entity is gone.',
     params: { kind, id },
-    result: result<PeerCalls['entity.whenOver']['result']>('Whether it is over.'),
+    result: result<PeerCalls['entity.whenOver']['result']>('Whether it is gone.'),
   }),
   'spares.suggest': reads({
     summary: 'Suggests a spare amphora.',
@@ -52,6 +53,7 @@ export const peerMethods = {
       loadBalancerId: needed(objectId<LoadBalancerId>(), 'For whom.'),
       excluded: needed(trustedList<AmphoraId>(), 'Not these.'),
       kind: maybe(trustedObject<AmphoraKind>(), 'Of what kind; plain unless given.'),
+      sharing: maybe(trustedObject<Sharing>(), 'With whom it may be shared; with nobody unless given.'),
     },
     result: result<PeerCalls['spares.suggest']['result']>('The suggestion.'),
   }),

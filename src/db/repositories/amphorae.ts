@@ -9,6 +9,11 @@ const isHeld = `exists (select 1 from held_failovers h where h.amphora_id = t.id
 /** The status of the amphora `t` as Octavia has it. */
 export const shownStatus = `case when ${isHeld} then 'FAILOVER_STOPPED' else t.status end`;
 
+/** Whether the amphora `t` is that load balancer's, alone or with others. */
+export function isOf(loadBalancerId: string, t = 't'): string {
+  return `(${t}.load_balancer_id = ${loadBalancerId} or ${t}.other_load_balancer_ids @> array[${loadBalancerId}])`;
+}
+
 /** The row of the amphora `t` and what is known of it besides, as JSON. */
 export const amphoraJson = `to_jsonb(t) || jsonb_build_object('status', ${shownStatus}, 'failover_held',
   case when ${isHeld} then (select why from held_failovers h where h.amphora_id = t.id) end)`;
@@ -34,7 +39,7 @@ export async function listAmphorae(
   { loadBalancerId, limit, marker }: AmphoraQuery,
 ): Promise<readonly AmphoraView[]> {
   const text = `${select}
-    where ($2::uuid is null or load_balancer_id = $2)
+    where ($2::uuid is null or ${isOf('$2::uuid')})
       and ($3::uuid is null or (created_at, id) > (select m.created_at, m.id from amphorae m where m.id = $3))
     order by created_at, id limit $1`;
   const { rows } = await pool.query<{ row: JsonRow }>(text, [limit, loadBalancerId, marker]);

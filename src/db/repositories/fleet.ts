@@ -2,6 +2,7 @@
 import type { Pool } from 'pg';
 import type { AmphoraKind } from '../../domain/amphora/kind.ts';
 import type { AmphoraFacts } from '../../domain/amphora/facts.ts';
+import type { Sharing } from '../../domain/amphora/sharing.ts';
 import type { AmphoraId, LoadBalancerId } from '../../domain/ids.ts';
 import type { AmphoraStatus } from '../../domain/statuses.ts';
 
@@ -13,7 +14,7 @@ export async function* allAmphorae(pool: Pool): AsyncGenerator<readonly (readonl
   for (let after: string | null = null; ; ) {
     const { rows }: { rows: readonly Row[] } = await pool.query<Row>({
       name: 'all_amphorae',
-      text: `select id, status, load_balancer_id, controllers, kind, host, cached_zone from amphorae
+      text: `select id, status, load_balancer_id, other_load_balancer_ids, sharing, controllers, kind, host, cached_zone from amphorae
         where $1::uuid is null or id > $1 order by id limit $2`,
       values: [after, pageSize],
     });
@@ -27,6 +28,8 @@ interface Row {
   readonly id: AmphoraId;
   readonly status: AmphoraStatus;
   readonly load_balancer_id: LoadBalancerId | null;
+  readonly other_load_balancer_ids: readonly LoadBalancerId[];
+  readonly sharing: Sharing | null;
   readonly controllers: readonly string[];
   readonly kind: AmphoraKind | null;
   readonly host: string | null;
@@ -34,10 +37,18 @@ interface Row {
 }
 
 function factsIn(row: Row): AmphoraFacts {
-  const { status, load_balancer_id: loadBalancerId, controllers, kind, host } = row;
+  const { status, load_balancer_id: first, other_load_balancer_ids: others, sharing, controllers, kind, host } = row;
   const zone = row.cached_zone ?? kind?.computeZone ?? null;
-  const facts = { status, loadBalancerId, bootFailure: null, controllers };
-  return { ...facts, ...(kind !== null && { kind }), ...(host !== null && { host }), ...(zone !== null && { zone }) };
+  return {
+    status,
+    loadBalancerIds: first === null ? [] : [first, ...others],
+    bootFailure: null,
+    controllers,
+    ...(sharing !== null && { sharing }),
+    ...(kind !== null && { kind }),
+    ...(host !== null && { host }),
+    ...(zone !== null && { zone }),
+  };
 }
 
 /** Of the ids given, those of amphorae that the journal knows and that are not deleted. */

@@ -7,7 +7,7 @@ import type { ObjectKind } from '../../domain/load-balancer/state.ts';
 import type { AmphoraView, Views } from '../../domain/views.ts';
 import { projections } from '../schema/projections.ts';
 import { asView, select, tables, untold } from './objects.ts';
-import { amphoraJson, shownStatus } from './amphorae.ts';
+import { amphoraJson, isOf, shownStatus } from './amphorae.ts';
 import { type JsonRow, viewOf } from './view.ts';
 
 export type QueriedKind = ObjectKind | 'amphora';
@@ -106,18 +106,24 @@ function statementOf(kind: QueriedKind, query: ObjectQuery): { readonly text: st
   }
   const where = conditions.length === 0 ? 'true' : conditions.join(' and ');
   const order = keys.map(({ column, isDescending }) => `${expression(kind, column)}${isDescending ? ' desc' : ''}`);
-  return { text: `${selectFrom(kind, where)} order by ${order.join()} limit ${bind(query.limit)}`, values };
+  const owner = query.filters.find(({ column, value }) => column === ownerColumn && isUuid(value));
+  const shownAs = owner && `${bind(owner.value)}::uuid`;
+  return { text: `${selectFrom(kind, where, shownAs)} order by ${order.join()} limit ${bind(query.limit)}`, values };
 }
+
+const ownerColumn = 'load_balancer_id';
 
 function tableOf(kind: QueriedKind): string {
   return kind === 'amphora' ? 'amphorae' : tables[kind];
 }
 
-function selectFrom(kind: QueriedKind, where: string): string {
+/** An amphora that is shared is shown as that of the load balancer that is asked for; else as that of the first. */
+function selectFrom(kind: QueriedKind, where: string, owner = 't.load_balancer_id'): string {
   if (kind !== 'amphora') return select(kind, where, `'project_id', ${expression(kind, 'project_id')}`);
-  return `select ${amphoraJson} || jsonb_build_object('vip_address', l.vip_address, 'vip_port_id', l.vip_port_id,
-      'vrrp_address', l.vrrp_ports -> t.id::text ->> 'address', 'vrrp_port_id', l.vrrp_ports -> t.id::text ->> 'portId') as row
-    from amphorae t left join load_balancers l on l.id = t.load_balancer_id where ${where}`;
+  return `select ${amphoraJson} || jsonb_build_object('load_balancer_id', ${owner}, 'vip_address', l.vip_address,
+      'vip_port_id', l.vip_port_id, 'vrrp_address', l.vrrp_ports -> t.id::text ->> 'address',
+      'vrrp_port_id', l.vrrp_ports -> t.id::text ->> 'portId') as row
+    from amphorae t left join load_balancers l on l.id = ${owner} where ${where}`;
 }
 
 /** A column of the object, in SQL. Names come from `columns` alone, never from outside. */
@@ -136,7 +142,9 @@ function comparison(kind: QueriedKind, column: string, value: string, bind: (val
   const left = kind === 'amphora' && column === 'status' ? shownStatus : expression(kind, column);
   switch (columns[kind].get(column)) {
     case 'uuid':
-      return isUuid(value) ? `${left} = ${bind(value)}::uuid` : 'false';
+      if (!isUuid(value)) return 'false';
+      if (kind === 'amphora' && column === ownerColumn) return isOf(`${bind(value)}::uuid`);
+      return `${left} = ${bind(value)}::uuid`;
     case 'number':
       return /^-?\d{1,15}(\.\d+)?$/.test(value) ? `${left} = ${bind(value)}::numeric` : 'false';
     case 'boolean':

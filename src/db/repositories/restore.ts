@@ -12,9 +12,10 @@ export async function journalledWorld(
   const amphorae = await pool.query<{
     id: AmphoraId;
     status: AmphoraStatus;
-    load_balancer_id: LoadBalancerId | null;
+    load_balancer_ids: readonly LoadBalancerId[];
     compute_id: string | null;
-  }>('select id, status, load_balancer_id, compute_id from amphorae order by created_at, id');
+  }>(`select id, status, array_remove(load_balancer_id || other_load_balancer_ids, null) as load_balancer_ids, compute_id
+    from amphorae order by created_at, id`);
   const deleted = await pool.query<{ id: AmphoraId }>(
     `select id from entities where kind = 'amphora' and is_over and id = any($1::uuid[])`,
     [instances],
@@ -27,7 +28,7 @@ export async function journalledWorld(
       (row): JournalAmphora => ({
         id: row.id,
         status: row.status,
-        loadBalancerId: row.load_balancer_id,
+        loadBalancerIds: row.load_balancer_ids,
         computeId: row.compute_id,
       }),
     ),

@@ -1,5 +1,6 @@
 // Statistics of listeners, and what projects used: written in batches, read as sums.
 import type { Pool } from 'pg';
+import { isOf } from './amphorae.ts';
 import type { Counted } from '../../domain/statistics/accumulator.ts';
 import type { Usage } from '../../domain/statistics/usage.ts';
 import type { AmphoraStatisticsView, StatisticsView } from '../../domain/views.ts';
@@ -83,10 +84,10 @@ export async function addUsage(pool: Pool, usages: readonly Usage[], at: Date): 
   });
 }
 
-/** Connections of amphorae that serve no more are open no more. */
+/** Connections of amphorae that do not serve it any more are open no more. */
 const sums = `
   coalesce(sum(s.bytes_in), 0)::float8 as "bytesIn", coalesce(sum(s.bytes_out), 0)::float8 as "bytesOut",
-  coalesce(sum(s.active_connections) filter (where a.load_balancer_id is not null), 0)::float8 as "activeConnections",
+  coalesce(sum(s.active_connections) filter (where ${isOf('l.load_balancer_id', 'a')}), 0)::float8 as "activeConnections",
   coalesce(sum(s.total_connections), 0)::float8 as "totalConnections",
   coalesce(sum(s.request_errors), 0)::float8 as "requestErrors"`;
 

@@ -3,7 +3,7 @@
 
 export type JsonRow = Readonly<Record<string, unknown>>;
 
-const internal = new Set(['position', 'generation', 'vrrp_ports', 'served', 'kind']);
+const internal = new Set(['position', 'generation', 'vrrp_ports', 'served', 'kind', 'sharing']);
 
 /** `shown` are columns that the view has although others keep them to themselves. */
 export function viewOf(row: JsonRow, shown: readonly string[] = []): Readonly<Record<string, unknown>> {

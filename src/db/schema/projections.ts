@@ -184,7 +184,12 @@ export const amphorae = pgTable(
   'amphorae',
   {
     id: uuid().primaryKey(),
+    /** The first of those that share it. */
     loadBalancerId: uuid('load_balancer_id'),
+    /** The others that share it. */
+    otherLoadBalancerIds: uuid('other_load_balancer_ids').array().notNull().default([]),
+    /** Who may join them; null when nobody may. */
+    sharing: jsonb(),
     status: text().notNull(),
     role: text(),
     computeId: text('compute_id'),
@@ -206,7 +211,10 @@ export const amphorae = pgTable(
     createdAt: moment('created_at').notNull(),
     updatedAt: moment('updated_at').notNull(),
   },
-  (table) => [index('amphorae_load_balancer').on(table.loadBalancerId)],
+  (table) => [
+    index('amphorae_load_balancer').on(table.loadBalancerId),
+    index('amphorae_other_load_balancers').using('gin', table.otherLoadBalancerIds),
+  ],
 );
 
 /** The tables an append may write. Keys are the names that entries use. */

@@ -1,7 +1,9 @@
 // Decide, evolve and plan of an amphora: boot, ready (a spare), allocated, deleted.
 import { type Decision, refuse } from '../decision.ts';
 import type { EntityDefinition } from '../entity.ts';
+import type { LoadBalancerId } from '../ids.ts';
 import { kindKey, plainKind } from './kind.ts';
+import { mayJoin, sharingOf } from './sharing.ts';
 import type { AmphoraStatus } from '../statuses.ts';
 import {
   type DueSteps,
@@ -11,10 +13,12 @@ import {
   forgetFailures,
   nextRetry,
   noSteps,
+  onlySteps,
   type RetryPolicy,
   spentRetry,
 } from '../step.ts';
 import type {
+  Allocation,
   AmphoraAnswer,
   AmphoraCommand,
   AmphoraEvent,
@@ -35,10 +39,14 @@ export const stepKeys = {
   configureAgent: 'configure-agent',
   rotateCertificate: 'rotate-certificate',
   destroy: 'destroy',
+  tell: (loadBalancerId: LoadBalancerId): string => `tell:${loadBalancerId}`,
 };
 
 /** How long a load balancer may take to claim what it was granted before the amphora asks. */
 const claimPeriodMs = 15_000;
+
+/** How long a call of a load balancer that has left may be on its way: longer than any step may take. */
+const returnPeriodMs = 600_000;
 
 type AmphoraDecision = Decision<AmphoraEvent, AmphoraAnswer>;
 
@@ -70,39 +78,78 @@ export function decideAmphora(state: MaybeAmphora, command: AmphoraCommand, at: 
       const isKnown = isOther || state.rotation !== undefined;
       return accept(state, isKnown ? [] : [{ type: 'certificateRotationWanted', at }]);
     }
-    case 'deleteAmphora': {
-      const { reason, onBehalfOf } = command;
-      const owner = state.allocation?.loadBalancerId ?? null;
-      if (owner !== onBehalfOf) {
-        const expected = onBehalfOf === null ? 'a spare' : `allocated to load balancer ${onBehalfOf}`;
-        return refuse('conflict', `Amphora ${state.id} is not ${expected}`);
-      }
-      return accept(state, state.deletion === null ? [{ type: 'amphoraDeletionRequested', at, reason }] : []);
+    case 'deleteAmphora':
+      return decideDelete(state, command, at);
+    case 'releaseAmphora': {
+      const { loadBalancerId } = command;
+      if (state.deletion !== null || allocationOf(state, loadBalancerId) === undefined) return accept(state, []);
+      const released: AmphoraEvent = { type: 'allocationReleased', at, loadBalancerId };
+      const isLast = state.allocations.length === 1;
+      const reason = 'no load balancer has it any more';
+      return accept(state, isLast ? [released, { type: 'amphoraDeletionRequested', at, reason }] : [released]);
+    }
+    case 'vacateAmphora': {
+      if (state.allocations.length === 0) return refuse('conflict', `Amphora ${state.id} serves no load balancer`);
+      const isKnown = state.deletion !== null || state.vacating !== undefined;
+      return accept(state, isKnown ? [] : [{ type: 'vacationWanted', at, reason: command.reason }]);
     }
   }
 }
 
+/** Whoever shares it leaves it to the others, unless it is lost: then it goes, and they are told. */
+function decideDelete(
+  state: AmphoraState,
+  { reason, onBehalfOf, unlessShared }: Extract<AmphoraCommand, { type: 'deleteAmphora' }>,
+  at: number,
+): AmphoraDecision {
+  const { allocations, deletion } = state;
+  const isTheirs = onBehalfOf === null ? allocations.length === 0 : allocationOf(state, onBehalfOf) !== undefined;
+  // Its release was not heard of.
+  const hasLeft = state.left?.some(({ loadBalancerId }) => loadBalancerId === onBehalfOf) === true;
+  if (!isTheirs && onBehalfOf !== null && (hasLeft || sharingOf(allocations) !== undefined)) {
+    return accept(state, [], 'left');
+  }
+  if (!isTheirs) {
+    const expected = onBehalfOf === null ? 'a spare' : `allocated to load balancer ${onBehalfOf}`;
+    return refuse('conflict', `Amphora ${state.id} is not ${expected}`);
+  }
+  if (deletion !== null) return accept(state, []);
+  if (unlessShared === true && allocations.length > 1) return accept(state, [], 'shared');
+  const behalf = onBehalfOf === null ? {} : { onBehalfOf };
+  return accept(state, [{ type: 'amphoraDeletionRequested', at, reason, ...behalf }]);
+}
+
+function allocationOf({ allocations }: AmphoraState, loadBalancerId: LoadBalancerId): Allocation | undefined {
+  return allocations.find((allocation) => allocation.loadBalancerId === loadBalancerId);
+}
+
 /**
- * Granted once; a repeat by the same load balancer gets the same answer, another one a refusal. A repeat also calls off a
- * question whether the amphora was claimed: its answer may be older than the repeat.
+ * Granted once, or to as many as share; a repeat by the same load balancer gets the same answer, another one a refusal. A repeat
+ * also calls off a question whether the amphora was claimed: its answer may be older than the repeat.
  */
 function decideAllocate(
   state: AmphoraState,
-  { loadBalancerId, role, kind }: Extract<AmphoraCommand, { type: 'allocateAmphora' }>,
+  { loadBalancerId, role, kind, sharing }: Extract<AmphoraCommand, { type: 'allocateAmphora' }>,
   at: number,
 ): AmphoraDecision {
-  const { allocation } = state;
-  const allocated: AmphoraEvent = { type: 'amphoraAllocated', at, loadBalancerId, role };
-  if (state.deletion === null && allocation?.loadBalancerId === loadBalancerId && allocation.role === role) {
-    return accept(state, stepKeys.checkAllocation in state.steps.running ? [allocated] : []);
+  const { allocations } = state;
+  const before = allocationOf(state, loadBalancerId);
+  if (state.deletion === null && before?.role === role) {
+    const { confirmed: _, told: _told, ...again } = before;
+    const isAsked = stepKeys.checkAllocation in state.steps.running;
+    return accept(state, isAsked ? [{ type: 'amphoraAllocated', ...again, at }] : []);
   }
-  if (amphoraStatus(state) !== 'READY') {
+  const isOpen = state.deletion === null && state.vacating === undefined;
+  const hasLeft = state.left?.some((one) => one.loadBalancerId === loadBalancerId && one.until > at) === true;
+  const hasRoom = isOpen && !hasLeft && mayJoin(sharingOf(allocations), allocations.length, sharing);
+  if (amphoraStatus(state) !== 'READY' && !hasRoom) {
     return refuse('conflict', `Amphora ${state.id} is ${amphoraStatus(state)}, not READY`);
   }
   if (kind !== undefined && kindKey(kind) !== kindKey(state.kind ?? plainKind)) {
     return refuse('conflict', `Amphora ${state.id} is of another kind`);
   }
-  return accept(state, [allocated]);
+  const shared = sharing === undefined ? {} : { sharing };
+  return accept(state, [{ type: 'amphoraAllocated', at, loadBalancerId, role, ...shared }]);
 }
 
 function notReady(state: AmphoraState): AmphoraDecision {
@@ -113,8 +160,13 @@ function sameList(one: readonly string[], other: readonly string[]): boolean {
   return one.length === other.length && one.every((item, index) => item === other[index]);
 }
 
-function accept(state: AmphoraState, events: readonly AmphoraEvent[]): AmphoraDecision {
-  return { type: 'accept', events, answer: { id: state.id, instance: state.instance, isGone: false } };
+function accept(
+  { id, instance }: AmphoraState,
+  events: readonly AmphoraEvent[],
+  stays?: AmphoraAnswer['stays'],
+): AmphoraDecision {
+  const answer = { id, instance, isGone: false, ...(stays !== undefined && { stays }) };
+  return { type: 'accept', events, answer };
 }
 
 export function decideAmphoraStepEnded(
@@ -126,7 +178,7 @@ export function decideAmphoraStepEnded(
   const becomes = (...events: readonly AmphoraEvent[]) => ({ type: 'accept', events, answer: null }) as const;
   if (state?.steps.running[ended.key]?.run !== ended.run) return becomes();
   const { key, outcome } = ended;
-  if (outcome.ok) return becomes(...resultEvents(outcome.result, at));
+  if (outcome.ok) return becomes(...resultEvents(state, outcome.result, at));
   if (outcome.isInterrupted === true || !wantedSteps(state, at).some((step) => step.key === key)) {
     return becomes({ type: 'stepsInterrupted', keys: [key], at });
   }
@@ -139,7 +191,7 @@ export function decideAmphoraStepEnded(
   return isHopeless ? becomes(failed, { type: 'amphoraDeletionRequested', at, reason }) : becomes(failed);
 }
 
-function resultEvents(result: AmphoraStepResult, at: number): readonly AmphoraEvent[] {
+function resultEvents(state: AmphoraState, result: AmphoraStepResult, at: number): readonly AmphoraEvent[] {
   switch (result.type) {
     case 'booted': {
       const { computeId, agent, controllers, place } = result;
@@ -149,14 +201,26 @@ function resultEvents(result: AmphoraStepResult, at: number): readonly AmphoraEv
     }
     case 'agentAnswered':
       return [{ type: 'amphoraReady', at, facts: result.facts }];
-    case 'allocationChecked':
-      return [{ type: result.isClaimed ? 'allocationConfirmed' : 'allocationReturned', at }];
+    case 'allocationChecked': {
+      const { loadBalancerId, isClaimed } = result;
+      if (isClaimed) return [{ type: 'allocationConfirmed', at, loadBalancerId }];
+      const returned: AmphoraEvent = { type: 'allocationReturned', at, loadBalancerId };
+      // One where another may have been, or that was to be replaced, is no spare like others.
+      const { allocations, vacating } = state;
+      const isUsed = allocations[0]?.sharing !== undefined || vacating !== undefined;
+      const reason = 'no load balancer has it any more';
+      return isUsed && allocations.length === 1
+        ? [returned, { type: 'amphoraDeletionRequested', at, reason }]
+        : [returned];
+    }
     case 'agentConfigured':
       return [{ type: 'agentConfigured', at, controllers: result.controllers }];
     case 'certificateRotated':
       return [{ type: 'certificateRotated', at, facts: result.facts }];
     case 'destroyed':
       return [{ type: 'amphoraDeleted', at }];
+    case 'farewellTold':
+      return [{ ...result, at }];
   }
 }
 
@@ -171,7 +235,7 @@ export function evolveAmphora(state: MaybeAmphora, event: AmphoraEvent): MaybeAm
     const { id, at, kind, apartFrom } = event;
     const more = { ...(kind !== undefined && { kind }), ...(apartFrom !== undefined && { apartFrom }) };
     const unknown = { instance: null, agent: null, controllers: [], wantedControllers: null };
-    return { id, createdAt: at, updatedAt: at, ...more, ...unknown, allocation: null, deletion: null, steps: noSteps };
+    return { id, createdAt: at, updatedAt: at, ...more, ...unknown, allocations: [], deletion: null, steps: noSteps };
   }
   return { ...evolveExisting(state, event), updatedAt: event.at };
 }
@@ -202,30 +266,73 @@ function evolveExisting(state: AmphoraState, event: AmphoraEvent): AmphoraState 
     case 'amphoraReady':
       return { ...state, agent: event.facts, steps: endStep(state.steps, stepKeys.awaitAgent) };
     case 'amphoraAllocated': {
-      const { loadBalancerId, role, at } = event;
-      const allocation = { loadBalancerId, role, at, confirmed: false };
-      return { ...state, allocation, steps: endStep(state.steps, stepKeys.checkAllocation) };
+      const { type: _, ...allocated } = event;
+      const others = state.allocations.filter(({ loadBalancerId }) => loadBalancerId !== event.loadBalancerId);
+      const allocations = [...others, { ...allocated, confirmed: false }];
+      return { ...state, allocations, steps: endStep(state.steps, stepKeys.checkAllocation) };
     }
     case 'allocationConfirmed': {
-      const allocation = state.allocation === null ? null : { ...state.allocation, confirmed: true };
-      return { ...state, allocation, steps: endStep(state.steps, stepKeys.checkAllocation) };
+      const loadBalancerId = event.loadBalancerId ?? state.allocations[0]?.loadBalancerId;
+      const allocations = changed(state, loadBalancerId, (allocation) => ({ ...allocation, confirmed: true }));
+      return { ...state, allocations, steps: endStep(state.steps, stepKeys.checkAllocation) };
     }
-    case 'allocationReturned':
-      return { ...state, allocation: null, steps: endStep(state.steps, stepKeys.checkAllocation) };
-    case 'amphoraDeletionRequested':
-      return {
-        ...state,
-        deletion: { reason: event.reason, done: false },
-        steps: forgetFailures(state.steps, () => true),
-      };
-    case 'amphoraDeleted':
-      return { ...state, deletion: { reason: state.deletion?.reason ?? '', done: true }, steps: noSteps };
+    case 'allocationReturned': {
+      const loadBalancerId = event.loadBalancerId ?? state.allocations[0]?.loadBalancerId;
+      const allocations = state.allocations.filter((one) => one.loadBalancerId !== loadBalancerId);
+      return { ...state, allocations, steps: endStep(state.steps, stepKeys.checkAllocation) };
+    }
+    case 'allocationReleased': {
+      const { loadBalancerId, at } = event;
+      const allocations = state.allocations.filter((one) => one.loadBalancerId !== loadBalancerId);
+      const recent = (state.left ?? []).filter((one) => one.until > at && one.loadBalancerId !== loadBalancerId);
+      return { ...state, allocations, left: [...recent, { loadBalancerId, until: at + returnPeriodMs }] };
+    }
+    case 'vacationWanted':
+      return { ...state, vacating: { reason: event.reason } };
+    case 'amphoraDeletionRequested': {
+      const { reason, onBehalfOf } = event;
+      const deletion = { reason, done: false, ...(onBehalfOf !== undefined && { onBehalfOf }) };
+      return { ...state, deletion, steps: forgetFailures(state.steps, () => true) };
+    }
+    case 'amphoraDeleted': {
+      const deletion = { ...(state.deletion ?? { reason: '' }), done: true };
+      const tells = farewells(state).map(({ loadBalancerId }) => stepKeys.tell(loadBalancerId));
+      return { ...state, deletion, steps: onlySteps(state.steps, tells) };
+    }
+    case 'farewellTold': {
+      const { loadBalancerId, why: told } = event;
+      const allocations = changed(state, loadBalancerId, (allocation) => ({ ...allocation, told }));
+      return { ...state, allocations, steps: endStep(state.steps, stepKeys.tell(loadBalancerId)) };
+    }
     case 'stepStarted':
     case 'stepFailed':
     case 'stepsInterrupted':
       return { ...state, steps: evolveSteps(state.steps, event) };
   }
 }
+
+function changed(
+  { allocations }: AmphoraState,
+  loadBalancerId: LoadBalancerId | undefined,
+  change: (allocation: Allocation) => Allocation,
+): readonly Allocation[] {
+  return allocations.map((one) => (one.loadBalancerId === loadBalancerId ? change(one) : one));
+}
+
+/** Those that have it and do not know yet that they have to go on without it. Whoever has it deleted knows. */
+function farewells({ id: amphoraId, allocations, deletion, vacating }: AmphoraState): readonly FarewellStep[] {
+  const why = deletion === null ? 'replaced' : 'lost';
+  const reason = deletion?.reason ?? vacating?.reason;
+  if (reason === undefined) return [];
+  return allocations
+    .filter(({ loadBalancerId, told }) => told !== why && loadBalancerId !== deletion?.onBehalfOf)
+    .map(({ loadBalancerId, confirmed }) => {
+      const key = stepKeys.tell(loadBalancerId);
+      return { type: 'tellFarewell', key, amphoraId, loadBalancerId, why, reason, isUnconfirmed: !confirmed };
+    });
+}
+
+type FarewellStep = Extract<AmphoraStep, { type: 'tellFarewell' }>;
 
 export function planAmphora(state: AmphoraState, now: number): DueSteps<AmphoraStep> {
   const due = dueSteps(state.steps, wantedSteps(state, now), now);
@@ -237,16 +344,16 @@ export function planAmphora(state: AmphoraState, now: number): DueSteps<AmphoraS
 function wantedSteps(state: AmphoraState, now: number): readonly AmphoraStep[] {
   const amphoraId = state.id;
   if (state.deletion !== null) {
-    if (state.deletion.done || stepKeys.boot in state.steps.running) return [];
-    return [{ type: 'destroy', key: stepKeys.destroy, amphoraId }];
+    if (state.deletion.done || stepKeys.boot in state.steps.running) return farewells(state);
+    return [{ type: 'destroy', key: stepKeys.destroy, amphoraId }, ...farewells(state)];
   }
   const { kind = plainKind, apartFrom = nobody } = state;
   if (state.instance === null) return [{ type: 'boot', key: stepKeys.boot, amphoraId, kind, apartFrom }];
   if (state.agent === null) {
     return [{ type: 'awaitAgent', key: stepKeys.awaitAgent, amphoraId, agent: state.instance.agent }];
   }
-  const steps: AmphoraStep[] = [];
-  const { wantedControllers: controllers, allocation } = state;
+  const steps: AmphoraStep[] = [...farewells(state)];
+  const { wantedControllers: controllers, allocations } = state;
   if (controllers !== null) {
     const { agent } = state.instance;
     const { topology } = kind;
@@ -255,28 +362,32 @@ function wantedSteps(state: AmphoraState, now: number): readonly AmphoraStep[] {
   if (state.rotation !== undefined) {
     const { agent } = state.instance;
     const { certificateFingerprint: fingerprint } = state.agent;
-    const loadBalancerId = allocation?.loadBalancerId ?? null;
+    const loadBalancerIds = allocations.map(({ loadBalancerId }) => loadBalancerId);
     steps.push({
       type: 'rotateCertificate',
       key: stepKeys.rotateCertificate,
       amphoraId,
       agent,
       fingerprint,
-      loadBalancerId,
+      loadBalancerIds,
     });
   }
-  const checkAt = allocationCheckAt(state);
-  if (allocation !== null && checkAt !== undefined && checkAt <= now) {
-    const { loadBalancerId } = allocation;
+  const unconfirmed = oldestUnconfirmed(state);
+  if (unconfirmed !== undefined && unconfirmed.at + claimPeriodMs <= now) {
+    const { loadBalancerId } = unconfirmed;
     steps.push({ type: 'checkAllocation', key: stepKeys.checkAllocation, amphoraId, loadBalancerId });
   }
   return steps;
 }
 
+/** One is looked at after the other. */
+function oldestUnconfirmed({ allocations, deletion }: AmphoraState): Allocation | undefined {
+  return deletion === null ? allocations.find(({ confirmed }) => !confirmed) : undefined;
+}
+
 function allocationCheckAt(state: AmphoraState): number | undefined {
-  const { allocation, deletion } = state;
-  if (allocation === null || allocation.confirmed || deletion !== null) return undefined;
-  return allocation.at + claimPeriodMs;
+  const unconfirmed = oldestUnconfirmed(state);
+  return unconfirmed && unconfirmed.at + claimPeriodMs;
 }
 
 export function amphoraStatus(state: AmphoraState): AmphoraStatus {
@@ -284,7 +395,7 @@ export function amphoraStatus(state: AmphoraState): AmphoraStatus {
     if (state.deletion.done) return 'DELETED';
     return spentRetry(state.steps) === undefined ? 'PENDING_DELETE' : 'ERROR';
   }
-  if (state.allocation !== null) return 'ALLOCATED';
+  if (state.allocations.length > 0) return 'ALLOCATED';
   return state.agent === null ? 'BOOTING' : 'READY';
 }
 
@@ -299,7 +410,7 @@ export interface AmphoraEntity {
 
 export const amphora: EntityDefinition<AmphoraEntity> = {
   kind: 'amphora',
-  schemaVersion: 3,
+  schemaVersion: 4,
   decide: decideAmphora,
   decideStepEnded: decideAmphoraStepEnded,
   decideResumed: decideAmphoraResumed,
@@ -307,6 +418,7 @@ export const amphora: EntityDefinition<AmphoraEntity> = {
   evolve: evolveAmphora,
   plan: planAmphora,
   isCreation: (command) => command.type === 'createAmphora',
-  isOver: (state) => state.deletion?.done === true,
+  isGone: (state) => state.deletion?.done === true,
+  isOver: (state) => state.deletion?.done === true && farewells(state).length === 0,
   stepTimeoutMs: (step, { callMs, bootMs }) => (step.type === 'awaitAgent' ? bootMs : callMs),
 };

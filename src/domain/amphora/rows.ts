@@ -2,17 +2,20 @@
 import { moment, type Rows } from '../projection.ts';
 import { spentRetry } from '../step.ts';
 import { amphoraStatus } from './amphora.ts';
+import { openSharing } from './facts.ts';
 import type { AmphoraState } from './state.ts';
 
 /** Deleted amphorae have no row. */
 export function amphoraRows(state: AmphoraState | undefined): Rows {
   if (state === undefined || state.deletion?.done === true) return {};
-  const { instance, agent, allocation } = state;
+  const { instance, agent, allocations } = state;
   const row = {
     id: state.id,
-    loadBalancerId: allocation?.loadBalancerId ?? null,
+    loadBalancerId: allocations[0]?.loadBalancerId ?? null,
+    otherLoadBalancerIds: allocations.slice(1).map(({ loadBalancerId }) => loadBalancerId),
+    sharing: openSharing(state) ?? null,
     status: amphoraStatus(state),
-    role: allocation?.role ?? null,
+    role: allocations[0]?.role ?? null,
     computeId: instance?.computeId ?? null,
     agentHost: instance?.agent.host ?? null,
     agentPort: instance?.agent.port ?? null,

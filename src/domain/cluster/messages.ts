@@ -6,7 +6,8 @@ import type { Group } from '../health/groups.ts';
 import type { HeartbeatMessage } from '../health/message.ts';
 import type { AmphoraId, LoadBalancerId } from '../ids.ts';
 import type { ActorDetails, ActorView, AlertChange, SparesPoolView, StatusChange } from '../views.ts';
-import type { AmphoraFacts } from '../amphora/facts.ts';
+import type { ToldFacts } from '../amphora/facts.ts';
+import type { Sharing } from '../amphora/sharing.ts';
 import type { Question } from './questions.ts';
 
 /** Of this protocol. A node refuses peers of a later version than it knows, and says so. */
@@ -48,7 +49,7 @@ export interface PeerCalls {
     readonly params: { readonly kind: EntityKind; readonly id: string; readonly question: Question };
     readonly result: { readonly type: 'answer'; readonly answer: unknown } | Elsewhere;
   };
-  /** Answers once the entity is over, or owned by another node. */
+  /** Answers once the entity is gone, or owned by another node. */
   'entity.whenOver': {
     readonly params: { readonly kind: EntityKind; readonly id: string };
     readonly result: { readonly type: 'over' } | Elsewhere;
@@ -60,6 +61,8 @@ export interface PeerCalls {
       readonly excluded: readonly AmphoraId[];
       /** Plain when absent. */
       readonly kind?: AmphoraKind | undefined;
+      /** With nobody when absent. */
+      readonly sharing?: Sharing | undefined;
     };
     readonly result: SuggestionMessage | Elsewhere;
   };
@@ -91,7 +94,7 @@ export interface PeerCalls {
 /** Told, and not answered: what is lost is told again or learnt otherwise. */
 export interface PeerNotices {
   /** Amphorae have changed. */
-  'fleet.changed': { readonly amphorae: readonly { readonly id: AmphoraId; readonly facts: AmphoraFacts }[] };
+  'fleet.changed': { readonly amphorae: readonly { readonly id: AmphoraId; readonly facts: ToldFacts }[] };
   /** Heartbeats for the node that judges these amphorae: all that were seen, and those that bring something new. */
   'heartbeats.seen': {
     readonly ids: readonly string[];

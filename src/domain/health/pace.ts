@@ -52,18 +52,18 @@ export function urgencies(
   fleet: Iterable<readonly [AmphoraId, AmphoraFacts]>,
   isHeard: (id: AmphoraId) => boolean,
 ): ReadonlyMap<AmphoraId, Urgency> {
-  const byLoadBalancer = new Map<LoadBalancerId, AmphoraId[]>();
+  const owners = new Map<AmphoraId, readonly LoadBalancerId[]>();
   const served = new Set<LoadBalancerId>();
-  const urgency = new Map<AmphoraId, Urgency>();
-  for (const [id, { loadBalancerId, status }] of fleet) {
-    if (lost.has(id)) {
-      urgency.set(id, loadBalancerId === null ? 2 : 0);
-      if (loadBalancerId !== null)
-        byLoadBalancer.set(loadBalancerId, [...(byLoadBalancer.get(loadBalancerId) ?? []), id]);
-    } else if (loadBalancerId !== null && status === 'ALLOCATED' && isHeard(id)) served.add(loadBalancerId);
+  for (const [id, { loadBalancerIds, status }] of fleet) {
+    if (lost.has(id)) owners.set(id, loadBalancerIds);
+    else if (loadBalancerIds.length > 0 && status === 'ALLOCATED' && isHeard(id)) {
+      for (const loadBalancerId of loadBalancerIds) served.add(loadBalancerId);
+    }
   }
-  for (const [loadBalancerId, ids] of byLoadBalancer) {
-    if (served.has(loadBalancerId)) for (const id of ids) urgency.set(id, 1);
+  const urgency = new Map<AmphoraId, Urgency>();
+  for (const [id, theirs] of owners) {
+    const isServed = theirs.every((loadBalancerId) => served.has(loadBalancerId));
+    urgency.set(id, theirs.length === 0 ? 2 : isServed ? 1 : 0);
   }
   return urgency;
 }

@@ -76,6 +76,8 @@ export type LoadBalancerCommand =
       readonly provider?: Provider;
       /** Whether members may ask for ports of SR-IOV; not when absent. */
       readonly allowsMemberSriov?: boolean;
+      /** How many load balancers may be on one amphora; alone when absent. */
+      readonly perAmphora?: number;
       readonly vip: VipWish;
       readonly attributes: LoadBalancerAttributes;
       readonly listeners: readonly NewListener[];

@@ -19,7 +19,9 @@ export function decideLoadBalancer(state: MaybeLoadBalancer, command: LoadBalanc
   if (command.type === 'createLoadBalancer') return decideCreate(state, command, now);
   if (state === undefined || state.deletion === 'done') return refuse('notFound', 'Load Balancer not found.');
   if (command.type === 'deleteLoadBalancer') return decideDelete(state, command.cascade, now);
-  if (state.deletion === 'requested') {
+  // Of one that is lost it need not take leave.
+  const isLoss = command.type === 'failoverAmphora' && command.why === 'lost';
+  if (state.deletion === 'requested' && !isLoss) {
     return refuse('immutable', `Load Balancer ${state.id} is immutable and cannot be updated.`);
   }
   switch (command.type) {
@@ -62,12 +64,13 @@ type CreateCommand = Extract<LoadBalancerCommand, { type: 'createLoadBalancer' }
 function decideCreate(state: MaybeLoadBalancer, command: CreateCommand, at: number): LbDecision {
   const { loadBalancerId: id, projectId, vip } = command;
   if (state !== undefined) return refuse('conflict', `Load Balancer ${id} exists already.`);
-  const { topology, instances, provider, allowsMemberSriov } = command;
+  const { topology, instances, perAmphora, provider, allowsMemberSriov } = command;
   const more = {
     ...(topology !== undefined && { topology }),
     ...(instances !== undefined && { instances }),
     ...(provider !== undefined && { provider }),
     ...(allowsMemberSriov !== undefined && { allowsMemberSriov }),
+    ...(perAmphora !== undefined && { perAmphora }),
   };
   const created: LoadBalancerEvent = { type: 'loadBalancerCreated', at, id, projectId, ...more, vip };
   const empty = evolveLoadBalancer(undefined, created);

@@ -32,6 +32,8 @@ export type LoadBalancerEvent =
       readonly provider?: Provider;
       /** Whether members may ask for ports of SR-IOV; not when absent. */
       readonly allowsMemberSriov?: boolean;
+      /** How many load balancers may be on one amphora; alone when absent. */
+      readonly perAmphora?: number;
       readonly vip: VipWish;
     }
   | { readonly type: 'objectsChanged'; readonly at: number; readonly changes: readonly ObjectChange[] }

@@ -3,7 +3,7 @@ import type { ObjectId } from '../ids.ts';
 import { endStep, evolveSteps, forgetFailures, noSteps } from '../step.ts';
 import { isDatagram } from './datagram-rules.ts';
 import type { LoadBalancerEvent, ObjectChange } from './events.ts';
-import { forgetPeers, hasBeenServed, servingSlots } from './pair.ts';
+import { forgetPeers, hasBeenServed, mayShare, servingSlots } from './pair.ts';
 import { acceptPush, forgetPushed, refuseChange, refusePush } from './push.ts';
 import type { LbObject, LoadBalancerState, MaybeLoadBalancer, Slot, VipState } from './state.ts';
 import { stepKeys } from './steps.ts';
@@ -21,6 +21,7 @@ function created(event: Extract<LoadBalancerEvent, { type: 'loadBalancerCreated'
     ...(event.instances !== undefined && { instances: event.instances }),
     ...(event.provider !== undefined && { provider: event.provider }),
     ...(event.allowsMemberSriov !== undefined && { allowsMemberSriov: event.allowsMemberSriov }),
+    ...(event.perAmphora !== undefined && { perAmphora: event.perAmphora }),
     vip: { ...event.vip, taken: [], port: null },
     objects: {},
     generation: 0,
@@ -104,6 +105,7 @@ function evolveExisting(state: LoadBalancerState, event: LoadBalancerEvent): Loa
         steps: evolveSteps(state.steps, event),
         confirmAt: confirmAtAfter(state, event.keys),
         vip: vipAfter(state, event.keys),
+        slots: slotsAfter(state, event.keys),
       };
   }
 }
@@ -117,6 +119,18 @@ function confirmAtAfter(state: LoadBalancerState, interrupted: readonly string[]
     if (deadlineAt !== undefined) confirmAt = Math.max(confirmAt ?? 0, deadlineAt);
   }
   return confirmAt;
+}
+
+/** A push that came after its load balancer has left an amphora to others would bring it back. */
+function slotsAfter(state: LoadBalancerState, interrupted: readonly string[]): LoadBalancerState['slots'] {
+  if (!mayShare(state)) return state.slots;
+  return state.slots.map((slot) => {
+    const key = stepKeys.deploy(slot.amphoraId);
+    const deadlineAt = interrupted.includes(key) ? state.steps.running[key]?.deadlineAt : undefined;
+    return deadlineAt === undefined
+      ? slot
+      : { ...slot, unsettledUntil: Math.max(slot.unsettledUntil ?? 0, deadlineAt) };
+  });
 }
 
 /** A port that is made after its release would belong to nobody: the release has to wait. */

@@ -23,7 +23,8 @@ export const loadBalancer: EntityDefinition<LoadBalancerEntity> = {
   kind: 'loadBalancer',
   // 3: amphorae of a pair have ports, and take turns in being replaced. What version 2 wrote means the same.
   // 4: listeners and pools have attributes of TLS.
-  schemaVersion: 4,
+  // 5: amphorae may be shared.
+  schemaVersion: 5,
   decide: decideLoadBalancer,
   decideStepEnded,
   decideResumed,
@@ -32,6 +33,7 @@ export const loadBalancer: EntityDefinition<LoadBalancerEntity> = {
   plan: planLoadBalancer,
   isCreation: (command) => command.type === 'createLoadBalancer',
   additionOf,
+  isGone: (state) => state.deletion === 'done',
   isOver: (state) => state.deletion === 'done',
   stepTimeoutMs: (step, { callMs, bootMs }) => (step.type === 'claimAmphora' ? bootMs : callMs),
 };

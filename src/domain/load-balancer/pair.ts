@@ -3,6 +3,7 @@
 // order: keepalived hears only who sends to it, and one that hears nobody takes the VIP. So the one that serves is told first,
 // and a newcomer starts once it is spoken to. All of this is a difference between what slots know and what they should.
 import { type AmphoraKind, plainInstance } from '../amphora/kind.ts';
+import type { Sharing } from '../amphora/sharing.ts';
 import type { AmphoraId } from '../ids.ts';
 import type { AmphoraRole, Topology } from '../statuses.ts';
 import type { LoadBalancerEvent } from './events.ts';
@@ -26,6 +27,17 @@ export function kindOf(state: LoadBalancerState): AmphoraKind {
 /** Roles that the load balancer fills. */
 export function rolesOf(state: LoadBalancerState): readonly AmphoraRole[] {
   return rolesByTopology[topologyOf(state)];
+}
+
+/** Whether its amphora may be that of others as well. */
+export function mayShare({ perAmphora = 1 }: LoadBalancerState): boolean {
+  return perAmphora > 1;
+}
+
+/** What it says to others who would share its amphora; undefined when it has one alone. */
+export function sharingBy(state: LoadBalancerState): Sharing | undefined {
+  const { projectId, perAmphora: most = 1 } = state;
+  return mayShare(state) ? { projectId, most } : undefined;
 }
 
 export function isPair(state: LoadBalancerState): boolean {

@@ -1,16 +1,35 @@
 // From state to work: which steps bring the world to what is desired. Nothing here knows create from update or
 // failover from deletion; all are the difference between what is wanted and what is there.
 import { type DueSteps, dueSteps } from '../step.ts';
-import { hasItsRole, isAheadOfPeer, isBehindLeaver, isPair, kindOf, pairingOf, rolesOf, servingSlots } from './pair.ts';
+import {
+  hasItsRole,
+  isAheadOfPeer,
+  isBehindLeaver,
+  isPair,
+  kindOf,
+  mayShare,
+  pairingOf,
+  rolesOf,
+  servingSlots,
+  sharingBy,
+} from './pair.ts';
 import type { LoadBalancerState, Slot } from './state.ts';
 import { type LoadBalancerStep, type PlacedVip, type SlotAddress, stepKeys } from './steps.ts';
 import { servedTree, desired, vipPolicyOf } from './tree.ts';
 
 export function planLoadBalancer(state: LoadBalancerState, now: number): DueSteps<LoadBalancerStep> {
   const due = dueSteps(state.steps, wantedSteps(state, now), now);
-  const waitsFor = state.deletion === 'no' ? state.confirmAt : (state.vip.unsettledUntil ?? null);
-  if (waitsFor === null || waitsFor <= now || state.deletion === 'done') return due;
-  return { ...due, wakeAt: Math.min(due.wakeAt ?? waitsFor, waitsFor) };
+  const times = state.deletion === 'done' ? [] : waitsFor(state).filter((at) => at > now);
+  if (times.length === 0) return due;
+  return { ...due, wakeAt: Math.min(due.wakeAt ?? Number.POSITIVE_INFINITY, ...times) };
+}
+
+/** Moments that steps wait for. */
+function waitsFor(state: LoadBalancerState): readonly number[] {
+  const leavers = state.slots.filter(({ leaving }) => leaving !== null || state.deletion === 'requested');
+  const unsettled = leavers.flatMap(({ unsettledUntil }) => unsettledUntil ?? []);
+  const own = state.deletion === 'no' ? state.confirmAt : state.vip.unsettledUntil;
+  return own === null || own === undefined ? unsettled : [own, ...unsettled];
 }
 
 /** Whether the step of that key still has a purpose. */
@@ -25,7 +44,7 @@ function wantedSteps(state: LoadBalancerState, now: number): readonly LoadBalanc
     case 'requested':
       return stepsToDelete(state, now);
     case 'no':
-      return [...stepsToPlace(state), ...stepsToRetire(state), ...stepsToPlug(state), ...stepsToDeploy(state)];
+      return [...stepsToPlace(state), ...stepsToRetire(state, now), ...stepsToPlug(state), ...stepsToDeploy(state)];
   }
 }
 
@@ -40,7 +59,9 @@ function stepsToPlace(state: LoadBalancerState): readonly LoadBalancerStep[] {
     const key = stepKeys.claim(role);
     // Any earlier run may have been granted an amphora whose name never reached the journal.
     const isRepeat = state.steps.retries[key] !== undefined || state.steps.runs > 0;
-    steps.push({ type: 'claimAmphora', key, loadBalancerId, role, kind: kindOf(state), isRepeat });
+    const sharing = sharingBy(state);
+    const shared = sharing === undefined ? {} : { sharing };
+    steps.push({ type: 'claimAmphora', key, loadBalancerId, role, kind: kindOf(state), ...shared, isRepeat });
   }
   return steps;
 }
@@ -53,12 +74,12 @@ function allocation({ id: loadBalancerId, vip }: LoadBalancerState): LoadBalance
 }
 
 /** A lost amphora goes at once, so that it serves no more; a replaced one once its replacement is there. */
-function stepsToRetire(state: LoadBalancerState): readonly LoadBalancerStep[] {
+function stepsToRetire(state: LoadBalancerState, now: number): readonly LoadBalancerStep[] {
   const serving = servingSlots(state);
   return state.slots
     .filter((slot) => slot.leaving?.why === 'lost' || serving.some((other) => other.role === slot.role))
     .filter((slot) => slot.leaving !== null)
-    .map((slot) => retire(state, slot));
+    .flatMap((slot) => retire(state, slot, now));
 }
 
 /** The port of one of a pair, as soon as nobody else has its role. */
@@ -103,17 +124,23 @@ function stepsToDeploy(state: LoadBalancerState): readonly LoadBalancerStep[] {
 
 /** The VIP's port goes last, and not before it is certain that no step makes it anew or claims another amphora. */
 function stepsToDelete(state: LoadBalancerState, now: number): readonly LoadBalancerStep[] {
-  if (state.slots.length > 0) return state.slots.map((slot) => retire(state, slot));
+  if (state.slots.length > 0) return state.slots.flatMap((slot) => retire(state, slot, now));
   const running = Object.keys(state.steps.running).filter((key) => key !== stepKeys.releaseVip);
   if (running.length > 0 || (state.vip.unsettledUntil ?? 0) > now) return [];
   return [{ type: 'releaseVip', key: stepKeys.releaseVip, loadBalancerId: state.id }];
 }
 
-function retire(state: LoadBalancerState, slot: Slot): LoadBalancerStep {
-  const reason = slot.leaving?.reason ?? 'its load balancer is being deleted';
-  const key = stepKeys.retire(slot.amphoraId);
-  const handsOver = isPair(state) && state.deletion === 'no' && slot.leaving?.why === 'replaced' && slot.serves;
-  return { type: 'retireAmphora', key, loadBalancerId: state.id, slot: addressOf(slot), reason, handsOver };
+/** One that others may share is left to them, and not before it is certain that no push brings this load balancer back. */
+function retire(state: LoadBalancerState, slot: Slot, now: number): readonly LoadBalancerStep[] {
+  const { amphoraId, leaving, unsettledUntil = 0 } = slot;
+  const leaves = mayShare(state) && leaving?.why !== 'lost';
+  if (leaves && (unsettledUntil > now || stepKeys.deploy(amphoraId) in state.steps.running)) return [];
+  const reason = leaving?.reason ?? 'its load balancer is being deleted';
+  const key = stepKeys.retire(amphoraId);
+  const handsOver = isPair(state) && state.deletion === 'no' && leaving?.why === 'replaced' && slot.serves;
+  const leave = leaves ? { vip: placedVip(state) ?? null, hasLvs: state.hasLvs === true } : null;
+  const { id: loadBalancerId } = state;
+  return [{ type: 'retireAmphora', key, loadBalancerId, slot: addressOf(slot), reason, handsOver, leave }];
 }
 
 function addressOf({ amphoraId, computeId, agent }: Slot): SlotAddress {

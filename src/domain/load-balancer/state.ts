@@ -91,6 +91,8 @@ export interface Slot {
   readonly hasJoined?: true;
   /** Why it shall be replaced when its turn comes: a pair is replaced one after the other. */
   readonly replaceFor?: string;
+  /** When a push that was interrupted can reach it no more; absent when there was none. Of one that may be shared only. */
+  readonly unsettledUntil?: number;
 }
 
 /** A configuration on its way to the amphorae. */
@@ -162,6 +164,8 @@ export interface LoadBalancerState {
   readonly provider?: Provider;
   /** Whether its flavor lets members ask for ports of SR-IOV; not when absent. */
   readonly allowsMemberSriov?: boolean;
+  /** How many load balancers of its project may be on one amphora, itself included; alone when absent. */
+  readonly perAmphora?: number;
   readonly vip: VipState;
   readonly objects: Readonly<Record<ObjectId, LbObject>>;
   /** Counts accepted changes. */

@@ -1,6 +1,7 @@
 // The steps of a load balancer: their keys, what each is told, and what each brings back.
 import type { VipPort } from './state.ts';
 import type { AmphoraKind } from '../amphora/kind.ts';
+import type { Sharing } from '../amphora/sharing.ts';
 import type { AmphoraId, LoadBalancerId } from '../ids.ts';
 import type { AmphoraRole } from '../statuses.ts';
 import type { StepFailure } from '../step.ts';
@@ -73,6 +74,8 @@ export type LoadBalancerStep = { readonly key: string; readonly loadBalancerId: 
       readonly type: 'claimAmphora';
       readonly role: AmphoraRole;
       readonly kind: AmphoraKind;
+      /** With nobody when absent. */
+      readonly sharing?: Sharing;
       readonly isRepeat: boolean;
     }
   /** Gives one of a pair its port: the other one must know its address. */
@@ -98,6 +101,8 @@ export type LoadBalancerStep = { readonly key: string; readonly loadBalancerId: 
       readonly reason: string;
       /** It is well and may have the VIP: the other one is to take that over first. */
       readonly handsOver: boolean;
+      /** Where others may share it: how to leave it to them. Null where it has to go. */
+      readonly leave: { readonly vip: PlacedVip | null; readonly hasLvs: boolean } | null;
     }
   | { readonly type: 'releaseVip' }
 );

@@ -29,6 +29,15 @@ export function renderLvs(tree: ServedTree): readonly LvsListener[] {
     .map((listener) => ({ listenerId: listener.id, configuration: `${lines(tree, listener).join('\n')}\n` }));
 }
 
+/** Whether a configuration that was rendered here is of that load balancer. */
+export function isLvsOf(configuration: string, loadBalancerId: string): boolean {
+  return configuration.startsWith(`${firstLine(loadBalancerId)}\n`);
+}
+
+function firstLine(loadBalancerId: string): string {
+  return `# Configuration for Loadbalancer ${loadBalancerId}`;
+}
+
 function lines(tree: ServedTree, listener: ServedListener): readonly string[] {
   const { vipAddresses } = tree;
   const pool = tree.pools.find(({ id }) => id === listener.defaultPoolId);
@@ -37,7 +46,7 @@ function lines(tree: ServedTree, listener: ServedListener): readonly string[] {
     { name: 'ipv6-group', vips: vipAddresses.filter((address) => address.includes(':')), isIpv6: true },
   ].filter(({ vips }) => vips.length > 0);
   return [
-    `# Configuration for Loadbalancer ${tree.loadBalancerId}`,
+    firstLine(tree.loadBalancerId),
     `# Configuration for Listener ${listener.id}`,
     '',
     'net_namespace amphora-haproxy',

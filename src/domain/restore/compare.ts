@@ -13,7 +13,8 @@ export interface WorldInstance {
 export interface JournalAmphora {
   readonly id: AmphoraId;
   readonly status: AmphoraStatus;
-  readonly loadBalancerId: LoadBalancerId | null;
+  /** None of a spare. */
+  readonly loadBalancerIds: readonly LoadBalancerId[];
   readonly computeId: string | null;
 }
 
@@ -84,7 +85,7 @@ function instanceDifference(
     const sentence = `instance ${computeId} of amphora ${amphoraId} is there, and the journal knows no such amphora: it was made after the backup, and the sweep removes it`;
     return [{ ...at, kind: 'unknownInstance', loadBalancerId: null, sentence }];
   }
-  const { loadBalancerId } = amphora;
+  const loadBalancerId = amphora.loadBalancerIds[0] ?? null;
   if (isLost(amphora, instance)) {
     const sentence = `instance ${computeId} of amphora ${amphoraId}${ofLoadBalancer(amphora)} is ${status}, and the journal has it ${amphora.status}: the amphora is replaced`;
     return [{ ...at, kind: 'stoppedInstance', loadBalancerId, sentence }];
@@ -97,9 +98,9 @@ function instanceDifference(
 }
 
 function missingInstance(amphora: JournalAmphora): Difference {
-  const { id, loadBalancerId, computeId } = amphora;
+  const { id, loadBalancerIds, computeId } = amphora;
   const sentence = `amphora ${id}${ofLoadBalancer(amphora)} is ${amphora.status} in the journal and has no instance: it was deleted after the backup, and is replaced`;
-  return { kind: 'missingInstance', amphoraId: id, loadBalancerId, computeId, sentence };
+  return { kind: 'missingInstance', amphoraId: id, loadBalancerId: loadBalancerIds[0] ?? null, computeId, sentence };
 }
 
 /** One that has amphorae, all of them lost. */
@@ -108,12 +109,15 @@ function unserved(
   amphorae: readonly JournalAmphora[],
   lost: ReadonlySet<AmphoraId>,
 ): readonly Difference[] {
-  const own = amphorae.filter(({ loadBalancerId }) => loadBalancerId === id);
+  const own = amphorae.filter(({ loadBalancerIds }) => loadBalancerIds.includes(id));
   if (own.length === 0 || own.some((amphora) => !lost.has(amphora.id))) return [];
   const sentence = `load balancer ${id} (${name}) is served by nobody: all its amphorae are lost. It may have been deleted after the backup; otherwise it is failed over`;
   return [{ kind: 'unservedLoadBalancer', amphoraId: null, loadBalancerId: id, computeId: null, sentence }];
 }
 
-function ofLoadBalancer({ loadBalancerId }: JournalAmphora): string {
-  return loadBalancerId === null ? '' : ` of load balancer ${loadBalancerId}`;
+function ofLoadBalancer({ loadBalancerIds }: JournalAmphora): string {
+  if (loadBalancerIds.length === 0) return '';
+  return loadBalancerIds.length === 1
+    ? ` of load balancer ${loadBalancerIds.join()}`
+    : ` of load balancers ${loadBalancerIds.join(', ')}`;
 }

@@ -43,6 +43,12 @@ export type ServeResult =
   /** The amphora said no and goes on with what it had; `reason` is what haproxy printed. */
   | { readonly accepted: false; readonly reason: string };
 
+/** What an amphora holds for a load balancer: its haproxy, and, if `hasLvs`, maybe listeners of LVS. */
+export interface HeldBy {
+  readonly loadBalancerId: LoadBalancerId;
+  readonly hasLvs: boolean;
+}
+
 /**
  * All calls fail with TransientFailure or PermanentFailure, stop early when `signal` aborts, and may be repeated.
  */
@@ -56,6 +62,11 @@ export interface AmphoraDriver {
    * of a pair takes the VIP when the two have agreed on that. A refusal is a result, not a failure.
    */
   serve(amphora: AmphoraAddress, request: ServeRequest, signal: AbortSignal): Promise<ServeResult>;
+  /**
+   * Has the amphora serve nothing of this load balancer any more. What it serves of others stays. Without `hasLvs`, nobody looks for
+   * listeners of LVS.
+   */
+  withdraw(amphora: AmphoraAddress, held: HeldBy, signal: AbortSignal): Promise<void>;
   /** Has one of a pair leave the VIP to the other one at once. It tells nothing of itself any more, and is to be deleted. */
   handOver(amphora: AmphoraAddress, signal: AbortSignal): Promise<void>;
   /** Gives the agent another amphora-agent.conf: it sends its heartbeats where that says from now on. */
@@ -69,10 +80,6 @@ export interface AmphoraDriver {
    * `servedDigest` of what the amphora holds for this load balancer; undefined when it holds nothing. Without `hasLvs`, nobody looks
    * for listeners of LVS.
    */
-  configurationDigest(
-    amphora: AmphoraAddress,
-    held: { readonly loadBalancerId: LoadBalancerId; readonly hasLvs: boolean },
-    signal: AbortSignal,
-  ): Promise<string | undefined>;
+  configurationDigest(amphora: AmphoraAddress, held: HeldBy, signal: AbortSignal): Promise<string | undefined>;
   close(): Promise<void>;
 }

@@ -1,6 +1,7 @@
 // The compute port: where amphorae run. An instance is named by its amphora's id, so every call can be repeated and
 // a step that was lost in a crash finds what it made before.
 import type { Apart, InstanceKind, InstancePlace } from '../../domain/amphora/kind.ts';
+import type { Offers } from '../../domain/catalogue.ts';
 import type { AmphoraId, DeploymentId } from '../../domain/ids.ts';
 
 /** Where the agent of an amphora listens (mutual TLS). */
@@ -47,7 +48,7 @@ export interface ComputeDriver {
    */
   readonly listsEverything: boolean;
   /** What can be asked of an instance, by flavors and availability zones; nothing else is ever asked. */
-  readonly offers: readonly (keyof InstanceKind)[];
+  readonly offers: Offers;
   /** Whether instances are on machines that the driver can tell apart. */
   readonly knowsHosts: boolean;
   /**

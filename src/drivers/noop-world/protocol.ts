@@ -22,6 +22,10 @@ export interface WorldCalls {
   'network.releaseVip': { params: { readonly loadBalancerId: LoadBalancerId }; result: null };
   'amphora.info': { params: { readonly amphoraId: AmphoraId }; result: WireAmphoraInfo };
   'amphora.serve': { params: Omit<ServeRequest, 'files'> & { readonly amphoraId: AmphoraId }; result: ServeResult };
+  'amphora.withdraw': {
+    params: { readonly amphoraId: AmphoraId; readonly loadBalancerId: LoadBalancerId };
+    result: null;
+  };
   'amphora.handOver': { params: { readonly amphoraId: AmphoraId }; result: null };
   'amphora.configure': {
     params: { readonly amphoraId: AmphoraId; readonly agentConfiguration: string };

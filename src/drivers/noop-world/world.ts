@@ -215,6 +215,13 @@ export class World {
       this.#events.served(instance);
       return { accepted: true };
     },
+    'amphora.withdraw': ({ amphoraId, loadBalancerId }) => {
+      const instance = this.#agent(amphoraId, 'amphora.noop withdraw');
+      instance.configurations.delete(loadBalancerId);
+      instance.lvs.delete(loadBalancerId);
+      this.#events.served(instance);
+      return null;
+    },
     'amphora.handOver': ({ amphoraId }) => {
       this.#agent(amphoraId, 'amphora.noop handOver').vrrp = null;
       return null;

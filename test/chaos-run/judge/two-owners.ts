@@ -79,6 +79,7 @@ const mutating = new Set<CallRecord['call']>([
   'network.unplugVip',
   'network.releaseVip',
   'amphora.serve',
+  'amphora.withdraw',
 ]);
 
 function late(

@@ -257,14 +257,14 @@ describe('ids', () => {
   test('are watched until they are over', async () => {
     const counters = await node();
     const id = await create(counters);
-    const over = counters.manager.whenOver(id, AbortSignal.timeout(10_000));
+    const over = counters.manager.whenGone(id, AbortSignal.timeout(10_000));
     const impatience = new AbortController();
-    const givenUp = counters.manager.whenOver(id, impatience.signal);
+    const givenUp = counters.manager.whenGone(id, impatience.signal);
     impatience.abort(new Error('waited long enough'));
     await expect(givenUp).rejects.toThrow('waited long enough');
     await counters.send(id, { type: 'delete' });
     await over;
-    await counters.manager.whenOver(id, AbortSignal.timeout(10_000));
+    await counters.manager.whenGone(id, AbortSignal.timeout(10_000));
   });
 });
 

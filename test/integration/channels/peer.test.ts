@@ -23,7 +23,7 @@ const folder = tempFolder('peers');
 const node = randomUUID();
 const loadBalancerId = randomUUID() as LoadBalancerId;
 const amphoraId = randomUUID() as AmphoraId;
-const suggestion = { loadBalancerId, excluded: [], kind: plainKind };
+const suggestion = { loadBalancerId, excluded: [], kind: plainKind, sharing: { projectId: 'p', most: 2 } };
 const undo: (() => Promise<unknown>)[] = [];
 let ours: PeerCredentials;
 let others: PeerCredentials;

@@ -102,3 +102,10 @@ test('a load balancer of version 3 speaks no TLS, and is as complete as one of t
   const [first] = upcastEvents('loadBalancer', 1, 4, [{ type: 'objectsChanged', at: 1, changes }]);
   expect(first).toMatchObject({ changes: [{ form: { allowedCidrs: [], ...noListenerTls } }, { form: noPoolTls }] });
 });
+
+test('an amphora of version 3 had one load balancer, or none', () => {
+  const allocation = { loadBalancerId: 'lb', role: 'STANDALONE', at: 1, confirmed: true };
+  const bring = (given: object | null) => upcastSnapshot('amphora', 3, 4, { id: 'a', allocation: given });
+  expect(bring(allocation)).toEqual({ id: 'a', allocations: [allocation] });
+  expect(bring(null)).toEqual({ id: 'a', allocations: [] });
+});

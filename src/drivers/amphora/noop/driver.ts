@@ -16,6 +16,8 @@ export function noopAmphora(world: WorldClient): AmphoraDriver {
     // Private keys don't leave the process for a world that has no use for them.
     serve: ({ amphoraId }, { files: _, ...request }, signal) =>
       world.call('amphora.serve', { ...request, amphoraId }, signal),
+    withdraw: async ({ amphoraId }, { loadBalancerId }, signal) =>
+      void (await world.call('amphora.withdraw', { amphoraId, loadBalancerId }, signal)),
     handOver: async ({ amphoraId }, signal) => void (await world.call('amphora.handOver', { amphoraId }, signal)),
     configure: async ({ amphoraId }, agentConfiguration, signal) => {
       await world.call('amphora.configure', { amphoraId, agentConfiguration }, signal);

@@ -1,6 +1,7 @@
 // Listeners of LVS on an amphora: a file and a keepalived for each, beside the load balancer's haproxy.
 import { z } from 'zod';
-import type { LvsListener } from '../../../domain/lvs/render.ts';
+import type { LoadBalancerId } from '../../../domain/ids.ts';
+import { isLvsOf, type LvsListener } from '../../../domain/lvs/render.ts';
 import type { AmphoraAddress, ServeResult } from '../driver.ts';
 import type { Caller } from './caller.ts';
 import { agentError, failureOf, garbage, jsonOf } from './failures.ts';
@@ -9,24 +10,26 @@ import type { Answer, Exchange } from './transport.ts';
 const listenersBody = z.array(z.object({ uuid: z.string(), status: z.string(), type: z.string() }));
 
 /**
- * Makes these the listeners that LVS serves: others are removed, those that differ or do not run are started anew. The
+ * Makes these the listeners that LVS serves of a load balancer: others of its are removed, those that differ or do not run are started anew. The
  * first that the agent refuses ends it; those before it are served as asked.
  */
 export async function serveLvs(
   caller: Caller,
   amphora: AmphoraAddress,
+  loadBalancerId: LoadBalancerId,
   wanted: readonly LvsListener[],
   signal: AbortSignal,
 ): Promise<ServeResult> {
   const there = await lvsListeners(caller, amphora, signal);
-  const wantedIds = new Set(wanted.map(({ listenerId }) => listenerId));
-  for (const id of there.keys()) {
+  const held = await configurationsOf(caller, amphora, loadBalancerId, there.keys(), signal);
+  const wantedIds = new Set<string>(wanted.map(({ listenerId }) => listenerId));
+  for (const id of held.keys()) {
     if (!wantedIds.has(id)) {
       await expect(caller, amphora, { method: 'DELETE', path: `/1.0/listeners/${id}` }, 200, signal);
     }
   }
   for (const { listenerId, configuration } of wanted) {
-    const isSame = (await held(caller, amphora, listenerId, signal)) === configuration;
+    const isSame = held.get(listenerId) === configuration;
     if (isSame && there.get(listenerId) === 'ACTIVE') continue;
     const path = `/1.0/listeners/${amphora.amphoraId}/${listenerId}/udp_listener`;
     const upload: Exchange = { method: 'PUT', path, contentType: 'text/plain', body: configuration };
@@ -40,16 +43,28 @@ export async function serveLvs(
   return { accepted: true };
 }
 
-/** Configurations of all that LVS serves, or shall. */
+/** Id of each listener that LVS serves, or shall, of a load balancer → its configuration. */
 export async function heldLvs(
   caller: Caller,
   amphora: AmphoraAddress,
+  loadBalancerId: LoadBalancerId,
   signal: AbortSignal,
-): Promise<readonly string[]> {
-  const configurations: string[] = [];
-  for (const id of (await lvsListeners(caller, amphora, signal)).keys()) {
-    const configuration = await held(caller, amphora, id, signal);
-    if (configuration !== undefined) configurations.push(configuration);
+): Promise<ReadonlyMap<string, string>> {
+  const there = await lvsListeners(caller, amphora, signal);
+  return configurationsOf(caller, amphora, loadBalancerId, there.keys(), signal);
+}
+
+async function configurationsOf(
+  caller: Caller,
+  amphora: AmphoraAddress,
+  loadBalancerId: LoadBalancerId,
+  ids: Iterable<string>,
+  signal: AbortSignal,
+): Promise<ReadonlyMap<string, string>> {
+  const configurations = new Map<string, string>();
+  for (const id of ids) {
+    const configuration = await configurationOf(caller, amphora, id, signal);
+    if (configuration !== undefined && isLvsOf(configuration, loadBalancerId)) configurations.set(id, configuration);
   }
   return configurations;
 }
@@ -83,7 +98,7 @@ async function lvsListeners(
   return new Map(ofLvs.map(({ uuid, status }) => [uuid, status]));
 }
 
-async function held(
+async function configurationOf(
   caller: Caller,
   amphora: AmphoraAddress,
   listenerId: string,

@@ -6,7 +6,7 @@ import { servedDigest } from '../../../domain/load-balancer/digest.ts';
 import type { LoadBalancerId } from '../../../domain/ids.ts';
 import { renderKeepalived, type VrrpInstance } from '../../../domain/vrrp/keepalived.ts';
 import type { ControllerCredentials } from '../../certificate/driver.ts';
-import type { AmphoraAddress, AmphoraDriver, AmphoraInfo, ServeRequest, ServeResult } from '../driver.ts';
+import type { AmphoraAddress, AmphoraDriver, AmphoraInfo, HeldBy, ServeRequest, ServeResult } from '../driver.ts';
 import { Caller, type RetryOptions } from './caller.ts';
 import { agentError, failureOf, garbage, jsonOf } from './failures.ts';
 import { heldLvs, serveLvs } from './lvs.ts';
@@ -74,7 +74,8 @@ class RestAmphora implements AmphoraDriver {
     const startVrrp = await this.#uploadVrrp(amphora, request, signal);
     const ofHaproxy = await this.#serveByHaproxy(amphora, request, signal);
     const isDone = !ofHaproxy.accepted || lvs === null;
-    const result = isDone ? ofHaproxy : await serveLvs(this.#caller, amphora, lvs, signal);
+    const { loadBalancerId } = request;
+    const result = isDone ? ofHaproxy : await serveLvs(this.#caller, amphora, loadBalancerId, lvs, signal);
     // After a refusal too: between upload and start the amphora sends no heartbeats.
     await startVrrp();
     return result;
@@ -86,13 +87,12 @@ class RestAmphora implements AmphoraDriver {
     signal: AbortSignal,
   ): Promise<ServeResult> {
     if (configuration === null) {
-      this.#loaded.delete(amphora.amphoraId);
-      await this.#expect(amphora, { method: 'DELETE', path: `/1.0/listeners/${loadBalancerId}` }, 200, signal);
+      await this.#endHaproxy(amphora, loadBalancerId, signal);
       return { accepted: true };
     }
     const held = await this.#configuration(amphora, loadBalancerId, signal);
     const same = held?.equals(Buffer.from(configuration, 'utf8')) === true;
-    if (same && (await this.#isServing(amphora, configuration, signal))) return { accepted: true };
+    if (same && (await this.#isServing(amphora, loadBalancerId, configuration, signal))) return { accepted: true };
     for (const file of files) await this.#tlsFiles.put(amphora, loadBalancerId, file, signal);
     const result =
       (same ? undefined : await this.#upload(amphora, loadBalancerId, configuration, signal)) ??
@@ -103,6 +103,16 @@ class RestAmphora implements AmphoraDriver {
     const unneeded = offered.filter((name) => !kept.includes(name));
     await this.#tlsFiles.remove(amphora, loadBalancerId, unneeded, signal);
     return result;
+  }
+
+  async withdraw(amphora: AmphoraAddress, { loadBalancerId, hasLvs }: HeldBy, signal: AbortSignal): Promise<void> {
+    await this.#endHaproxy(amphora, loadBalancerId, signal);
+    if (hasLvs) await serveLvs(this.#caller, amphora, loadBalancerId, [], signal);
+  }
+
+  async #endHaproxy(amphora: AmphoraAddress, id: LoadBalancerId, signal: AbortSignal): Promise<void> {
+    this.#loaded.delete(loadedKey(amphora, id));
+    await this.#expect(amphora, { method: 'DELETE', path: `/1.0/listeners/${id}` }, 200, signal);
   }
 
   async handOver(amphora: AmphoraAddress, signal: AbortSignal): Promise<void> {
@@ -127,11 +137,11 @@ class RestAmphora implements AmphoraDriver {
 
   async configurationDigest(
     amphora: AmphoraAddress,
-    { loadBalancerId, hasLvs }: { readonly loadBalancerId: LoadBalancerId; readonly hasLvs: boolean },
+    { loadBalancerId, hasLvs }: HeldBy,
     signal: AbortSignal,
   ): Promise<string | undefined> {
     const held = await this.#configuration(amphora, loadBalancerId, signal);
-    const ofLvs = hasLvs ? await heldLvs(this.#caller, amphora, signal) : [];
+    const ofLvs = hasLvs ? [...(await heldLvs(this.#caller, amphora, loadBalancerId, signal)).values()] : [];
     return servedDigest(held ?? null, ofLvs);
   }
 
@@ -183,7 +193,7 @@ class RestAmphora implements AmphoraDriver {
     await this.#expect(amphora, exchange, 200, signal);
     return async () => {
       await this.#expect(amphora, { method: 'PUT', path: '/1.0/vrrp/start' }, 202, signal);
-      remember(this.#paired, amphora, text);
+      remember(this.#paired, amphora.amphoraId, text);
     };
   }
 
@@ -202,8 +212,13 @@ class RestAmphora implements AmphoraDriver {
   }
 
   /** Whether haproxy is known to have loaded this configuration and to be running. */
-  async #isServing(amphora: AmphoraAddress, configuration: string, signal: AbortSignal): Promise<boolean> {
-    if (this.#loaded.get(amphora.amphoraId) !== md5(configuration)) return false;
+  async #isServing(
+    amphora: AmphoraAddress,
+    id: LoadBalancerId,
+    configuration: string,
+    signal: AbortSignal,
+  ): Promise<boolean> {
+    if (this.#loaded.get(loadedKey(amphora, id)) !== md5(configuration)) return false;
     const exchange: Exchange = { method: 'GET', path: '/1.0/listeners' };
     const listeners = parsed(listenersBody, await this.#expect(amphora, exchange, 200, signal), exchange, amphora);
     const active = new Set(listeners.filter(({ status }) => status === 'ACTIVE').map(({ uuid }) => uuid));
@@ -235,10 +250,10 @@ class RestAmphora implements AmphoraDriver {
     signal: AbortSignal,
   ): Promise<ServeResult> {
     const exchange: Exchange = { method: 'PUT', path: `/1.0/loadbalancer/${id}/reload` };
-    this.#loaded.delete(amphora.amphoraId);
+    this.#loaded.delete(loadedKey(amphora, id));
     const answer = await this.#caller.call(amphora, exchange, signal);
     if (answer.status === 202) {
-      remember(this.#loaded, amphora, configuration);
+      remember(this.#loaded, loadedKey(amphora, id), configuration);
       return { accepted: true };
     }
     const details = agentError(answer)?.details ?? '';
@@ -268,10 +283,14 @@ class RestAmphora implements AmphoraDriver {
   }
 }
 
-function remember(digests: Map<string, string>, { amphoraId }: AmphoraAddress, text: string): void {
+function loadedKey({ amphoraId }: AmphoraAddress, loadBalancerId: LoadBalancerId): string {
+  return `${amphoraId}/${loadBalancerId}`;
+}
+
+function remember(digests: Map<string, string>, key: string, text: string): void {
   const [oldest] = digests.keys();
   if (oldest !== undefined && digests.size >= mostRemembered) digests.delete(oldest);
-  digests.set(amphoraId, md5(text));
+  digests.set(key, md5(text));
 }
 
 function parsed<T>(schema: z.ZodType<T>, answer: Answer, exchange: Exchange, amphora: AmphoraAddress): T {

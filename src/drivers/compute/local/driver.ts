@@ -41,7 +41,7 @@ export function localCompute(options: LocalComputeOptions): ComputeDriver {
   return {
     name: 'local',
     listsEverything: true,
-    offers: [],
+    offers: ['sharedAmphorae'],
     knowsHosts: false,
     create: (request, signal) => compute.create(request, signal),
     get: (amphoraId, signal) => compute.get(amphoraId, signal),

@@ -8,7 +8,7 @@ export function noopCompute(world: WorldClient, deploymentId: DeploymentId): Com
   return {
     name: 'noop',
     listsEverything: true,
-    offers: ['computeFlavor', 'imageTag', 'computeZone', 'volumeZone', 'managementNetwork'],
+    offers: ['computeFlavor', 'imageTag', 'computeZone', 'volumeZone', 'managementNetwork', 'sharedAmphorae'],
     knowsHosts: true,
     create: (request, signal) => world.call('compute.create', request, signal),
     get: async (amphoraId, signal) => (await world.call('compute.get', { amphoraId }, signal)) ?? undefined,

@@ -6,7 +6,7 @@ import type { AmphoraId } from '../../../../src/domain/ids.ts';
 const one = 'amphora-1' as AmphoraId;
 const facts = (status: AmphoraFacts['status']): AmphoraFacts => ({
   status,
-  loadBalancerId: null,
+  loadBalancerIds: [],
   bootFailure: null,
   controllers: [],
 });

@@ -12,7 +12,7 @@ import type { AmphoraId, LoadBalancerId } from '../../../../src/domain/ids.ts';
 import type { RetryPolicy } from '../../../../src/domain/step.ts';
 
 const id = 'a0000000-0000-4000-8000-000000000001' as AmphoraId;
-const lbs = ['b1', 'b2'] as unknown as readonly LoadBalancerId[];
+const lbs = ['b1', 'b2', 'b3'] as unknown as readonly LoadBalancerId[];
 const policy: RetryPolicy = { firstDelayMs: 100, longestDelayMs: 1_000, budget: 3, errorDelayMs: 10_000 };
 const agent = { host: '127.0.0.1', port: 9443 };
 const facts = { haproxyVersion: '2.6', certificateFingerprint: 'ab', certificateExpiresAt: 1 };
@@ -23,6 +23,7 @@ class Simulated {
   now = 0;
   running: StartedStep<AmphoraStep>[] = [];
   instances = 0;
+  readonly told: string[] = [];
 
   constructor() {
     this.command({ type: 'createAmphora', amphoraId: id });
@@ -81,7 +82,7 @@ class Simulated {
       case 'awaitAgent':
         return { type: 'agentAnswered', facts };
       case 'checkAllocation':
-        return { type: 'allocationChecked', isClaimed };
+        return { type: 'allocationChecked', loadBalancerId: step.loadBalancerId, isClaimed };
       case 'configureAgent':
         return { type: 'agentConfigured', controllers: step.controllers };
       case 'rotateCertificate':
@@ -89,6 +90,9 @@ class Simulated {
       case 'destroy':
         this.instances = 0;
         return { type: 'destroyed' };
+      case 'tellFarewell':
+        this.told.push(`${step.loadBalancerId} ${step.why}`);
+        return { type: 'farewellTold', loadBalancerId: step.loadBalancerId, why: step.why };
     }
   }
 }
@@ -116,7 +120,7 @@ describe('an amphora', () => {
     const allocate = (loadBalancerId: LoadBalancerId) =>
       simulated.command({ type: 'allocateAmphora', loadBalancerId, role: 'STANDALONE' });
     expect([allocate(one), allocate(one), allocate(two)]).toEqual([true, true, false]);
-    expect(simulated.state?.allocation?.loadBalancerId).toBe(one);
+    expect(simulated.state?.allocations.map(({ loadBalancerId }) => loadBalancerId)).toEqual([one]);
   });
 
   test('is not granted before it is ready', () => {
@@ -248,7 +252,7 @@ describe('an amphora', () => {
             simulated.command({ type: 'configureAgent' });
           }
           if (act.type === 'delete') simulated.command({ type: 'deleteAmphora', reason: 'asked', onBehalfOf: null });
-          if ((simulated.state?.allocation ?? null) === null) owner = undefined;
+          if (simulated.state?.allocations.length === 0) owner = undefined;
           if (act.type === 'allocate') {
             const isGranted = simulated.command({
               type: 'allocateAmphora',
@@ -267,6 +271,153 @@ describe('an amphora', () => {
         const status = amphoraStatus(simulated.state as AmphoraState);
         expect(['READY', 'ALLOCATED', 'DELETED']).toContain(status);
         expect(simulated.instances).toBe(status === 'DELETED' ? 0 : 1);
+      }),
+      { numRuns: 2_000 },
+    );
+  });
+});
+
+describe('an amphora that load balancers share', () => {
+  const [one, two, three] = lbs as [LoadBalancerId, LoadBalancerId, LoadBalancerId];
+  const projectId = 'project';
+  const allocate = (loadBalancerId: LoadBalancerId, most = 2, project = projectId): AmphoraCommand => {
+    const sharing = { projectId: project, most };
+    return { type: 'allocateAmphora', loadBalancerId, role: 'STANDALONE', sharing };
+  };
+  const alone = (loadBalancerId: LoadBalancerId): AmphoraCommand => {
+    return { type: 'allocateAmphora', loadBalancerId, role: 'STANDALONE' };
+  };
+  const owners = ({ state }: Simulated) => state?.allocations.map(({ loadBalancerId }) => loadBalancerId);
+  const shared = (): Simulated => {
+    const simulated = ready();
+    expect([one, two].map((id) => simulated.command(allocate(id)))).toEqual([true, true]);
+    return simulated;
+  };
+
+  test('takes as many as the one that allows the fewest', () => {
+    const simulated = ready();
+    expect(simulated.command(allocate(one, 3))).toBe(true);
+    expect(simulated.command(allocate(two, 2))).toBe(true);
+    expect(simulated.command(allocate(three, 3))).toBe(false);
+    expect(owners(simulated)).toEqual([one, two]);
+  });
+
+  test.each([
+    ['of another project', allocate(one), allocate(two, 2, 'other')],
+    ['beside one that would be alone', alone(one), allocate(two)],
+    ['that would be alone, beside one that shares', allocate(one), alone(two)],
+  ])('takes nobody %s', (_, first, second) => {
+    const simulated = ready();
+    expect([simulated.command(first), simulated.command(second)]).toEqual([true, false]);
+  });
+
+  test('stays when one of them goes, and goes with the last', () => {
+    const simulated = shared();
+    const leave = { type: 'deleteAmphora', reason: 'asked', onBehalfOf: one, unlessShared: true } as const;
+    expect(amphora.decide(simulated.state, leave, 0)).toMatchObject({ events: [], answer: { stays: 'shared' } });
+    simulated.command({ type: 'releaseAmphora', loadBalancerId: one });
+    expect(owners(simulated)).toEqual([two]);
+    expect(amphora.decide(simulated.state, leave, 0)).toMatchObject({ events: [], answer: { stays: 'left' } });
+    simulated.command({ ...leave, onBehalfOf: two });
+    expect(simulated.state?.deletion).toMatchObject({ onBehalfOf: two });
+    expect(simulated.told).toEqual([]);
+  });
+
+  test('goes with the last that is released', () => {
+    const simulated = shared();
+    for (const loadBalancerId of [one, two]) simulated.command({ type: 'releaseAmphora', loadBalancerId });
+    expect(simulated.state?.deletion).toMatchObject({ reason: 'no load balancer has it any more' });
+  });
+
+  test('takes nobody back while a call of theirs may still be on its way', () => {
+    const simulated = shared();
+    simulated.command({ type: 'releaseAmphora', loadBalancerId: one });
+    expect(simulated.command(allocate(one))).toBe(false);
+    expect(simulated.command(allocate(three))).toBe(true);
+    simulated.command({ type: 'releaseAmphora', loadBalancerId: three });
+    simulated.now += 600_001;
+    expect(simulated.command(allocate(one))).toBe(true);
+  });
+
+  test('that is lost tells all but the one that said so, also after it is gone', () => {
+    const simulated = shared();
+    simulated.command({ type: 'deleteAmphora', reason: 'silent', onBehalfOf: one });
+    const destroy = simulated.running.findIndex(({ step }) => step.type === 'destroy');
+    simulated.running.unshift(...simulated.running.splice(destroy, 1));
+    simulated.end(true);
+    const state = simulated.state as AmphoraState;
+    expect([amphora.isGone(state), amphora.isOver(state)]).toEqual([true, false]);
+    simulated.crash();
+    while (simulated.end(true)) expect(simulated.now).toBeLessThan(60_000);
+    expect(simulated.told).toEqual([`${two} lost`]);
+    expect(amphora.isOver(simulated.state as AmphoraState)).toBe(true);
+  });
+
+  test('that is to be replaced tells all, takes nobody, and tells again when it is lost meanwhile', () => {
+    const simulated = ready();
+    for (const id of [one, two]) simulated.command(allocate(id, 3));
+    simulated.command({ type: 'vacateAmphora', reason: 'another image' });
+    expect(simulated.command(allocate(three, 3))).toBe(false);
+    for (let step = 0; step < 2; step++) simulated.end(true);
+    expect(simulated.told).toEqual([`${one} replaced`, `${two} replaced`]);
+    simulated.command({ type: 'deleteAmphora', reason: 'silent', onBehalfOf: two });
+    while (simulated.end(true)) expect(simulated.now).toBeLessThan(60_000);
+    expect(simulated.told.slice(2)).toEqual([`${one} lost`]);
+  });
+
+  test('asks one after the other whether they claim it, and becomes no spare when nobody does', () => {
+    const simulated = shared();
+    expect(simulated.end(true)).toBe(true);
+    simulated.end(true, false);
+    expect(owners(simulated)).toEqual([two]);
+    simulated.end(true, false);
+    expect(simulated.state?.deletion).toMatchObject({ reason: 'no load balancer has it any more' });
+  });
+
+  test('never has more than all of them allow, nor of two projects, whatever happens', () => {
+    const id = fc.constantFrom(...lbs);
+    const act = fc.oneof(
+      fc.record({
+        type: fc.constant('allocate' as const),
+        id,
+        most: fc.integer({ min: 1, max: 4 }),
+        other: fc.boolean(),
+      }),
+      fc.record({ type: fc.constant('release' as const), id }),
+      fc.record({ type: fc.constant('lose' as const), id }),
+      fc.record({ type: fc.constant('leave' as const), id }),
+      fc.record({ type: fc.constant('end' as const), succeeds: fc.boolean(), isClaimed: fc.boolean() }),
+      fc.constant({ type: 'vacate' as const }),
+      fc.constant({ type: 'crash' as const }),
+    );
+    fc.assert(
+      fc.property(fc.array(act, { maxLength: 40 }), (schedule) => {
+        const simulated = ready();
+        for (const each of schedule) {
+          if (each.type === 'end') simulated.end(each.succeeds, each.isClaimed);
+          if (each.type === 'crash') simulated.crash();
+          if (each.type === 'vacate') simulated.command({ type: 'vacateAmphora', reason: 'asked' });
+          if (each.type === 'release') simulated.command({ type: 'releaseAmphora', loadBalancerId: each.id });
+          if (each.type === 'lose' || each.type === 'leave') {
+            const unlessShared = each.type === 'leave';
+            simulated.command({ type: 'deleteAmphora', reason: 'asked', onBehalfOf: each.id, unlessShared });
+          }
+          if (each.type === 'allocate') {
+            simulated.command(each.most === 1 ? alone(each.id) : allocate(each.id, each.most, each.other ? 'b' : 'a'));
+          }
+          const allocations = simulated.state?.allocations ?? [];
+          const most = Math.min(...allocations.map(({ sharing }) => sharing?.most ?? 1), Number.POSITIVE_INFINITY);
+          expect(allocations.length).toBeLessThanOrEqual(most);
+          expect(new Set(allocations.map(({ sharing }) => sharing?.projectId)).size).toBeLessThanOrEqual(1);
+          expect(new Set(allocations.map(({ loadBalancerId }) => loadBalancerId)).size).toBe(allocations.length);
+        }
+        simulated.crash();
+        for (let count = 0; simulated.end(true); count++) expect(count).toBeLessThan(200);
+        const { allocations, deletion, vacating } = simulated.state as AmphoraState;
+        expect([null, true]).toContain(deletion?.done ?? null);
+        if (vacating !== undefined && deletion === null) {
+          expect(new Set(allocations.map(({ told }) => told))).toEqual(new Set(['replaced']));
+        }
       }),
       { numRuns: 2_000 },
     );

@@ -30,7 +30,7 @@ test('what a node has begun that is gone counts until its minute is over', () =>
 test('load balancers without any amphora are urgent, then pairs whose other one is heard, then spares', () => {
   const facts = (loadBalancerId: string | null): AmphoraFacts => ({
     status: loadBalancerId === null ? 'READY' : 'ALLOCATED',
-    loadBalancerId: loadBalancerId as LoadBalancerId | null,
+    loadBalancerIds: loadBalancerId === null ? [] : [loadBalancerId as LoadBalancerId],
     bootFailure: null,
     controllers: [],
   });

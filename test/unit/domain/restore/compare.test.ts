@@ -21,7 +21,7 @@ const instance = (amphoraId: AmphoraId, status: WorldInstance['status'] = 'ACTIV
 const amphora = (id: AmphoraId, status: AmphoraStatus = 'ALLOCATED', more: Partial<JournalAmphora> = {}) => ({
   id,
   status,
-  loadBalancerId: status === 'ALLOCATED' ? lb.id : null,
+  loadBalancerIds: status === 'ALLOCATED' ? [lb.id] : [],
   computeId: `c-${id}`,
   ...more,
 });

@@ -8,6 +8,7 @@ import {
   findGranted,
   findSpare,
   type KnownAmphora,
+  notePointed,
   overview,
   type PoolLimits,
   type PoolState,
@@ -15,6 +16,7 @@ import {
   type Request,
   suggestionMs,
 } from '../../../../src/domain/spares/pool.ts';
+import type { Sharing } from '../../../../src/domain/amphora/sharing.ts';
 import type { AmphoraStatus } from '../../../../src/domain/statuses.ts';
 
 const lb = 'b1' as LoadBalancerId;
@@ -22,8 +24,8 @@ const lb = 'b1' as LoadBalancerId;
 function poolOf(...statuses: readonly AmphoraStatus[]): PoolState {
   const pool = emptyPool();
   statuses.forEach((status, index) => {
-    const loadBalancerId = status === 'ALLOCATED' ? lb : null;
-    pool.amphorae.set(`a${index}` as AmphoraId, { status, loadBalancerId, suggestedAt: Number.NEGATIVE_INFINITY });
+    const loadBalancerIds = status === 'ALLOCATED' ? [lb] : [];
+    pool.amphorae.set(`a${index}` as AmphoraId, { status, loadBalancerIds, suggestedAt: Number.NEGATIVE_INFINITY });
   });
   return pool;
 }
@@ -64,7 +66,7 @@ describe('the spares pool', () => {
   test('suggests a spare to one asker at a time, and again when nobody took it', () => {
     const pool = poolOf('ALLOCATED', 'READY');
     expect(spareAt(pool, 0)).toBe('a1');
-    pool.amphorae.set('a1' as AmphoraId, { status: 'READY', loadBalancerId: null, suggestedAt: 0 });
+    pool.amphorae.set('a1' as AmphoraId, { status: 'READY', loadBalancerIds: [], suggestedAt: 0 });
     expect(spareAt(pool, suggestionMs - 1)).toBeUndefined();
     expect(spareAt(pool, suggestionMs)).toBe('a1');
   });
@@ -78,7 +80,12 @@ describe('the spares pool', () => {
   test('waits longer after each boot that failed, a minute at most', () => {
     const pool = poolOf();
     pool.notBefore = 100;
-    expect(planPool(pool, { size: 1, maxBooting: 4 }, 50)).toEqual({ boot: [], remove: [], againAt: 100 });
+    expect(planPool(pool, { size: 1, maxBooting: 4 }, 50)).toEqual({
+      point: [],
+      boot: [],
+      remove: [],
+      againAt: 100,
+    });
     expect([0, 1, 2, 50].map(bootPauseMs)).toEqual([500, 1_000, 2_000, 60_000]);
   });
 });
@@ -87,7 +94,7 @@ describe('the spares pool, of kinds and machines,', () => {
   const large: AmphoraKind = { ...plainKind, computeFlavor: 'large' };
   const known = (more: Partial<KnownAmphora>): KnownAmphora => ({
     status: 'READY',
-    loadBalancerId: null,
+    loadBalancerIds: [],
     suggestedAt: Number.NEGATIVE_INFINITY,
     ...more,
   });
@@ -108,6 +115,7 @@ describe('the spares pool, of kinds and machines,', () => {
     const pool = pooled({});
     pool.waiting.set(1, { id: 1, loadBalancerId: lb, kind: large });
     expect(planPool(pool, limits, 0)).toEqual({
+      point: [],
       boot: [{ kind: large, meantFor: lb }],
       remove: [],
       againAt: undefined,
@@ -123,12 +131,12 @@ describe('the spares pool, of kinds and machines,', () => {
     { antiAffinity: 'soft', spare: 'a2' },
     { antiAffinity: 'hard', spare: 'a2' },
   ] as const)('with anti-affinity $antiAffinity suggests $spare beside one on the same machine', (more) => {
-    const pool = pooled({ status: 'ALLOCATED', loadBalancerId: lb, host: 'h1' }, { host: 'h1' }, { host: 'h2' });
+    const pool = pooled({ status: 'ALLOCATED', loadBalancerIds: [lb], host: 'h1' }, { host: 'h1' }, { host: 'h2' });
     expect(spareAt(pool, 0, more, { id: 1, loadBalancerId: lb })).toBe(more.spare);
   });
 
   test('shares a machine where it must not be apart, and boots another one where it must', () => {
-    const pool = pooled({ status: 'ALLOCATED', loadBalancerId: lb, host: 'h1' }, { host: 'h1' });
+    const pool = pooled({ status: 'ALLOCATED', loadBalancerIds: [lb], host: 'h1' }, { host: 'h1' });
     const request = { id: 1, loadBalancerId: lb };
     expect(spareAt(pool, 0, { antiAffinity: 'soft' }, request)).toBe('a1');
     expect(spareAt(pool, 0, { antiAffinity: 'hard' }, request)).toBeUndefined();
@@ -145,7 +153,74 @@ describe('the spares pool, of kinds and machines,', () => {
   });
 
   test('does not count the machine of one that goes', () => {
-    const pool = pooled({ status: 'PENDING_DELETE', loadBalancerId: lb, meantFor: lb, host: 'h1' }, { host: 'h1' });
+    const pool = pooled({ status: 'PENDING_DELETE', loadBalancerIds: [lb], meantFor: lb, host: 'h1' }, { host: 'h1' });
     expect(spareAt(pool, 0, { antiAffinity: 'hard' }, { id: 1, loadBalancerId: lb })).toBe('a1');
+  });
+});
+
+describe('the spares pool, of load balancers that share,', () => {
+  const sharing: Sharing = { projectId: 'project', most: 3 };
+  const limits = { size: 0, maxBooting: 10 };
+  const ids = Array.from({ length: 9 }, (_, index) => `b${index}` as LoadBalancerId);
+  const request = (id: number, more: Partial<Request> = {}): Request => {
+    return { id, loadBalancerId: ids[id] as LoadBalancerId, sharing, ...more };
+  };
+  const poolWith = (known: readonly Partial<KnownAmphora>[], requests: readonly Request[]): PoolState => {
+    const pool = emptyPool();
+    known.forEach((more, index) => {
+      const spare = { status: 'READY', loadBalancerIds: [], suggestedAt: Number.NEGATIVE_INFINITY } as const;
+      pool.amphorae.set(`a${index}` as AmphoraId, { ...spare, ...more });
+    });
+    for (const each of requests) pool.waiting.set(each.id, each);
+    return pool;
+  };
+  const had = (...owners: readonly number[]): Partial<KnownAmphora> => {
+    return { status: 'ALLOCATED', loadBalancerIds: owners.map((owner) => ids[owner] as LoadBalancerId), sharing };
+  };
+  const pointed = ({ point }: ReturnType<typeof planPool>) =>
+    point.map(({ request: { id }, amphoraId }) => `${id} to ${amphoraId}`);
+
+  test('boots one for as many as share it', () => {
+    const pool = poolWith(
+      [],
+      Array.from({ length: 7 }, (_, id) => request(id)),
+    );
+    const { boot } = planPool(pool, limits, 0);
+    expect(boot).toHaveLength(3);
+    expect(boot[0]).toEqual({ kind: plainKind, meantFor: ids[0], sharing });
+  });
+
+  test('points them to the one that others have, the fullest first, and to a spare when there is no room', () => {
+    const pool = poolWith([{}, had(4), had(5, 6)], [request(0), request(1), request(2), request(3)]);
+    expect(pointed(planPool(pool, limits, 0))).toEqual(['0 to a2', '1 to a1', '2 to a1', '3 to a0']);
+  });
+
+  test('counts those that were pointed there and have not come yet, for a time', () => {
+    const pool = poolWith([had(5, 6)], [request(0)]);
+    for (const pointing of planPool(pool, limits, 0).point) notePointed(pool, pointing, 0);
+    pool.waiting.set(1, request(1));
+    expect(planPool(pool, limits, 1)).toMatchObject({ point: [], boot: [{ meantFor: ids[1] }] });
+    expect(pointed(planPool(pool, limits, suggestionMs))).toEqual(['1 to a0']);
+  });
+
+  test('lets them wait for one that was pointed to the first of them, until it counts as not taken', () => {
+    const pool = poolWith([{}, {}], [request(0), request(1)]);
+    const { point, boot, againAt } = planPool(pool, limits, 0);
+    expect([point.length, boot.length, againAt]).toEqual([1, 0, undefined]);
+    for (const pointing of point) notePointed(pool, pointing, 0);
+    expect(planPool(pool, limits, 1)).toMatchObject({ point: [], boot: [], againAt: suggestionMs });
+    pool.amphorae.set('a0' as AmphoraId, { ...had(0), suggestedAt: Number.NEGATIVE_INFINITY } as KnownAmphora);
+    expect(pointed(planPool(pool, limits, 2))).toEqual(['1 to a0']);
+  });
+
+  test.each([
+    ['of another project', { sharing: { ...sharing, projectId: 'other' } }],
+    ['who would be alone', { sharing: undefined }],
+    ['who takes fewer beside itself', { sharing: { ...sharing, most: 2 } }],
+    ['of another kind', { kind: { ...plainKind, computeFlavor: 'large' } }],
+    ['who has left it', { excluded: ['a0' as AmphoraId] }],
+  ])('boots another one for one %s', (_, more) => {
+    const pool = poolWith([had(5, 6)], [request(0, more as Partial<Request>)]);
+    expect(planPool(pool, limits, 0)).toMatchObject({ point: [], boot: [{ meantFor: ids[0] }] });
   });
 });
