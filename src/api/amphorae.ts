@@ -1,11 +1,12 @@
 // Amphorae, for administrators.
 import { isUuid } from '../domain/ids.ts';
+import type { Listed } from '../domain/object-query.ts';
 import { vrrpId, vrrpPriority } from '../domain/vrrp/keepalived.ts';
 import { withoutZone } from './answers.ts';
 import { apiName, renamed } from './names.ts';
 import { ApiError, notFound } from './errors.ts';
 import { byId, type ObjectOptions } from './objects.ts';
-import type { ApiPorts, Listed } from './ports.ts';
+import type { ApiPorts } from './ports.ts';
 import { listRequest, onlyFields, pageLinks } from './query.ts';
 import { type ApiRequest, change, type Route } from './request.ts';
 

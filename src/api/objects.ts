@@ -1,14 +1,16 @@
 // The five calls that every resource of a load balancer has: create, list, show, update, delete.
+import { kindNames } from '../domain/load-balancer/rules.ts';
 import type { ObjectKind } from '../domain/load-balancer/state.ts';
+import type { ObjectQuery } from '../domain/object-query.ts';
 import { isUuid } from '../domain/ids.ts';
 import { type Access, type Caller, sees } from './access.ts';
 import { answerOf } from './answers.ts';
 import { invalidInput, paramsFrom, unwrap } from './bodies.ts';
 import { ApiError, forbidden, notFound } from './errors.ts';
-import type { ApiPorts, ObjectPlace, ObjectQuery } from './ports.ts';
+import type { ApiPorts, ObjectPlace } from './ports.ts';
 import { listRequest, onlyFields, pageLinks } from './query.ts';
 import { type Answer, type ApiRequest, change, type Operation, type Route } from './request.ts';
-import { labelOf, type Resource } from './resources.ts';
+import type { Resource } from './resources.ts';
 
 export interface ObjectOptions {
   /** `reject`: what concerns a load balancer that is being changed is refused, as Octavia does. */
@@ -18,8 +20,8 @@ export interface ObjectOptions {
 
 export function objectRoutes(resource: Resource, ports: ApiPorts, options: ObjectOptions): readonly Route[] {
   const objects = new Objects(ports, options);
-  const { parent, path, singular, plural } = resource;
-  const list = parent === undefined ? `/v2/lbaas/${path}` : `/v2/lbaas/${parent.path}/:parent/${path}`;
+  const { parent, singular, plural } = resource;
+  const list = parent === undefined ? `/v2/lbaas/${plural}` : `/v2/lbaas/${parent.path}/:parent/${plural}`;
   const one = `${list}/:id`;
   const route = (method: Route['method'], url: string, operation: Operation, words: string): Route => ({
     method,
@@ -59,11 +61,12 @@ export class Objects {
     const body = unwrap(request.body, resource);
     const isLoadBalancer = resource.kind === 'loadBalancer';
     const given = isLoadBalancer ? withProject(body, request.caller) : body;
-    const params = { ...paramsFrom(resource.create, resource, given, true), ...parentParam(resource, request) };
+    const method = `${resource.kind}.create` as const;
+    const params = { ...paramsFrom(method, resource, given, true), ...parentParam(resource, request) };
     const projectId = isLoadBalancer
       ? String(given['project_id'])
       : await this.#projectOfParent(resource, params, request);
-    const made = await change(this.#ports, resource.create, params, request);
+    const made = await change(this.#ports, method, params, request);
     return { status: 201, body: enveloped(resource, made, projectId) };
   }
 
@@ -91,11 +94,11 @@ export class Objects {
   }
 
   async show(resource: Resource, request: ApiRequest): Promise<Answer> {
-    const { kind, label, singular } = resource;
+    const { kind, singular } = resource;
     const { id = '' } = request.params;
     const within = parentFilter(resource, request);
     const [view] = isUuid(id) ? await this.#ports.reads.queryObjects(kind, byId(id, within)) : [];
-    if (view === undefined || !sees(request.caller, view.projectId, 'read')) throw notFound(label, id);
+    if (view === undefined || !sees(request.caller, view.projectId, 'read')) throw notFound(kindNames[kind], id);
     const fields = request.query.getAll('fields').flatMap((given) => given.split(','));
     const answer = answerOf(kind, view, view.projectId);
     return { status: 200, body: { [singular]: onlyFields(answer, fields.length === 0 ? undefined : fields) } };
@@ -103,9 +106,10 @@ export class Objects {
 
   async update(resource: Resource, request: ApiRequest): Promise<Answer> {
     const { id = '' } = request.params;
-    const params = { ...paramsFrom(resource.update, resource, unwrap(request.body, resource), false), id };
+    const method = `${resource.kind}.update` as const;
+    const params = { ...paramsFrom(method, resource, unwrap(request.body, resource), false), id };
     const place = await this.changeable(resource, id, request);
-    const made = await change(this.#ports, resource.update, params, request);
+    const made = await change(this.#ports, method, params, request);
     return { status: 200, body: enveloped(resource, made, place.projectId) };
   }
 
@@ -113,7 +117,7 @@ export class Objects {
     const { id = '' } = request.params;
     const cascade = resource.kind === 'loadBalancer' ? { cascade: isTrue(request.query.get('cascade')) } : {};
     await this.changeable(resource, id, request, 'delete');
-    await change(this.#ports, resource.remove, { id, ...cascade }, request);
+    await change(this.#ports, `${resource.kind}.delete`, { id, ...cascade }, request);
     return { status: 204 };
   }
 
@@ -122,13 +126,13 @@ export class Objects {
     const { caller } = request;
     const place = isUuid(id) ? await this.#ports.reads.placeOf(kind, id) : undefined;
     if (place === undefined && access === 'write' && request.isRepeatable && isUuid(id)) return gone(caller);
-    if (place === undefined || !sees(caller, place.projectId, access)) throw notFound(labelOf(kind), id);
+    if (place === undefined || !sees(caller, place.projectId, access)) throw notFound(kindNames[kind], id);
     return place;
   }
 
   /** Where an object is that the caller may change now. @throws ApiError 404, 409 */
   async changeable(
-    { kind, label, parent }: Resource,
+    { kind, parent }: Resource,
     id: string,
     request: ApiRequest,
     what: 'update' | 'delete' | 'failover' = 'update',
@@ -138,7 +142,7 @@ export class Objects {
       const [view] = isUuid(id)
         ? await this.#ports.reads.queryObjects(kind, byId(id, [{ column: parent.column, value: parentId ?? '' }]))
         : [];
-      if (view === undefined && !request.isRepeatable) throw notFound(label, id);
+      if (view === undefined && !request.isRepeatable) throw notFound(kindNames[kind], id);
     }
     const place = await this.visible(kind, id, request, 'write');
     this.refuseWhenBusy(kind, place, what);
@@ -202,8 +206,8 @@ function scopeOf({ caller }: ApiRequest): string | null {
 }
 
 /** @throws ApiError 404 when it was deleted since: a repeat of an old request */
-function enveloped({ answer, kind, singular }: Resource, made: unknown, projectId: string): object {
-  const view = (made as Readonly<Record<string, unknown>>)[answer];
+function enveloped({ kind, singular }: Resource, made: unknown, projectId: string): object {
+  const view = (made as Readonly<Record<string, unknown>>)[kind];
   if (typeof view !== 'object' || view === null) {
     throw new ApiError(404, 'It was made by an earlier request with the same Idempotency-Key, and deleted since.');
   }

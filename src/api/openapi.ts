@@ -2,8 +2,8 @@
 import { commandMethods } from '../channels/command/methods.ts';
 import type { ParameterDoc, Parameters } from '../channels/rpc/parameters.ts';
 import type { ObjectKind } from '../domain/load-balancer/state.ts';
+import type { ListedKind } from '../domain/object-query.ts';
 import { apiName, namedObjects, renamed } from './names.ts';
-import type { ListedKind } from './ports.ts';
 import type { Operation, Route } from './request.ts';
 import { type Resource, resources } from './resources.ts';
 
@@ -86,10 +86,7 @@ const pageParameters = ['limit', 'marker', 'page_reverse', 'sort', 'sort_key', '
 const tagParameters = ['tags', 'tags-any', 'not-tags', 'not-tags-any'];
 
 function listParameters(columns: readonly string[]) {
-  const hidden = new Set(['error_reason']);
-  const filters = columns
-    .filter((column) => !hidden.has(column))
-    .map((column) => column.replace('load_balancer_', 'loadbalancer_'));
+  const filters = columns.map((column) => column.replace('load_balancer_', 'loadbalancer_'));
   return [...pageParameters, ...tagParameters, ...filters].map((name) => {
     return { name, in: 'query', schema: { type: 'string' } };
   });
@@ -122,18 +119,17 @@ function titleOf({ singular }: Resource): string {
 }
 
 function schemasOf(resource: Resource): Readonly<Record<string, Schema>> {
-  const { kind, create, update } = resource;
+  const { kind } = resource;
   const parent = resource.parent?.param;
   const named = (params: Parameters) =>
     Object.fromEntries(Object.entries(params).filter(([name]) => ![parent, 'id'].includes(name)));
+  const toCreate = named(commandMethods[`${kind}.create`].params);
+  const toUpdate = changeable(named(commandMethods[`${kind}.update`].params));
   const title = titleOf(resource);
   return {
-    [`${title}Create`]: { ...objectSchema(named(commandMethods[create].params)), additionalProperties: false },
-    [`${title}Update`]: {
-      ...objectSchema(changeable(named(commandMethods[update].params))),
-      additionalProperties: false,
-    },
-    [title]: answerSchema(kind, named(commandMethods[create].params)),
+    [`${title}Create`]: { ...objectSchema(toCreate), additionalProperties: false },
+    [`${title}Update`]: { ...objectSchema(toUpdate), additionalProperties: false },
+    [title]: answerSchema(kind, toCreate),
   };
 }
 

@@ -4,42 +4,14 @@ import type { CommandMethods } from '../channels/command/methods.ts';
 import type { ResultOf } from '../channels/rpc/method.ts';
 import type { Catalogue, CatalogueKind, Offers } from '../domain/catalogue.ts';
 import type { ObjectKind } from '../domain/load-balancer/state.ts';
+import type { Listed, ListedKind, ObjectQuery } from '../domain/object-query.ts';
 import type {
   AmphoraStatisticsView,
-  AmphoraView,
   LoadBalancerTreeView,
   StatisticsView,
   StatusTreeView,
   SubnetView,
-  Views,
 } from '../domain/views.ts';
-
-export type ListedKind = ObjectKind | 'amphora';
-
-export type Listed<K extends ListedKind> = K extends ObjectKind
-  ? Views[K] & { readonly projectId: string }
-  : AmphoraView & {
-      readonly vipAddress: string | null;
-      readonly vipPortId: string | null;
-      /** Its own on the VIP's subnet; null for one that stands alone. */
-      readonly vrrpAddress: string | null;
-      readonly vrrpPortId: string | null;
-    };
-
-export interface ObjectQuery {
-  readonly projectId: string | null;
-  readonly filters: readonly { readonly column: string; readonly value: string }[];
-  readonly tags: {
-    readonly all: readonly string[];
-    readonly any: readonly string[];
-    readonly notAll: readonly string[];
-    readonly notAny: readonly string[];
-  };
-  readonly sort: readonly { readonly column: string; readonly isDescending: boolean }[];
-  readonly limit: number;
-  readonly marker: string | null;
-  readonly isReverse: boolean;
-}
 
 export interface ObjectPlace {
   readonly loadBalancerId: string;

@@ -1,8 +1,8 @@
 // What the query of a list asks for: filters, tags, order, page, fields.
+import type { ObjectQuery } from '../domain/object-query.ts';
 import { invalidInput } from './bodies.ts';
 import { ApiError } from './errors.ts';
 import { columnName } from './names.ts';
-import type { ObjectQuery } from './ports.ts';
 
 export interface ListRequest {
   readonly query: ObjectQuery;

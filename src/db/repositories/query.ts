@@ -4,47 +4,16 @@ import { getTableColumns } from 'drizzle-orm';
 import type { Pool } from 'pg';
 import { isUuid } from '../../domain/ids.ts';
 import type { ObjectKind } from '../../domain/load-balancer/state.ts';
-import type { AmphoraView, Views } from '../../domain/views.ts';
+import type { Listed, ListedKind, ObjectQuery } from '../../domain/object-query.ts';
 import { projections } from '../schema/projections.ts';
 import { asView, select, tables, untold } from './objects.ts';
 import { amphoraJson, isOf, shownStatus } from './amphorae.ts';
 import { type JsonRow, viewOf } from './view.ts';
 
-export type QueriedKind = ObjectKind | 'amphora';
-
-/** The view of each kind with what a list shows besides. */
-export type Queried<K extends QueriedKind> = K extends ObjectKind
-  ? Views[K] & { readonly projectId: string }
-  : AmphoraView & {
-      readonly vipAddress: string | null;
-      readonly vipPortId: string | null;
-      readonly vrrpAddress: string | null;
-      readonly vrrpPortId: string | null;
-    };
-
-export interface ObjectQuery {
-  /** Only objects of that project; null for all. Amphorae have none. */
-  readonly projectId: string | null;
-  /** Column (snake case) and value as text; all must hold. A value that the column cannot have matches nothing. */
-  readonly filters: readonly { readonly column: string; readonly value: string }[];
-  readonly tags: {
-    readonly all: readonly string[];
-    readonly any: readonly string[];
-    readonly notAll: readonly string[];
-    readonly notAny: readonly string[];
-  };
-  /** Before the order of creation, which always comes last. */
-  readonly sort: readonly { readonly column: string; readonly isDescending: boolean }[];
-  readonly limit: number;
-  /** Id of the object that the page begins after, or with `isReverse` ends before. */
-  readonly marker: string | null;
-  readonly isReverse: boolean;
-}
-
 type ColumnType = 'uuid' | 'text' | 'number' | 'boolean' | 'time';
 
 /** Columns that can be filtered and sorted by, of each kind. */
-const columns: Readonly<Record<QueriedKind, ReadonlyMap<string, ColumnType>>> = {
+const columns: Readonly<Record<ListedKind, ReadonlyMap<string, ColumnType>>> = {
   loadBalancer: columnsIn('loadBalancers', true),
   listener: columnsIn('listeners', true),
   pool: columnsIn('pools', true),
@@ -72,25 +41,25 @@ function columnType(sqlType: string): ColumnType | undefined {
 }
 
 /** Names of columns that a query may filter and sort by. */
-export function queryableColumns(kind: QueriedKind): readonly string[] {
+export function queryableColumns(kind: ListedKind): readonly string[] {
   return [...columns[kind].keys()].filter((column) => column !== 'error_reason');
 }
 
 /** A page. A marker that is not there gives nothing. Columns must be among `queryableColumns`. */
-export async function queryObjects<K extends QueriedKind>(
+export async function queryObjects<K extends ListedKind>(
   pool: Pool,
   kind: K,
   query: ObjectQuery,
-): Promise<readonly Queried<K>[]> {
+): Promise<readonly Listed<K>[]> {
   const { text, values } = statementOf(kind, query);
   const { rows } = await pool.query<{ row: JsonRow }>(text, values);
   const viewFrom = ({ row }: { readonly row: JsonRow }): unknown =>
     kind === 'amphora' ? viewOf(row) : asView({ kind, row });
-  const views = rows.map((row) => viewFrom(row) as Queried<K>);
+  const views = rows.map((row) => viewFrom(row) as Listed<K>);
   return query.isReverse ? views.toReversed() : views;
 }
 
-function statementOf(kind: QueriedKind, query: ObjectQuery): { readonly text: string; readonly values: unknown[] } {
+function statementOf(kind: ListedKind, query: ObjectQuery): { readonly text: string; readonly values: unknown[] } {
   const values: unknown[] = [];
   const bind = (value: unknown) => `$${values.push(value)}`;
   const filters = query.filters.map(({ column, value }) => comparison(kind, column, value, bind));
@@ -113,12 +82,12 @@ function statementOf(kind: QueriedKind, query: ObjectQuery): { readonly text: st
 
 const ownerColumn = 'load_balancer_id';
 
-function tableOf(kind: QueriedKind): string {
+function tableOf(kind: ListedKind): string {
   return kind === 'amphora' ? 'amphorae' : tables[kind];
 }
 
 /** An amphora that is shared is shown as that of the load balancer that is asked for; else as that of the first. */
-function selectFrom(kind: QueriedKind, where: string, owner = 't.load_balancer_id'): string {
+function selectFrom(kind: ListedKind, where: string, owner = 't.load_balancer_id'): string {
   if (kind !== 'amphora') return select(kind, where, `'project_id', ${expression(kind, 'project_id')}`);
   return `select ${amphoraJson} || jsonb_build_object('load_balancer_id', ${owner}, 'vip_address', l.vip_address,
       'vip_port_id', l.vip_port_id, 'vrrp_address', l.vrrp_ports -> t.id::text ->> 'address',
@@ -127,7 +96,7 @@ function selectFrom(kind: QueriedKind, where: string, owner = 't.load_balancer_i
 }
 
 /** A column of the object, in SQL. Names come from `columns` alone, never from outside. */
-function expression(kind: QueriedKind, column: string): string {
+function expression(kind: ListedKind, column: string): string {
   if (column !== 'position' && !columns[kind].has(column)) throw new Error(`${kind} has no column ${column}`);
   if (kind === 'amphora') return `t.${column}`;
   if (column === 'operating_status') return `coalesce(o.status, ${untold[kind]})`;
@@ -137,7 +106,7 @@ function expression(kind: QueriedKind, column: string): string {
   return `t.${column}`;
 }
 
-function comparison(kind: QueriedKind, column: string, value: string, bind: (value: unknown) => string): string {
+function comparison(kind: ListedKind, column: string, value: string, bind: (value: unknown) => string): string {
   // As it is shown.
   const left = kind === 'amphora' && column === 'status' ? shownStatus : expression(kind, column);
   switch (columns[kind].get(column)) {
@@ -177,14 +146,14 @@ interface SortKey {
 }
 
 /** What was created together comes in the order of its request. */
-function sortKeys(kind: QueriedKind, { sort, isReverse }: ObjectQuery): readonly SortKey[] {
+function sortKeys(kind: ListedKind, { sort, isReverse }: ObjectQuery): readonly SortKey[] {
   const last = kind === 'loadBalancer' || kind === 'amphora' ? ['created_at', 'id'] : ['created_at', 'position', 'id'];
   const keys = [...sort, ...last.map((column) => ({ column, isDescending: false }))];
   return keys.map(({ column, isDescending }) => ({ column, isDescending: isDescending !== isReverse }));
 }
 
 /** Lexicographic: later in the first key, or alike there and later in the second, and so on. Nulls are the largest. */
-function afterMarker(keys: readonly SortKey[], kind: QueriedKind, marker: string): string {
+function afterMarker(keys: readonly SortKey[], kind: ListedKind, marker: string): string {
   const alternatives = keys.map(({ column, isDescending }, index) => {
     const alike = keys
       .slice(0, index)
@@ -198,7 +167,7 @@ function afterMarker(keys: readonly SortKey[], kind: QueriedKind, marker: string
   return `(${marker} is not null and (${alternatives.join(' or ')}))`;
 }
 
-function own(kind: QueriedKind, { column }: Pick<SortKey, 'column'>): string {
+function own(kind: ListedKind, { column }: Pick<SortKey, 'column'>): string {
   return expression(kind, column);
 }
 
@@ -211,7 +180,7 @@ const casts: Readonly<Record<ColumnType, string>> = {
 };
 
 /** The marker's value of that key. It is of the marker's own row, so statuses and projects are looked up for it. */
-function theirs(kind: QueriedKind, { column }: Pick<SortKey, 'column'>, marker: string): string {
+function theirs(kind: ListedKind, { column }: Pick<SortKey, 'column'>, marker: string): string {
   if (column === 'operating_status') {
     return `(select coalesce(o.status, ${untold[kind as ObjectKind]}) from ${tableOf(kind)} t left join operating_statuses o
       on o.object_id = t.id where t.id = (${marker}->>'id')::uuid)`;

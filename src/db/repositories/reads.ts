@@ -1,6 +1,7 @@
 // All queries for views, on one pool of connections. They wait for a database that is away.
 import type { Pool } from 'pg';
 import type { ObjectKind } from '../../domain/load-balancer/state.ts';
+import type { ListedKind, ObjectQuery } from '../../domain/object-query.ts';
 import { patiently } from '../patience.ts';
 import { type AlertQuery, findAlert, listAlerts } from './alerts.ts';
 import { type AmphoraQuery, findAmphora, listAmphorae, listNodes } from './amphorae.ts';
@@ -9,13 +10,13 @@ import { explainLoadBalancer, listHistory } from './explain.ts';
 import { findObject, type ListQuery, listObjects, loadBalancerOf, loadBalancerTree, statusTree } from './objects.ts';
 import { amphoraStatistics, statisticsOf } from './statistics.ts';
 import { listHeld } from './held-failovers.ts';
-import { type ObjectQuery, placeOf, type QueriedKind, queryableColumns, queryObjects } from './query.ts';
+import { placeOf, queryableColumns, queryObjects } from './query.ts';
 
 export function readsOf(pool: Pool) {
   return {
     findObject: <K extends ObjectKind>(kind: K, id: string) => patiently(() => findObject(pool, kind, id)),
     listObjects: <K extends ObjectKind>(kind: K, query: ListQuery) => patiently(() => listObjects(pool, kind, query)),
-    queryObjects: <K extends QueriedKind>(kind: K, query: ObjectQuery) =>
+    queryObjects: <K extends ListedKind>(kind: K, query: ObjectQuery) =>
       patiently(() => queryObjects(pool, kind, query)),
     queryableColumns,
     placeOf: (kind: ObjectKind, id: string) => patiently(() => placeOf(pool, kind, id)),

@@ -354,8 +354,8 @@ describe('attributes', () => {
   test('all have a row, but for those that only a create has', () => {
     const onlyAtCreate =
       /^(loadbalancer_id|listener_id|pool_id|project_id|vip_(?:subnet_id|network_id|port_id|address)|additional_vips|listeners|pools|members|healthmonitor|rules|l7policy_id)$/;
-    for (const { kind, create } of resources) {
-      const known = Object.keys(commandMethods[create].params).map(apiName);
+    for (const { kind } of resources) {
+      const known = Object.keys(commandMethods[`${kind}.create`].params).map(apiName);
       const wanted = known.filter((name) => !onlyAtCreate.test(name));
       expect(wanted.filter((name) => table[kind]?.[name] === undefined)).toEqual([]);
     }
