@@ -75,7 +75,9 @@ function statementOf(kind: ListedKind, query: ObjectQuery): { readonly text: str
   }
   const where = conditions.length === 0 ? 'true' : conditions.join(' and ');
   const order = keys.map(({ column, isDescending }) => `${expression(kind, column)}${isDescending ? ' desc' : ''}`);
-  const owner = query.filters.find(({ column, value }) => column === ownerColumn && isUuid(value));
+  // Bound only where the text has it: PostgreSQL refuses a parameter that is not used.
+  const owner =
+    kind === 'amphora' ? query.filters.find(({ column, value }) => column === ownerColumn && isUuid(value)) : undefined;
   const shownAs = owner && `${bind(owner.value)}::uuid`;
   return { text: `${selectFrom(kind, where, shownAs)} order by ${order.join()} limit ${bind(query.limit)}`, values };
 }
