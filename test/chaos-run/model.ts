@@ -37,8 +37,8 @@ export interface Script {
   /** Number of the client that carries it out. */
   readonly client: number;
   readonly listenerPort: number;
-  /** Served by two amphorae, where the nodes know that. */
-  readonly isPair?: boolean;
+  /** What it is served by, where the nodes know that: two amphorae, or one that others share. One of its own when absent. */
+  readonly flavor?: FlavorName;
   readonly operations: readonly Operation[];
 }
 
@@ -53,11 +53,18 @@ export function modelAfter(changes: readonly Change[]): Model | undefined {
   }, undefined);
 }
 
+/** Flavors of a run → what their profiles say. */
+export const flavors = {
+  pair: { loadbalancer_topology: 'ACTIVE_STANDBY' },
+  shared: { loadbalancers_per_amphora: 5 },
+} as const;
+export type FlavorName = keyof typeof flavors;
+
 /** What a cluster has for load balancers. */
 export interface Offers {
   readonly vipSubnetId: string;
-  /** Null where the nodes know no pairs. */
-  readonly pairFlavorId: string | null;
+  /** Ids; null where the nodes are of a version that does not know what they say. */
+  readonly flavorIds: Readonly<Record<FlavorName, string | null>>;
 }
 
 /** Ids of the objects that a create made. */
@@ -93,13 +100,13 @@ export function callOf(script: Script, change: Change, made: Made | undefined, o
   }
 }
 
-function createCall(script: Script, model: Model, { vipSubnetId, pairFlavorId }: Offers) {
-  const { name, listenerPort: protocolPort } = script;
+function createCall(script: Script, model: Model, { vipSubnetId, flavorIds }: Offers) {
+  const { name, listenerPort: protocolPort, flavor } = script;
   const { description, connectionLimit, lbAlgorithm, members } = model;
   const healthMonitor = { type: 'TCP', delay: 5, timeout: 2, maxRetries: 2 };
   const pool = { name: 'web', protocol: 'HTTP', lbAlgorithm, members, healthMonitor };
   const listener = { name: 'web', protocol: 'HTTP', protocolPort, connectionLimit, defaultPool: { name: 'web' } };
-  const flavorId = script.isPair === true ? pairFlavorId : null;
+  const flavorId = flavor === undefined ? null : flavorIds[flavor];
   const params = { projectId: 'chaos', name, description, vipSubnetId, flavorId, listeners: [listener], pools: [pool] };
   return { method: 'loadBalancer.create', params } as const;
 }

@@ -8,7 +8,7 @@ import { type Evidence, readDatabase } from './evidence.ts';
 import { grouped } from './grouped.ts';
 import { judge, type Verdict } from './judge/judge.ts';
 import { orphans } from './judge/orphans.ts';
-import type { Offers } from './model.ts';
+import { type FlavorName, flavors, type Offers } from './model.ts';
 import { unfinished } from './judge/stuck.ts';
 import { type Disturbance, type Schedule, scheduleOf } from './schedule.ts';
 
@@ -137,19 +137,19 @@ async function offersOf(cluster: Cluster): Promise<Offers> {
   if (address === undefined) throw new Error('the first node does not run');
   const connection = await connectCommandChannel(address);
   const { items } = await connection.call('subnet.list', {});
-  const pairFlavorId = await pairFlavor(connection);
+  const flavorIds = { pair: await makeFlavor(connection, 'pair'), shared: await makeFlavor(connection, 'shared') };
   await connection.close();
   if (items[0] === undefined) throw new Error('the network driver has no subnet');
-  return { vipSubnetId: items[0].id, pairFlavorId };
+  return { vipSubnetId: items[0].id, flavorIds };
 }
 
-/** Of the same name and id in every round; null where the nodes are of a version that knows no pairs. */
-async function pairFlavor(connection: CommandClient): Promise<string | null> {
+/** Of the same id in every round; null where the nodes are of a version that does not know what it says. */
+async function makeFlavor(connection: CommandClient, name: FlavorName): Promise<string | null> {
   try {
-    const flavorData = JSON.stringify({ loadbalancer_topology: 'ACTIVE_STANDBY' });
-    const profile = { name: 'pair', providerName: 'amphora', flavorData, commandId: 'chaos-profile' } as const;
+    const flavorData = JSON.stringify(flavors[name]);
+    const profile = { name, providerName: 'amphora', flavorData, commandId: `chaos-profile-${name}` } as const;
     const { flavorProfile } = await connection.call('flavorProfile.create', profile);
-    const flavor = { name: 'pair', flavorProfileId: flavorProfile?.id ?? '', commandId: 'chaos-flavor' };
+    const flavor = { name, flavorProfileId: flavorProfile?.id ?? '', commandId: `chaos-flavor-${name}` };
     return (await connection.call('flavor.create', flavor)).flavor?.id ?? null;
   } catch (error) {
     if (error instanceof RpcError && error.code === 'invalid') return null;

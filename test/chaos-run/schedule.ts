@@ -95,8 +95,8 @@ function scriptOf(index: number, options: ScheduleOptions, endsAtMs: number, ran
     atMs += random.chance(0.3) ? random.below(100) : random.below(Math.max(1, Math.floor((endsAtMs - atMs) / 2)));
     return operation;
   });
-  const isPair = index % 3 === 0;
-  return { name, client: index % options.clients, listenerPort: 8_000 + (index % 1_000), isPair, operations };
+  const flavor = ([{ flavor: 'pair' }, { flavor: 'shared' }, {}] as const)[index % 3];
+  return { name, client: index % options.clients, listenerPort: 8_000 + (index % 1_000), ...flavor, operations };
 }
 
 function changeOf(index: number, number: number, random: Random): Change {

@@ -63,7 +63,7 @@ test('every node hears of alerts of all, each once; and the heartbeat key is rep
   await subscribeAlerts(other.client, (change) => heard[1]?.push(change));
   const inFolder = { env: { AMPHI_DATA_DIR: other.folder } };
   const follow = startProcess(join(packageRoot, 'bin/amphi'), ['alerts', '--follow'], inFolder);
-  await follow.prints(/none/);
+  await follow.prints(/no alert is open/);
   const lost = ids.slice(0, 3);
   for (const id of lost) await world.control('kill', { amphoraId: await amphoraOf(one, id) });
   await waitFor(() => heard.every((changes) => changes.filter(({ what }) => what === 'cleared').length >= 3), {

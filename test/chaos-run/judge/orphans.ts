@@ -33,7 +33,13 @@ export function orphans({ world, entities, amphorae, loadBalancers }: Situation)
       return count === wanted ? [] : [`${address} of load balancer ${id} is served by ${count} amphorae`];
     }),
     ...amphorae
-      .filter(({ status, loadBalancerId }) => status === 'ALLOCATED' && !liveLoadBalancers.has(loadBalancerId ?? ''))
-      .map(({ id, loadBalancerId }) => `amphora ${id} is kept for load balancer ${loadBalancerId}, which is gone`),
+      .filter(({ status }) => status === 'ALLOCATED')
+      .flatMap((amphora) => ownersOf(amphora).map((owner) => ({ id: amphora.id, owner })))
+      .filter(({ owner }) => !liveLoadBalancers.has(owner))
+      .map(({ id, owner }) => `amphora ${id} is kept for load balancer ${owner}, which is gone`),
   ];
+}
+
+function ownersOf({ loadBalancerId, values }: DatabaseEvidence['amphorae'][number]): readonly string[] {
+  return [loadBalancerId ?? '', ...((values['other_load_balancer_ids'] ?? []) as readonly string[])];
 }
