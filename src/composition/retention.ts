@@ -43,22 +43,22 @@ export function startSnapshots(
 ): () => void {
   const { run, firstAfterMs } = snapshotChore(pool, config, tree, nodeId);
   let timer: NodeJS.Timeout;
-  let isStopped = false;
+  const ending = new AbortController();
   const work = async (): Promise<void> => {
     let isMore = false;
     try {
-      ({ isMore } = await run());
+      ({ isMore } = await run(ending.signal));
     } catch (error) {
       log.warn({ err: error }, 'snapshots of quiet entities were not written; they are at the next time');
     }
-    if (!isStopped) later(isMore ? 0 : intervalMs);
+    if (!ending.signal.aborted) later(isMore ? 0 : intervalMs);
   };
   const later = (ms: number) => {
     timer = setTimeout(() => void work(), ms).unref();
   };
   later(firstAfterMs);
   return () => {
-    isStopped = true;
+    ending.abort();
     clearTimeout(timer);
   };
 }

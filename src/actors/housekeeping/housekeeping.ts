@@ -1,14 +1,21 @@
 // Housekeeping: chores that come round whoever asks, each at its own pace, none twice at a time.
 import type { Logger } from 'pino';
-import { type ActorSurroundings, type LiveActor, type NactRef, neverGivenUp, spawnActor } from '../runtime/actor.ts';
+import {
+  type ActorRef,
+  type ActorSurroundings,
+  type LiveActor,
+  type NactRef,
+  neverGivenUp,
+  spawnActor,
+} from '../runtime/actor.ts';
 
 export interface Chore {
   readonly name: string;
   readonly firstAfterMs: number;
   /** Undefined: only once. */
   readonly everyMs: number | undefined;
-  /** Gives how much was done, and whether to go on at once. */
-  readonly run: () => Promise<{ readonly done: number; readonly isMore: boolean }>;
+  /** Gives how much was done, and whether to go on at once. The signal aborts when another node keeps house from now on. */
+  readonly run: (signal: AbortSignal) => Promise<{ readonly done: number; readonly isMore: boolean }>;
 }
 
 export type HousekeepingMessage =
@@ -25,6 +32,8 @@ interface Progress {
 interface State {
   readonly progress: Map<string, Progress>;
   readonly timers: Set<NodeJS.Timeout>;
+  /** Aborts with the actor: nobody waits for chores that are under way. */
+  readonly ending: AbortController;
 }
 
 export function spawnHousekeeping(
@@ -36,7 +45,7 @@ export function spawnHousekeeping(
     name: 'housekeeping',
     kind: 'housekeeping',
     start: (self) => {
-      const state: State = { progress: new Map(), timers: new Set() };
+      const state: State = { progress: new Map(), timers: new Set(), ending: new AbortController() };
       for (const chore of chores) {
         state.progress.set(chore.name, { isRunning: false, lastRun: undefined, lastFailure: undefined });
         callAgain(state, chore, chore.firstAfterMs, self);
@@ -51,10 +60,7 @@ export function spawnHousekeeping(
         case 'do':
           if (progress.isRunning) return state;
           progress.isRunning = true;
-          chore.run().then(
-            (outcome) => self.tell({ type: 'done', chore, ...outcome }),
-            (error: unknown) => self.tell({ type: 'failed', chore, reason: String(error) }),
-          );
+          run(state, chore, self);
           return state;
         case 'done':
           progress.isRunning = false;
@@ -71,18 +77,26 @@ export function spawnHousekeeping(
     },
     limits: neverGivenUp,
     describe: ({ progress }) => Object.fromEntries(progress),
-    release: ({ timers }) => {
+    release: ({ timers, ending }) => {
+      ending.abort(new Error('housekeeping has ended'));
       for (const timer of timers) clearTimeout(timer);
     },
   });
 }
 
-function callAgain(
-  { timers }: State,
-  chore: Chore,
-  afterMs: number | undefined,
-  self: { tell(message: HousekeepingMessage): void },
-): void {
+type Self = Pick<ActorRef<HousekeepingMessage>, 'tell'>;
+
+function run({ ending: { signal } }: State, chore: Chore, self: Self): void {
+  const tell = (message: HousekeepingMessage) => {
+    if (!signal.aborted) self.tell(message);
+  };
+  chore.run(signal).then(
+    (outcome) => tell({ type: 'done', chore, ...outcome }),
+    (error: unknown) => tell({ type: 'failed', chore, reason: String(error) }),
+  );
+}
+
+function callAgain({ timers }: State, chore: Chore, afterMs: number | undefined, self: Self): void {
   if (afterMs === undefined) return;
   const timer = setTimeout(() => {
     timers.delete(timer);

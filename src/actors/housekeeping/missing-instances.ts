@@ -24,9 +24,9 @@ const timeoutMs = 30_000;
 const mostAtOnce = 20;
 
 export function missingInstancesChore({ compute, fleet, isHeld, failOver }: MissingInstancesOptions): Chore {
-  const look = async (): Promise<Listing & { readonly stopped: readonly Instance[] }> => {
+  const look = async (signal: AbortSignal): Promise<Listing & { readonly stopped: readonly Instance[] }> => {
     const expected = expectedInstances(fleet);
-    const listed = await compute.list(AbortSignal.timeout(timeoutMs));
+    const listed = await compute.list(AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]));
     const instances = new Set(listed.filter(isUp).map((instance) => instance.amphoraId));
     return { expected, instances, stopped: listed.filter((instance) => !isUp(instance)) };
   };
@@ -34,12 +34,12 @@ export function missingInstancesChore({ compute, fleet, isHeld, failOver }: Miss
     name: 'missing-instances',
     firstAfterMs: 0,
     everyMs: undefined,
-    run: async () => {
+    run: async (signal) => {
       if (!compute.listsEverything) return { done: 0, isMore: false };
-      const first = await look();
+      const first = await look(signal);
       if (first.expected.every((id) => first.instances.has(id))) return { done: 0, isMore: false };
-      await wait(secondLookMs);
-      const second = await look();
+      await wait(secondLookMs, undefined, { signal });
+      const second = await look(signal);
       const missing = missingTwice(first, second).filter((id) => {
         const facts = fleet.get(id);
         return facts !== undefined && !isHeld(facts);

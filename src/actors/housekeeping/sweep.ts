@@ -28,10 +28,10 @@ export class Sweep {
     this.#options = options;
   }
 
-  /** Looks, and removes what is due. A dry run only looks; it counts as a sighting all the same. */
-  async run(isDryRun: boolean): Promise<SweepReport> {
+  /** Looks, and removes what is due, until `ending` aborts. A dry run only looks; it counts as a sighting all the same. */
+  async run(isDryRun: boolean, ending?: AbortSignal): Promise<SweepReport> {
     const { compute, known, limits, now, log } = this.#options;
-    const signal = AbortSignal.timeout(timeoutMs);
+    const signal = AbortSignal.any([AbortSignal.timeout(timeoutMs), ...(ending === undefined ? [] : [ending])]);
     // The world first: an instance that is made after this is not in the list, one made before has its row by now.
     const listed = (await compute.list(signal)).map((instance) => instance.amphoraId);
     const plan = planSweep({ listed, known: await known(listed), seen: this.#seen, now: now() }, limits);
@@ -53,7 +53,10 @@ export class Sweep {
 
   chore(): Chore {
     const { everyMs, isHeld } = this.#options;
-    const run = async () => ({ done: isHeld() ? 0 : (await this.run(false)).removed.length, isMore: false });
+    const run = async (signal: AbortSignal) => ({
+      done: isHeld() ? 0 : (await this.run(false, signal)).removed.length,
+      isMore: false,
+    });
     return { name: 'sweep', firstAfterMs: everyMs, everyMs, run };
   }
 }

@@ -62,10 +62,11 @@ test('members, pools, listeners and load balancers that were deleted are in no t
     expect(Object.keys(await mentions(node, front.id))).toEqual(
       expect.arrayContaining(['listeners', 'listener_statistics', 'operating_statuses', 'journal']),
     );
+    const { signal } = new AbortController();
     const purge = async () => {
       await clearAlerts(node.pool, 30);
       await passTime(node);
-      while ((await purgeChore(node.pool, settings, pino({ level: 'silent' })).run()).isMore);
+      while ((await purgeChore(node.pool, settings, pino({ level: 'silent' })).run(signal)).isMore);
     };
 
     // Of a load balancer that lives, the journal is kept as long as snapshots do not cover it.

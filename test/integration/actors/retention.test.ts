@@ -37,12 +37,13 @@ test('old entries of a quiet fleet go, and it is recovered from snapshots', asyn
     const purge = purgeChore(first.pool, settings, pino({ level: 'silent' }));
     const snapshots = snapshotChore(first.pool, settings, first.tree, rows[0]?.owner ?? '');
 
-    await purge.run();
+    const { signal } = new AbortController();
+    await purge.run(signal);
     expect(await entries()).toBeGreaterThan(2);
     // The load balancer, its amphora and the spare.
-    expect(await snapshots.run()).toEqual({ done: 3, isMore: false });
-    expect(await snapshots.run()).toEqual({ done: 0, isMore: false });
-    await purge.run();
+    expect(await snapshots.run(signal)).toEqual({ done: 3, isMore: false });
+    expect(await snapshots.run(signal)).toEqual({ done: 0, isMore: false });
+    await purge.run(signal);
     expect(await entries()).toBe(0);
   } finally {
     await first.close();

@@ -172,14 +172,14 @@ describe('the chore', () => {
       log: pino({ level: 'silent' }),
     });
     expect(earliestEnd()).toBeUndefined();
-    expect(await chore.run()).toEqual({ done: 2, isMore: false });
+    expect(await chore.run(AbortSignal.timeout(20_000))).toEqual({ done: 2, isMore: false });
     expect(asked.splice(0)).toEqual([soonest, sooner]);
     expect(Math.round(((earliestEnd() ?? 0) - Date.now()) / 86_400_000)).toBe(1);
     await node.pool.query('update amphorae set certificate_busy = true where id = any($1)', [[soonest, sooner]]);
-    expect(await chore.run()).toEqual({ done: 0, isMore: false });
+    expect(await chore.run(AbortSignal.timeout(20_000))).toEqual({ done: 0, isMore: false });
     // One that keeps failing makes room for another one.
     await node.pool.query(`update amphorae set error_reason = 'no' where id = $1`, [sooner]);
-    await chore.run();
+    await chore.run(AbortSignal.timeout(20_000));
     expect(asked).toEqual([soon]);
   });
 });
