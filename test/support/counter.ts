@@ -147,6 +147,7 @@ export interface CounterNode {
   send(id: string, command: Command, commandId?: string): Promise<Reply>;
   /** Sends and does not wait; the reply shows in `replies`. */
   post(id: string, command: Command, commandId: string): void;
+  /** Once is enough; again does nothing. */
   close(): Promise<void>;
 }
 
@@ -231,6 +232,14 @@ export async function startCounterNode(options: CounterOptions): Promise<Counter
     const tell = (reply: Reply) => replies.set(commandId, [...(replies.get(commandId) ?? []), reply]);
     manager.command(id, command, { tell }, { id: commandId, digest: JSON.stringify(command) });
   };
+  let closed: Promise<void> | undefined;
+  const close = async () => {
+    closing.abort();
+    manager.stop();
+    stop(system);
+    await ownership.stop();
+    await pool.end();
+  };
   return {
     manager,
     registry,
@@ -242,12 +251,6 @@ export async function startCounterNode(options: CounterOptions): Promise<Counter
     post,
     send: (id, command, commandId = randomUUID()) =>
       manager.ask(id, command, AbortSignal.timeout(20_000), { id: commandId, digest: JSON.stringify(command) }),
-    close: async () => {
-      closing.abort();
-      manager.stop();
-      stop(system);
-      await ownership.stop();
-      await pool.end();
-    },
+    close: () => (closed ??= close()),
   };
 }

@@ -3,7 +3,7 @@
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { randomBytes } from 'node:crypto';
-import { afterAll, beforeAll } from '@jest/globals';
+import { afterAll, beforeAll, beforeEach } from '@jest/globals';
 import pg from 'pg';
 import { startEmbeddedPostgres } from '../../src/db/embedded-postgres.ts';
 import { existingFolder } from '../../src/db/embedded-postgres/place.ts';
@@ -37,6 +37,20 @@ export function useTestDatabase(): { readonly url: string } {
       return created.url;
     },
   };
+}
+
+/** Has each test begin with a database as it was migrated: without owners and work of the test before. */
+export function emptyBeforeEach(database: { readonly url: string }): void {
+  beforeEach(async () => {
+    const kept = `'deployment', 'shards'`;
+    const tables = await administer(
+      database.url,
+      `SELECT quote_ident(relname) FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p')
+         AND NOT relispartition AND relname NOT IN (${kept})`,
+    );
+    await administer(database.url, `TRUNCATE ${tables.flat().join()}`);
+    await administer(database.url, 'UPDATE shards SET owner = NULL WHERE owner IS NOT NULL');
+  });
 }
 
 const template = 'migrated';

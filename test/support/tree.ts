@@ -28,6 +28,7 @@ export interface TestNode {
   readonly journal: Journal;
   readonly ownership: Ownership;
   readonly alerts: Relay<AlertChange>;
+  /** Once is enough; again does nothing. */
   close(): Promise<void>;
 }
 
@@ -120,19 +121,21 @@ export async function startTestNode(options: TestNodeOptions): Promise<TestNode>
   await activity.learnFleet();
   await ownership.start();
   await activity.started();
+  let closing: Promise<void> | undefined;
+  const close = async () => {
+    alerts.stop();
+    await activity.stop();
+    tree.stop();
+    await ownership.stop();
+    await pool.end();
+  };
   return {
     tree,
     pool,
     journal,
     ownership,
     alerts,
-    close: async () => {
-      alerts.stop();
-      await activity.stop();
-      tree.stop();
-      await ownership.stop();
-      await pool.end();
-    },
+    close: () => (closing ??= close()),
   };
 }
 

@@ -1,16 +1,15 @@
-import { afterEach, describe, expect, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import type { AmphoraId, LoadBalancerId } from '../../../src/domain/ids.ts';
 import { FakeWorld } from '../../support/fake-drivers.ts';
 import { createLoadBalancer, listener } from '../../support/load-balancer-commands.ts';
-import { useTestDatabase } from '../../support/postgres.ts';
+import { emptyBeforeEach, useTestDatabase } from '../../support/postgres.ts';
 import { newLoadBalancerId, send, startTestNode, stateOf, type TestNode, untilStatus } from '../../support/tree.ts';
+import { undoAfterEach } from '../../support/undo.ts';
 import { waitFor } from '../../support/wait-for.ts';
 
-const undo: (() => Promise<unknown>)[] = [];
-afterEach(async () => {
-  for (const step of undo.splice(0).reverse()) await step();
-});
+const undo = undoAfterEach();
 const database = useTestDatabase();
+emptyBeforeEach(database);
 
 interface Pair {
   readonly node: TestNode;

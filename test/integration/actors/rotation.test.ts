@@ -1,13 +1,12 @@
 // Certificates of amphorae, replaced in place.
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import pg from 'pg';
+import { describe, expect, test } from '@jest/globals';
 import { certificateRotation } from '../../../src/actors/housekeeping/rotation.ts';
 import { certificateState, dueCertificates } from '../../../src/db/repositories/certificates.ts';
 import type { AmphoraId } from '../../../src/domain/ids.ts';
 import { pino } from 'pino';
 import { FakeWorld } from '../../support/fake-drivers.ts';
 import { createLoadBalancer } from '../../support/load-balancer-commands.ts';
-import { useTestDatabase } from '../../support/postgres.ts';
+import { emptyBeforeEach, useTestDatabase } from '../../support/postgres.ts';
 import {
   newLoadBalancerId,
   send,
@@ -17,29 +16,17 @@ import {
   type TestNodeOptions,
   untilStatus,
 } from '../../support/tree.ts';
+import { undoAfterEach } from '../../support/undo.ts';
 import { waitFor } from '../../support/wait-for.ts';
 
 const database = useTestDatabase();
-const undo: (() => Promise<unknown>)[] = [];
-afterEach(async () => {
-  for (const step of undo.splice(0).reverse()) await step();
-});
-beforeEach(async () => {
-  const client = new pg.Client({ connectionString: database.url });
-  await client.connect();
-  await client.query('truncate entities, journal, snapshots, claims, load_balancers, amphorae');
-  await client.end();
-});
+const undo = undoAfterEach();
+emptyBeforeEach(database);
 
 async function start(world: FakeWorld, options: Partial<TestNodeOptions> = {}): Promise<TestNode> {
   const started = await startTestNode({ url: database.url, world, ...options });
-  let isClosed = false;
-  const close = async () => {
-    if (!isClosed) await started.close();
-    isClosed = true;
-  };
-  undo.push(close);
-  return { ...started, close };
+  undo.push(() => started.close());
+  return started;
 }
 
 /** A load balancer that is served, and its amphora. */

@@ -1,41 +1,29 @@
 import { randomUUID } from 'node:crypto';
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { afterEach, describe, expect, test } from '@jest/globals';
 import pg from 'pg';
 import { startDatabaseProxy } from '../../support/database-proxy.ts';
 import { type CounterNode, type CounterOptions, poison, startCounterNode } from '../../support/counter.ts';
 import { fenceOf } from '../../support/entries.ts';
-import { useTestDatabase } from '../../support/postgres.ts';
+import { emptyBeforeEach, useTestDatabase } from '../../support/postgres.ts';
+import { undoAfterEach } from '../../support/undo.ts';
 import { waitFor } from '../../support/wait-for.ts';
 
-const undo: (() => Promise<unknown>)[] = [];
 const surprises: unknown[] = [];
 const onSurprise = (error: unknown) => surprises.push(error);
 process.on('unhandledRejection', onSurprise);
-afterEach(async () => {
-  for (const step of undo.splice(0).reverse()) await step();
+const undo = undoAfterEach();
+afterEach(() => {
   poison.isDeadly = true;
   expect(surprises.splice(0)).toEqual([]);
 });
 const database = useTestDatabase();
 // A test must not leave owners or unfinished work to the next one.
-beforeEach(async () => {
-  const client = new pg.Client({ connectionString: database.url });
-  await client.connect();
-  await client.query('update shards set owner = null');
-  await client.query('truncate entities, journal, snapshots, commands, load_balancers');
-  await client.end();
-});
+emptyBeforeEach(database);
 
 async function node(options: Partial<CounterOptions> = {}): Promise<CounterNode> {
   const started = await startCounterNode({ url: database.url, ...options });
-  let isClosed = false;
-  const close = async () => {
-    if (isClosed) return;
-    isClosed = true;
-    await started.close();
-  };
-  undo.push(close);
-  return { ...started, close };
+  undo.push(() => started.close());
+  return started;
 }
 
 async function create(counters: CounterNode): Promise<string> {

@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import pg from 'pg';
 import type { AmphoraId, LoadBalancerId } from '../../../src/domain/ids.ts';
 import { FakeWorld } from '../../support/fake-drivers.ts';
 import { createLoadBalancer } from '../../support/load-balancer-commands.ts';
-import { useTestDatabase } from '../../support/postgres.ts';
+import { emptyBeforeEach, useTestDatabase } from '../../support/postgres.ts';
 import {
   newLoadBalancerId,
   send,
@@ -14,14 +14,12 @@ import {
   type TestNodeOptions,
   untilStatus,
 } from '../../support/tree.ts';
+import { undoAfterEach } from '../../support/undo.ts';
 import { waitFor } from '../../support/wait-for.ts';
 
-const undo: (() => Promise<unknown>)[] = [];
-afterEach(async () => {
-  for (const step of undo.splice(0).reverse()) await step();
-});
+const undo = undoAfterEach();
 const database = useTestDatabase();
-beforeEach(() => query('truncate entities, journal, snapshots, claims, load_balancers, amphorae'));
+emptyBeforeEach(database);
 
 async function query(text: string, values: readonly unknown[] = []): Promise<void> {
   const client = new pg.Client({ connectionString: database.url });
@@ -35,13 +33,8 @@ async function query(text: string, values: readonly unknown[] = []): Promise<voi
 
 async function node(world: FakeWorld, options: Partial<TestNodeOptions> = {}): Promise<TestNode> {
   const started = await startTestNode({ url: database.url, world, ...options });
-  let isClosed = false;
-  const close = async () => {
-    if (!isClosed) await started.close();
-    isClosed = true;
-  };
-  undo.push(close);
-  return { ...started, close };
+  undo.push(() => started.close());
+  return started;
 }
 
 interface AmphoraRow {

@@ -3,7 +3,7 @@ import { type Server, type ServerResponse, createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { beforeAll, describe, expect, test } from '@jest/globals';
 import { renderHaproxy } from '../../../src/domain/haproxy/render.ts';
 import { type AmphoraId, deriveId } from '../../../src/domain/ids.ts';
 import { createRestAmphoraDriver } from '../../../src/drivers/amphora/rest/rest.ts';
@@ -14,6 +14,7 @@ import { type HeartbeatReceiver, heartbeatReceiver } from '../../support/heartbe
 import { type StartedProcess, isRunning, processes } from '../../support/processes.ts';
 import { servedTree } from '../../support/served-tree.ts';
 import { tempFolder } from '../../support/temp-folder.ts';
+import { undoAfterEach } from '../../support/undo.ts';
 import { waitFor } from '../../support/wait-for.ts';
 
 const folder = tempFolder('agent');
@@ -28,10 +29,7 @@ beforeAll(async () => {
   certificates = await createLocalCertificateDriver({ folder: pki, keyType: 'p256', serverCertificateDays: 30 });
 });
 
-const endings: (() => Promise<unknown>)[] = [];
-afterEach(async () => {
-  for (const end of endings.splice(0).reverse()) await end();
-});
+const undo = undoAfterEach();
 
 interface Amphora {
   readonly agent: TestAgent;
@@ -47,14 +45,14 @@ interface Amphora {
 /** An agent with a heartbeat receiver and one member that answers `hello`. */
 async function amphora(): Promise<Amphora> {
   const heartbeats = await heartbeatReceiver(heartbeatKey);
-  endings.push(() => heartbeats.close());
+  undo.push(() => heartbeats.close());
   const slow: ServerResponse[] = [];
   const member = createServer((request, response) => {
     if (request.url === '/slow') slow.push(response.writeHead(200));
     else response.end('hello');
   });
   await new Promise<void>((resolve) => member.listen(0, '127.0.0.1', resolve));
-  endings.push(() => {
+  undo.push(() => {
     member.closeAllConnections();
     return new Promise((resolve) => member.close(resolve));
   });
@@ -84,7 +82,7 @@ async function amphora(): Promise<Amphora> {
         }),
       ) ?? '') + more,
   };
-  endings.push(async () => {
+  undo.push(async () => {
     made.process.kill('SIGTERM');
     await made.process.ended;
     expect(agent.haproxies()).toEqual([]);
@@ -153,7 +151,7 @@ describe('serving', () => {
     await serve(it, it.configuration());
     const stranger = createServer();
     await new Promise<void>((resolve) => stranger.listen(8081, it.vip, resolve));
-    endings.push(() => new Promise((resolve) => stranger.close(resolve)));
+    undo.push(() => new Promise((resolve) => stranger.close(resolve)));
     let going = true;
     let failed = 0;
     const load = (async () => {
@@ -291,13 +289,13 @@ describe('heartbeats', () => {
     await agent.call('GET', '/');
     const again = await heartbeatReceiver(heartbeatKey, heartbeats.port);
     await waitFor(() => again.messages.some((message) => message.seq > seq), { describe: 'a later heartbeat' });
-    endings.unshift(() => again.close());
+    undo.unshift(() => again.close());
   });
 
   test('follow a new configuration of the agent at once', async () => {
     const { agent } = await amphora();
     const other = await heartbeatReceiver('another key');
-    endings.unshift(() => other.close());
+    undo.unshift(() => other.close());
     const text = `[health_manager]
 controller_ip_port_list = 127.0.0.1:${other.port}
 heartbeat_interval = 0.05
@@ -400,7 +398,7 @@ describe('the API', () => {
       readTimeoutMs: 2000,
       retry: { retries: 0, firstDelayMs: 1, longestDelayMs: 1 },
     });
-    endings.push(() => driver.close());
+    undo.push(() => driver.close());
     await expect(driver.info(agent.address, AbortSignal.timeout(5000))).rejects.toThrow(
       `GET / at amphora ${agent.address.amphoraId}`,
     );

@@ -1,7 +1,7 @@
 // UDP through a real agent, told by the REST driver what to serve.
 import { type Socket, createSocket } from 'node:dgram';
 import { join } from 'node:path';
-import { afterEach, beforeAll, expect, test } from '@jest/globals';
+import { beforeAll, expect, test } from '@jest/globals';
 import { type AmphoraId, type LoadBalancerId, deriveId } from '../../../src/domain/ids.ts';
 import { renderLvs } from '../../../src/domain/lvs/render.ts';
 import type { AmphoraDriver, ServeResult } from '../../../src/drivers/amphora/driver.ts';
@@ -13,6 +13,7 @@ import { type HeartbeatReceiver, heartbeatReceiver } from '../../support/heartbe
 import { type StartedProcess, processes } from '../../support/processes.ts';
 import { type TreeParts, servedTree } from '../../support/served-tree.ts';
 import { tempFolder } from '../../support/temp-folder.ts';
+import { undoAfterEach } from '../../support/undo.ts';
 import { waitFor } from '../../support/wait-for.ts';
 
 const folder = tempFolder('udp');
@@ -36,10 +37,7 @@ beforeAll(async () => {
   });
 });
 
-const endings: (() => Promise<unknown>)[] = [];
-afterEach(async () => {
-  for (const end of endings.splice(0).reverse()) await end();
-});
+const undo = undoAfterEach();
 
 interface Amphora {
   readonly agent: TestAgent;
@@ -50,7 +48,7 @@ interface Amphora {
 
 async function amphora(): Promise<Amphora> {
   const heartbeats = await heartbeatReceiver(heartbeatKey);
-  endings.push(() => heartbeats.close());
+  undo.push(() => heartbeats.close());
   const agent = await testAgent(folder, startProcess, {
     amphoraId: deriveId<AmphoraId>('udp-test', Math.random()),
     certificates,
@@ -58,7 +56,7 @@ async function amphora(): Promise<Amphora> {
     heartbeatInterval: 0.1,
   });
   const made: Amphora = { agent, vip: randomVip(), heartbeats, process: await agent.start() };
-  endings.push(async () => {
+  undo.push(async () => {
     made.process.kill('SIGTERM');
     await made.process.ended;
   });
@@ -95,7 +93,7 @@ async function ask({ vip }: Amphora, from: Socket, word: string): Promise<string
 
 async function client(address = '127.0.0.1'): Promise<Socket> {
   const socket = await socketAt(address);
-  endings.push(() => closed(socket));
+  undo.push(() => closed(socket));
   return socket;
 }
 
@@ -130,7 +128,7 @@ const words = ({ heartbeats }: Amphora) => heartbeats.messages.at(-1)?.pools[poo
 
 test('clients are shared out among members, keep theirs, and are counted; afterwards nobody answers', async () => {
   const [it, one, two] = await Promise.all([amphora(), member('one'), member('two')]);
-  endings.push(() => Promise.all([closed(one.socket), closed(two.socket)]));
+  undo.push(() => Promise.all([closed(one.socket), closed(two.socket)]));
   expect(await serve(it, { members: [at(one.port), at(two.port)] })).toEqual({ accepted: true });
   const clients = await Promise.all(Array.from({ length: 4 }, () => client()));
   const first: (string | undefined)[] = [];
@@ -150,7 +148,7 @@ test('clients are shared out among members, keep theirs, and are counted; afterw
 
 test('a member that refuses is found down and left out, and is back when it answers', async () => {
   const [it, one, two] = await Promise.all([amphora(), member('one'), member('two')]);
-  endings.push(() => closed(one.socket));
+  undo.push(() => closed(one.socket));
   const healthMonitor = { type: 'UDP-CONNECT', delay: 1, timeout: 1, maxRetriesDown: 1 } as const;
   await serve(it, { members: [at(one.port), at(two.port)], healthMonitor });
   await closed(two.socket);
@@ -158,13 +156,13 @@ test('a member that refuses is found down and left out, and is back when it answ
   await waitFor(() => downs() === 'DOWN,UP', { describe: 'the second member to be down' });
   for (let round = 0; round < 4; round++) expect(await ask(it, await client(), 'x')).toBe('one x');
   const back = await socketAt('127.0.0.1', two.port);
-  endings.push(() => closed(back));
+  undo.push(() => closed(back));
   await waitFor(() => downs() === 'UP,UP', { describe: 'the second member to be up' });
 });
 
 test('clients of one network are one client for as long as they are remembered; weight 0 takes no new ones', async () => {
   const [it, one, two] = await Promise.all([amphora(), member('one'), member('two')]);
-  endings.push(() => Promise.all([closed(one.socket), closed(two.socket)]));
+  undo.push(() => Promise.all([closed(one.socket), closed(two.socket)]));
   const sessionPersistence = {
     type: 'SOURCE_IP',
     cookieName: null,
@@ -184,7 +182,7 @@ test('clients of one network are one client for as long as they are remembered; 
 
 test('an agent that is killed serves again when it is started, by the configuration it had', async () => {
   const [it, one] = await Promise.all([amphora(), member('one')]);
-  endings.push(() => closed(one.socket));
+  undo.push(() => closed(one.socket));
   await serve(it, { members: [at(one.port)] });
   expect(await ask(it, await client(), 'x')).toBe('one x');
   it.process.kill('SIGKILL');

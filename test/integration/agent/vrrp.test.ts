@@ -1,7 +1,7 @@
 // Two real agents that agree on who has the VIP.
 import { get } from 'node:http';
 import { join } from 'node:path';
-import { afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { beforeAll, describe, expect, test } from '@jest/globals';
 import { renderHaproxy } from '../../../src/domain/haproxy/render.ts';
 import { type AmphoraId, deriveId, type LoadBalancerId } from '../../../src/domain/ids.ts';
 import { renderKeepalived } from '../../../src/domain/vrrp/keepalived.ts';
@@ -12,6 +12,7 @@ import { type HeartbeatReceiver, heartbeatReceiver } from '../../support/heartbe
 import { processes } from '../../support/processes.ts';
 import { servedTree } from '../../support/served-tree.ts';
 import { tempFolder } from '../../support/temp-folder.ts';
+import { undoAfterEach } from '../../support/undo.ts';
 import { waitFor } from '../../support/wait-for.ts';
 
 const folder = tempFolder('agent-vrrp');
@@ -25,10 +26,7 @@ beforeAll(async () => {
   certificates = await createLocalCertificateDriver({ folder: pki, keyType: 'p256', serverCertificateDays: 30 });
 });
 
-const endings: (() => Promise<unknown>)[] = [];
-afterEach(async () => {
-  for (const end of endings.splice(0).reverse()) await end();
-});
+const undo = undoAfterEach();
 
 interface One {
   readonly agent: TestAgent;
@@ -38,7 +36,7 @@ interface One {
 
 async function one(): Promise<One> {
   const heartbeats = await heartbeatReceiver(heartbeatKey);
-  endings.push(() => heartbeats.close());
+  undo.push(() => heartbeats.close());
   const agent = await testAgent(folder, startProcess, {
     amphoraId: deriveId<AmphoraId>('agent-vrrp-test', Math.random()),
     certificates,
@@ -46,7 +44,7 @@ async function one(): Promise<One> {
     heartbeatInterval: 0.1,
   });
   const process = await agent.start();
-  endings.push(async () => {
+  undo.push(async () => {
     process.kill('SIGTERM');
     await process.ended;
   });

@@ -1,5 +1,5 @@
 // Alerts, from a heartbeat to the command channel.
-import { afterEach, describe, expect, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import { subscribeAlerts } from '../../../src/channels/command/client.ts';
 import { clearAlerts, countOpenAlerts, purgeAlerts } from '../../../src/db/repositories/alerts.ts';
 import type { AmphoraId, LoadBalancerId, ObjectId } from '../../../src/domain/ids.ts';
@@ -9,13 +9,11 @@ import { FakeWorld } from '../../support/fake-drivers.ts';
 import { createLoadBalancer, listener, pool } from '../../support/load-balancer-commands.ts';
 import { useTestDatabase } from '../../support/postgres.ts';
 import { newLoadBalancerId, send, startTestNode, stateOf, type TestNode, untilStatus } from '../../support/tree.ts';
+import { undoAfterEach } from '../../support/undo.ts';
 import { waitFor } from '../../support/wait-for.ts';
 
 const database = useTestDatabase();
-const undo: (() => Promise<unknown>)[] = [];
-afterEach(async () => {
-  for (const step of undo.splice(0).reverse()) await step();
-});
+const undo = undoAfterEach();
 
 interface Setting {
   readonly node: TestNode;

@@ -2,8 +2,7 @@ import { createSocket } from 'node:dgram';
 import { pathToFileURL } from 'node:url';
 import { deflateSync } from 'node:zlib';
 import { randomBytes } from 'node:crypto';
-import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
-import pg from 'pg';
+import { afterEach, describe, expect, jest, test } from '@jest/globals';
 import { type HeartbeatReceiver, startHeartbeatReceiver } from '../../../src/channels/heartbeat/receiver.ts';
 import { encodeMessage, type HeartbeatMessage } from '../../../src/domain/health/message.ts';
 import { sealPacket } from '../../../src/domain/health/packet.ts';
@@ -11,7 +10,7 @@ import { built } from '../../support/built.ts';
 import { startDatabaseProxy } from '../../support/database-proxy.ts';
 import { FakeWorld } from '../../support/fake-drivers.ts';
 import { createLoadBalancer, listener, pool } from '../../support/load-balancer-commands.ts';
-import { useTestDatabase } from '../../support/postgres.ts';
+import { emptyBeforeEach, useTestDatabase } from '../../support/postgres.ts';
 import {
   newLoadBalancerId,
   send,
@@ -21,26 +20,19 @@ import {
   type TestNodeOptions,
   untilStatus,
 } from '../../support/tree.ts';
+import { undoAfterEach, undoAll } from '../../support/undo.ts';
 import { waitFor } from '../../support/wait-for.ts';
 
 const key = 'the heartbeat key';
-const undo: (() => Promise<unknown>)[] = [];
 const surprises: unknown[] = [];
 process.on('unhandledRejection', (error) => surprises.push(error));
-afterEach(async () => {
-  for (const step of undo.splice(0).reverse()) await step();
+const undo = undoAfterEach();
+afterEach(() => {
   expect(surprises.splice(0)).toEqual([]);
 });
 const database = useTestDatabase();
 // Amphorae of another test's world would be silent.
-beforeEach(async () => {
-  const client = new pg.Client({ connectionString: database.url });
-  await client.connect();
-  await client.query(
-    'truncate entities, journal, snapshots, claims, load_balancers, amphorae, operating_statuses, heard_amphorae',
-  );
-  await client.end();
-});
+emptyBeforeEach(database);
 
 async function receiver(
   onMessage: (message: HeartbeatMessage, print: number) => void = () => undefined,
@@ -245,7 +237,7 @@ describe('heartbeats', () => {
     await untilOperating(first, id, 'ONLINE');
     const heard = async () => (await first.node.pool.query('select 1 from heard_amphorae')).rowCount;
     await waitFor(async () => (await heard()) === 1, { describe: 'what was heard to be noted' });
-    for (const step of undo.splice(0).reverse()) await step();
+    await undoAll(undo);
 
     const second = await setting({ world: first.world });
     await waitFor(() => second.counters.accepted > 20, { describe: 'heartbeats of all' });
@@ -262,7 +254,7 @@ describe('heartbeats', () => {
     await waitFor(async () => (await first.node.pool.query('select 1 from heard_amphorae')).rowCount === 1, {
       describe: 'what was heard to be noted',
     });
-    for (const step of undo.splice(0).reverse()) await step();
+    await undoAll(undo);
 
     const node = await startTestNode({ url: database.url, world: first.world });
     undo.push(() => node.close());

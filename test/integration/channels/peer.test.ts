@@ -2,7 +2,7 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { get } from 'node:http';
 import { connect } from 'node:net';
 import { type ConnectionOptions, connect as connectTls } from 'node:tls';
-import { afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { beforeAll, describe, expect, test } from '@jest/globals';
 import { Registry } from 'prom-client';
 import { type ControlServer, startControlServer } from '../../../src/channels/control-server.ts';
 import { type PeerCredentials, PeerLinks } from '../../../src/channels/peer/links.ts';
@@ -18,13 +18,13 @@ import { tempFolder } from '../../support/temp-folder.ts';
 import { waitFor } from '../../support/wait-for.ts';
 import { readKeyPair } from '../../../src/channels/tls.ts';
 import { plainKind } from '../../../src/domain/amphora/kind.ts';
+import { undoAfterEach } from '../../support/undo.ts';
 
 const folder = tempFolder('peers');
 const node = randomUUID();
 const loadBalancerId = randomUUID() as LoadBalancerId;
 const amphoraId = randomUUID() as AmphoraId;
 const suggestion = { loadBalancerId, excluded: [], kind: plainKind, sharing: { projectId: 'p', most: 2 } };
-const undo: (() => Promise<unknown>)[] = [];
 let ours: PeerCredentials;
 let others: PeerCredentials;
 let shown: ServerTls;
@@ -37,9 +37,7 @@ beforeAll(async () => {
   shown = { ...pair, clientCa: undefined };
 });
 
-afterEach(async () => {
-  for (const one of undo.splice(0).reverse()) await one();
-});
+const undo = undoAfterEach();
 
 async function serve(handlers: Partial<PeerHandlers>, tls?: ServerTls): Promise<ControlServer> {
   const server = await startControlServer({

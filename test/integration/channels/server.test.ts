@@ -9,15 +9,15 @@ import { type ControlServer, startControlServer } from '../../../src/channels/co
 import { inspectHandlers } from '../../../src/channels/inspect/methods.ts';
 import type { EndpointLimits } from '../../../src/channels/rpc/endpoint.ts';
 import type { Peer } from '../../../src/channels/rpc/method.ts';
+import { undoAfterEach } from '../../support/undo.ts';
 import { waitFor } from '../../support/wait-for.ts';
 
 const token = 'the-token-of-this-test';
 const info = { name: 'amphitheatre', version: 'test', nodeId: 'node', driver: 'fake' } as const;
-const open: { close(): unknown }[] = [];
 const mistakes: unknown[] = [];
 
-afterEach(async () => {
-  for (const one of open.splice(0).reverse()) await one.close();
+const undo = undoAfterEach();
+afterEach(() => {
   mistakes.length = 0;
 });
 
@@ -66,14 +66,14 @@ async function serve(
     unready: async () => ['the database is away'],
     log: { error: (data) => mistakes.push(data) },
   });
-  open.push(server);
+  undo.push(() => server.close());
   return { server, url: `ws://127.0.0.1:${server.port}/command` };
 }
 
 /** A client that sends what it likes. */
 async function rawClient(url: string, headers: Record<string, string> = { authorization: `Bearer ${token}` }) {
   const socket = new WebSocket(url, { headers });
-  open.push({ close: () => socket.terminate() });
+  undo.push(() => socket.terminate());
   const replies: unknown[] = [];
   socket.on('message', (data: Buffer) => replies.push(JSON.parse(data.toString())));
   const closed = once(socket, 'close') as Promise<[number, Buffer]>;
@@ -169,7 +169,7 @@ describe('bounds', () => {
     const gate = new Promise<void>((resolve) => (release = resolve));
     const { url } = await serve({ 'server.info': () => gate.then(() => info) }, { maxInFlight: 2 });
     const client = await connectCommandChannel({ url, token });
-    open.push(client);
+    undo.push(() => client.close());
     const calls = [client.call('server.info'), client.call('server.info')];
     await expect(client.call('server.info')).rejects.toMatchObject({ code: 'busy', data: { retryAfterMs: 200 } });
     release();
@@ -187,7 +187,7 @@ describe('bounds', () => {
       { deadlineMs: 50 },
     );
     const client = await connectCommandChannel({ url, token });
-    open.push(client);
+    undo.push(() => client.close());
     const params = { id: '5c6f1d2e-0000-4000-8000-000000000001', commandId: 'mine' };
     await expect(client.call('loadBalancer.delete', params)).rejects.toMatchObject({
       code: 'unavailable',
@@ -205,9 +205,9 @@ describe('bounds', () => {
   test('a client that answers no ping is disconnected', async () => {
     const { url } = await serve({}, { pingMs: 30 });
     const other = await connectCommandChannel({ url, token });
-    open.push(other);
+    undo.push(() => other.close());
     const mute = new WebSocket(url, { headers: { authorization: `Bearer ${token}` }, autoPong: false });
-    open.push({ close: () => mute.terminate() });
+    undo.push(() => mute.terminate());
     expect((await once(mute, 'close'))[0]).toBe(1006);
     expect(await other.call('server.info')).toEqual(info);
   });
@@ -255,7 +255,7 @@ describe('who may connect', () => {
     const { url, server } = await serve();
     for (const path of ['/command', '/inspect']) {
       const socket = new WebSocket(url.replace('/command', path), { headers });
-      open.push({ close: () => socket.terminate() });
+      undo.push(() => socket.terminate());
       expect(await once(socket, 'error')).toMatchObject([{ message: 'Unexpected server response: 401' }]);
     }
     const response = await fetch(`http://127.0.0.1:${server.port}/metrics`, { headers });
@@ -265,10 +265,10 @@ describe('who may connect', () => {
   test('without a token everybody on this machine may, except web pages', async () => {
     const { url } = await serve({}, {}, null);
     const client = await connectCommandChannel({ url });
-    open.push(client);
+    undo.push(() => client.close());
     expect(await client.call('server.info')).toEqual(info);
     const page = new WebSocket(url, { origin: 'http://evil.example' });
-    open.push({ close: () => page.terminate() });
+    undo.push(() => page.terminate());
     expect(await once(page, 'error')).toMatchObject([{ message: 'Unexpected server response: 401' }]);
   });
 
@@ -319,18 +319,18 @@ describe('the HTTP side', () => {
   test('bytes that are no HTTP hurt nobody', async () => {
     const { server, url } = await serve();
     const socket = connect(server.port, '127.0.0.1');
-    open.push({ close: () => socket.destroy() });
+    undo.push(() => socket.destroy());
     socket.on('error', () => undefined).resume();
     socket.write(Buffer.from('\x16\x03\x01\x02\x00garbage\r\n\r\n'));
     await once(socket, 'close');
     for (const path of ['//', '/constructor', '/command/x', 'http://[']) {
       const upgrade = connect(server.port, '127.0.0.1');
-      open.push({ close: () => upgrade.destroy() });
+      undo.push(() => upgrade.destroy());
       upgrade.write(`GET ${path} HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n`);
       expect(String((await once(upgrade, 'data'))[0])).toMatch(/^HTTP\/1\.1 404 /);
     }
     const client = await connectCommandChannel({ url, token });
-    open.push(client);
+    undo.push(() => client.close());
     expect(await client.call('server.info')).toEqual(info);
   });
 });

@@ -2,7 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { request } from 'node:https';
 import { connect } from 'node:net';
 import { join } from 'node:path';
-import { afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { beforeAll, describe, expect, test } from '@jest/globals';
 import { Registry } from 'prom-client';
 import { type CommandClient, connectCommandChannel } from '../../../src/channels/command/client.ts';
 import { type CommandHandlers } from '../../../src/channels/command/methods.ts';
@@ -13,11 +13,11 @@ import { type ClientTls, readCertificates, readKeyPair } from '../../../src/chan
 import { controlTls } from '../../../src/composition/control.ts';
 import { type PemFiles, type TestAuthority, testAuthority } from '../../support/certificates.ts';
 import { tempFolder } from '../../support/temp-folder.ts';
+import { undoAfterEach } from '../../support/undo.ts';
 
 const folder = tempFolder('tls');
 const token = 'the-token-of-this-test';
 const info = { name: 'amphitheatre', version: 'test', nodeId: 'node', driver: 'fake' } as const;
-const open: { close(): unknown }[] = [];
 let ours: TestAuthority;
 let clients: TestAuthority;
 let others: TestAuthority;
@@ -30,9 +30,7 @@ beforeAll(async () => {
   shown = await ours.sign('server', 'localhost');
 });
 
-afterEach(async () => {
-  for (const one of open.splice(0).reverse()) await one.close();
-});
+const undo = undoAfterEach();
 
 async function serve(wanted: { readonly token?: string } = { token }, host = '127.0.0.1'): Promise<ControlServer> {
   const server = await startControlServer({
@@ -55,7 +53,7 @@ async function serve(wanted: { readonly token?: string } = { token }, host = '12
     unready: async () => [],
     log: { error: () => undefined },
   });
-  open.push(server);
+  undo.push(() => server.close());
   return server;
 }
 
@@ -67,7 +65,7 @@ const trusting = (authority = ours): ClientTls => ({ ca: readCertificates({ name
 
 async function client(server: ControlServer, options: Omit<ConnectOptions, 'url'>): Promise<CommandClient> {
   const made = await connectCommandChannel({ url: `wss://localhost:${server.port}/command`, ...options });
-  open.push(made);
+  undo.push(() => made.close());
   return made;
 }
 
@@ -146,7 +144,7 @@ describe('a control port with TLS', () => {
     const url = `wss://127.0.0.1:${server.port}/command`;
     const pinned = readFileSync(shown.certificate, 'utf8');
     const made = await connectCommandChannel({ url, token, tls: { pinned } });
-    open.push(made);
+    undo.push(() => made.close());
     expect(await made.call('server.info')).toEqual(info);
     const other = readFileSync((await ours.sign('server', 'other')).certificate, 'utf8');
     await expect(connectCommandChannel({ url, token, tls: { pinned: other } })).rejects.toThrow('cannot connect');

@@ -1,6 +1,6 @@
 // How the journal takes what a database in trouble does: nothing is blamed on the entry that lies with the server.
 import { randomBytes, randomUUID } from 'node:crypto';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import pg from 'pg';
 import { databaseTroubles } from '../../../src/db/health.ts';
 import { Journal } from '../../../src/db/journal.ts';
@@ -9,15 +9,13 @@ import { AppendRejectedError, OutcomeUnknownError } from '../../../src/domain/jo
 import { startDatabaseProxy } from '../../support/database-proxy.ts';
 import { entry, noTraces, type Owner, ownAll, traces } from '../../support/entries.ts';
 import { useTestDatabase } from '../../support/postgres.ts';
+import { undoAfterEach } from '../../support/undo.ts';
 import { waitFor } from '../../support/wait-for.ts';
 
 let pool: pg.Pool;
 let owner: Owner;
-const undo: (() => Promise<unknown>)[] = [];
 
-afterEach(async () => {
-  for (const action of undo.splice(0).reverse()) await action();
-});
+const undo = undoAfterEach();
 afterAll(() => pool.end());
 const database = useTestDatabase();
 

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import pg from 'pg';
 import { pino } from 'pino';
 import { Ownership } from '../../../src/actors/runtime/ownership.ts';
@@ -11,13 +11,11 @@ import { type DatabaseProxy, startDatabaseProxy } from '../../support/database-p
 import { entry } from '../../support/entries.ts';
 import { entityShards, openTestSession, type TestSession } from '../../support/registration.ts';
 import { useTestDatabase } from '../../support/postgres.ts';
+import { undoAfterEach } from '../../support/undo.ts';
 import { waitFor } from '../../support/wait-for.ts';
 
 let pool: pg.Pool;
-const undo: (() => Promise<unknown>)[] = [];
-afterEach(async () => {
-  for (const step of undo.splice(0).reverse()) await step();
-});
+const undo = undoAfterEach();
 afterAll(() => pool.end());
 const database = useTestDatabase();
 beforeAll(() => {

@@ -4,7 +4,7 @@ import { createServer as createTlsServer, type ServerOptions } from 'node:https'
 import { connect as connectHttp2, createSecureServer } from 'node:http2';
 import type { AddressInfo } from 'node:net';
 import { type TLSSocket } from 'node:tls';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { ListenerAttributes, PoolAttributes } from '../../../src/domain/load-balancer/attributes.ts';
 import { randomVip } from '../../support/agent.ts';
 import { type PemFiles, type TestAuthority, testAuthority } from '../../support/certificates.ts';
@@ -14,13 +14,11 @@ import { revocations } from '../../support/revocations.ts';
 import { l7Policy, servedTree, type TreeParts } from '../../support/served-tree.ts';
 import { askTls, pemOf, type TlsAsk } from '../../support/tls.ts';
 import { tempFolder } from '../../support/temp-folder.ts';
+import { undoAfterEach } from '../../support/undo.ts';
 import { waitFor } from '../../support/wait-for.ts';
 
 const folder = tempFolder('tls-traffic');
-const endings: (() => Promise<unknown>)[] = [];
-afterEach(async () => {
-  for (const end of endings.splice(0).reverse()) await end();
-});
+const undo = undoAfterEach();
 const startProcess = processes();
 const startMember = testMembers();
 
@@ -79,7 +77,7 @@ async function serve({ listener, pool, more, port = member.port }: Serve) {
     },
     ...(pool && { pool }),
   });
-  endings.push(await serveTree(folder, startProcess, tree, undefined, secrets));
+  undo.push(await serveTree(folder, startProcess, tree, undefined, secrets));
   return { vip, get: (request: Partial<TlsAsk> = {}) => askTls({ host: vip, port: 8443, ...request }) };
 }
 

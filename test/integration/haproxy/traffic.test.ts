@@ -3,7 +3,7 @@ import { chmodSync, writeFileSync } from 'node:fs';
 import { createServer as createTlsServer, request as tlsRequest } from 'node:https';
 import { type AddressInfo, connect } from 'node:net';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { deriveId } from '../../../src/domain/ids.ts';
 import { createLocalCertificateDriver } from '../../../src/drivers/certificate/local/local.ts';
 import { randomVip } from '../../support/agent.ts';
@@ -11,13 +11,11 @@ import { type Answer, type Ask, ask, serveTree, type TestMember, testMembers } f
 import { processes } from '../../support/processes.ts';
 import { servedTree, type TreeParts } from '../../support/served-tree.ts';
 import { tempFolder } from '../../support/temp-folder.ts';
+import { undoAfterEach } from '../../support/undo.ts';
 import { waitFor } from '../../support/wait-for.ts';
 
 const folder = tempFolder('traffic');
-const endings: (() => Promise<unknown>)[] = [];
-afterEach(async () => {
-  for (const end of endings.splice(0).reverse()) await end();
-});
+const undo = undoAfterEach();
 const startProcess = processes();
 const startMember = testMembers();
 
@@ -42,7 +40,7 @@ async function serve(parts: TreeParts, ports = [one.port, other.port], edit?: (t
     members,
     listener: { protocolPort: 8080, ...parts.listener },
   });
-  endings.push(await serveTree(folder, startProcess, tree, edit));
+  undo.push(await serveTree(folder, startProcess, tree, edit));
   return { vip, get: (request: Request = {}) => ask({ host: vip, port: 8080, ...request }) };
 }
 

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { type AddressInfo, type Socket, createServer } from 'node:net';
-import { afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { beforeAll, describe, expect, test } from '@jest/globals';
 import { type AmphoraId, type LoadBalancerId, deriveId } from '../../../../../src/domain/ids.ts';
 import { renderKeepalived, type VrrpInstance } from '../../../../../src/domain/vrrp/keepalived.ts';
 import type { AmphoraAddress, AmphoraDriver } from '../../../../../src/drivers/amphora/driver.ts';
@@ -10,6 +10,7 @@ import { createLocalCertificateDriver } from '../../../../../src/drivers/certifi
 import { PermanentFailure, TransientFailure } from '../../../../../src/drivers/failure.ts';
 import { type Behaviour, type FakeAgent, fakeAgent } from '../../../../support/fake-agent.ts';
 import { tempFolder } from '../../../../support/temp-folder.ts';
+import { undoAfterEach } from '../../../../support/undo.ts';
 
 const folder = tempFolder('rest-driver');
 const amphoraId = deriveId<AmphoraId>('fake');
@@ -22,10 +23,7 @@ beforeAll(async () => {
   certificates = await createLocalCertificateDriver({ folder, keyType: 'p256', serverCertificateDays: 30 });
 });
 
-const endings: (() => Promise<unknown>)[] = [];
-afterEach(async () => {
-  for (const end of endings.splice(0).reverse()) await end();
-});
+const undo = undoAfterEach();
 
 async function agent(
   behave: (call: string, body: string, count: number) => Behaviour,
@@ -38,7 +36,7 @@ async function agent(
     readTimeoutMs: 300,
     retry: { retries, firstDelayMs: 5, longestDelayMs: 20 },
   });
-  endings.push(
+  undo.push(
     () => fake.close(),
     () => driver.close(),
   );
@@ -53,7 +51,7 @@ async function bareServer(greet: (socket: Socket) => void): Promise<AmphoraAddre
     greet(socket);
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  endings.push(() => {
+  undo.push(() => {
     for (const socket of sockets) socket.destroy();
     return new Promise((resolve) => server.close(resolve));
   });
