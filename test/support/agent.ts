@@ -4,11 +4,16 @@ import { request } from 'node:https';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import type { TLSSocket } from 'node:tls';
-import type { AmphoraId } from '../../src/domain/ids.ts';
+import { beforeAll, expect } from '@jest/globals';
+import { type AmphoraId, deriveId } from '../../src/domain/ids.ts';
 import type { AmphoraAddress } from '../../src/drivers/amphora/driver.ts';
 import type { CertificateDriver } from '../../src/drivers/certificate/driver.ts';
+import { createLocalCertificateDriver } from '../../src/drivers/certificate/local/local.ts';
 import { built } from './built.ts';
-import { type StartedProcess, isRunning } from './processes.ts';
+import { type HeartbeatReceiver, heartbeatReceiver } from './heartbeats.ts';
+import { type StartedProcess, isRunning, processes } from './processes.ts';
+import { tempFolder } from './temp-folder.ts';
+import type { Undo } from './undo.ts';
 import { waitFor } from './wait-for.ts';
 
 type Start = (command: string, args: readonly string[]) => StartedProcess;
@@ -27,6 +32,8 @@ export interface TestAgent {
   readonly address: AmphoraAddress;
   /** Starts the agent, and waits until it listens. */
   start(): Promise<StartedProcess>;
+  /** Ends the one that was started last, and waits for its end. */
+  stop(signal?: NodeJS.Signals): Promise<void>;
   /** One call of the API, without the driver. */
   call(method: string, path: string, body?: string): Promise<RawAnswer>;
   log(): string;
@@ -43,6 +50,49 @@ export interface RawAnswer {
 
 export const heartbeatKey = 'a key for tests';
 
+export interface TestAgents {
+  /** What signs for them; there in tests and hooks. */
+  readonly certificates: CertificateDriver;
+  /** An agent that runs and tells a heartbeat receiver of its own. Both end with the test, and leave no haproxy. */
+  start(): Promise<{ readonly agent: TestAgent; readonly heartbeats: HeartbeatReceiver }>;
+}
+
+/** Agents for the tests of a file, in a folder of their own. Call it at the top level. */
+export function useTestAgents(name: string, undo: Undo[]): TestAgents {
+  const folder = tempFolder(name);
+  const startProcess = processes();
+  let certificates: CertificateDriver | undefined;
+  const present = (): CertificateDriver => {
+    if (certificates === undefined) throw new Error('the authorities of agents exist in tests and hooks only');
+    return certificates;
+  };
+  beforeAll(async () => {
+    const pki = join(folder, 'pki');
+    certificates = await createLocalCertificateDriver({ folder: pki, keyType: 'p256', serverCertificateDays: 30 });
+  });
+  return {
+    get certificates() {
+      return present();
+    },
+    start: async () => {
+      const heartbeats = await heartbeatReceiver(heartbeatKey);
+      undo.push(() => heartbeats.close());
+      const agent = await testAgent(folder, startProcess, {
+        amphoraId: deriveId(name, Math.random()),
+        certificates: present(),
+        controllerPort: heartbeats.port,
+        heartbeatInterval: 0.1,
+      });
+      undo.push(async () => {
+        await agent.stop();
+        expect(agent.haproxies()).toEqual([]);
+      });
+      await agent.start();
+      return { agent, heartbeats };
+    },
+  };
+}
+
 /** Writes the files of the config drive below `folder`. */
 export async function testAgent(folder: string, startProcess: Start, options: AgentOptions): Promise<TestAgent> {
   const root = mkdtempSync(join(folder, 'amphora-'));
@@ -56,16 +106,22 @@ export async function testAgent(folder: string, startProcess: Start, options: Ag
   writeFileSync(join(etc, 'certs/server.pem'), certificatePem + privateKeyPem, { mode: 0o600 });
   writeFileSync(join(etc, 'certs/client_ca.pem'), options.certificates.clientCaPem());
   writeFileSync(join(etc, 'amphora-agent.conf'), agentConf(port, options), { mode: 0o600 });
+  let running: StartedProcess | undefined;
   return {
     root,
     address: { amphoraId: options.amphoraId, endpoint: { host: '127.0.0.1', port } },
     start: async () => {
       const before = log(root).length;
       const agent = startProcess(process.execPath, [built('agent/main.js'), '--root', root]);
+      running = agent;
       await waitFor(() => log(root).slice(before).includes('the agent serves') || !isRunning(agent.pid), {
         describe: `the agent in ${root}, which printed ${agent.output()}`,
       });
       return agent;
+    },
+    stop: async (signal = 'SIGTERM') => {
+      running?.kill(signal);
+      await running?.ended;
     },
     call: (method, path, body) => rawCall(options, port, method, path, body),
     log: () => log(root),

@@ -3,33 +3,24 @@ import { type Server, type ServerResponse, createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { beforeAll, describe, expect, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import { renderHaproxy } from '../../../src/domain/haproxy/render.ts';
 import { type AmphoraId, deriveId } from '../../../src/domain/ids.ts';
 import { createRestAmphoraDriver } from '../../../src/drivers/amphora/rest/rest.ts';
-import type { CertificateDriver } from '../../../src/drivers/certificate/driver.ts';
-import { createLocalCertificateDriver } from '../../../src/drivers/certificate/local/local.ts';
-import { type TestAgent, heartbeatKey, randomVip, testAgent } from '../../support/agent.ts';
+import { type TestAgent, heartbeatKey, randomVip, useTestAgents } from '../../support/agent.ts';
 import { type HeartbeatReceiver, heartbeatReceiver } from '../../support/heartbeats.ts';
-import { type StartedProcess, isRunning, processes } from '../../support/processes.ts';
+import { isRunning, processes } from '../../support/processes.ts';
 import { servedTree } from '../../support/served-tree.ts';
-import { tempFolder } from '../../support/temp-folder.ts';
 import { undoAfterEach } from '../../support/undo.ts';
 import { waitFor } from '../../support/wait-for.ts';
 
-const folder = tempFolder('agent');
 const startProcess = processes();
 const loadBalancerId = deriveId<AmphoraId>('agent-test');
 const listenerId = deriveId('listener');
 const poolKey = `${deriveId('pool')}:${listenerId}`;
 
-let certificates: CertificateDriver;
-beforeAll(async () => {
-  const pki = join(folder, 'pki');
-  certificates = await createLocalCertificateDriver({ folder: pki, keyType: 'p256', serverCertificateDays: 30 });
-});
-
 const undo = undoAfterEach();
+const agents = useTestAgents('agent', undo);
 
 interface Amphora {
   readonly agent: TestAgent;
@@ -38,14 +29,11 @@ interface Amphora {
   readonly member: Server;
   /** Answers to `/slow` that the member has not given yet. */
   readonly slow: readonly ServerResponse[];
-  process: StartedProcess;
   configuration(more?: string): string;
 }
 
 /** An agent with a heartbeat receiver and one member that answers `hello`. */
 async function amphora(): Promise<Amphora> {
-  const heartbeats = await heartbeatReceiver(heartbeatKey);
-  undo.push(() => heartbeats.close());
   const slow: ServerResponse[] = [];
   const member = createServer((request, response) => {
     if (request.url === '/slow') slow.push(response.writeHead(200));
@@ -56,21 +44,15 @@ async function amphora(): Promise<Amphora> {
     member.closeAllConnections();
     return new Promise((resolve) => member.close(resolve));
   });
-  const agent = await testAgent(folder, startProcess, {
-    amphoraId: deriveId('agent-test', Math.random()),
-    certificates,
-    controllerPort: heartbeats.port,
-    heartbeatInterval: 0.1,
-  });
+  const { agent, heartbeats } = await agents.start();
   const memberPort = (member.address() as AddressInfo).port;
   const vip = randomVip();
-  const made: Amphora = {
+  return {
     agent,
     vip,
     heartbeats,
     member,
     slow,
-    process: await agent.start(),
     configuration: (more = '') =>
       (renderHaproxy(
         servedTree({
@@ -82,12 +64,6 @@ async function amphora(): Promise<Amphora> {
         }),
       ) ?? '') + more,
   };
-  undo.push(async () => {
-    made.process.kill('SIGTERM');
-    await made.process.ended;
-    expect(agent.haproxies()).toEqual([]);
-  });
-  return made;
 }
 
 async function serve({ agent }: Amphora, configuration: string): Promise<number> {
@@ -178,10 +154,9 @@ describe('serving', () => {
     const it = await amphora();
     await serve(it, it.configuration());
     const left = it.agent.haproxies();
-    it.process.kill('SIGKILL');
-    await it.process.ended;
+    await it.agent.stop('SIGKILL');
     expect(await get(it)).toBe('hello');
-    it.process = await it.agent.start();
+    await it.agent.start();
     expect(left.filter(isRunning)).toEqual([]);
     expect(await get(it)).toBe('hello');
   });
@@ -189,11 +164,10 @@ describe('serving', () => {
   test('a pid file that names a stranger does that one no harm', async () => {
     const it = await amphora();
     await serve(it, it.configuration());
-    it.process.kill('SIGTERM');
-    await it.process.ended;
+    await it.agent.stop();
     const stranger = startProcess(process.execPath, ['-e', 'setInterval(() => {}, 1000)']);
     writeFileSync(join(it.agent.root, 'lib/octavia', loadBalancerId, `${loadBalancerId}.pid`), `${stranger.pid}\n`);
-    it.process = await it.agent.start();
+    await it.agent.start();
     expect(await get(it)).toBe('hello');
     expect(isRunning(stranger.pid)).toBe(true);
     stranger.kill('SIGKILL');
@@ -237,16 +211,14 @@ describe('heartbeats', () => {
     await get(it);
     await counted(5);
 
-    it.process.kill('SIGTERM');
-    await it.process.ended;
-    it.process = await it.agent.start();
+    await it.agent.stop();
+    await it.agent.start();
     await get(it);
     await counted(6);
 
-    it.process.kill('SIGKILL');
-    await it.process.ended;
+    await it.agent.stop('SIGKILL');
     await get(it);
-    it.process = await it.agent.start();
+    await it.agent.start();
     await get(it);
     await counted(8);
 
@@ -381,7 +353,7 @@ describe('the API', () => {
 
   test('shows a new certificate from the next connection on, and keeps the old one instead of a broken one', async () => {
     const { agent } = await amphora();
-    const next = await certificates.issue(agent.address.amphoraId, AbortSignal.timeout(5000));
+    const next = await agents.certificates.issue(agent.address.amphoraId, AbortSignal.timeout(5000));
     expect((await agent.call('PUT', '/1.0/certificate', 'nonsense')).status).toBe(400);
     expect((await agent.call('PUT', '/1.0/certificate', next.certificatePem + next.privateKeyPem)).status).toBe(202);
     const { fingerprint } = await agent.call('GET', '/');
@@ -390,8 +362,8 @@ describe('the API', () => {
 
   test('is closed to amphorae: their certificates are not those of controllers', async () => {
     const { agent } = await amphora();
-    const amphoraOnly = await certificates.issue(deriveId('another'), AbortSignal.timeout(5000));
-    const { serverCaPem } = certificates.controllerCredentials();
+    const amphoraOnly = await agents.certificates.issue(deriveId('another'), AbortSignal.timeout(5000));
+    const { serverCaPem } = agents.certificates.controllerCredentials();
     const driver = createRestAmphoraDriver({
       credentials: { ...amphoraOnly, serverCaPem },
       connectTimeoutMs: 2000,

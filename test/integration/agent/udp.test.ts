@@ -1,66 +1,39 @@
 // UDP through a real agent, told by the REST driver what to serve.
 import { type Socket, createSocket } from 'node:dgram';
-import { join } from 'node:path';
 import { beforeAll, expect, test } from '@jest/globals';
-import { type AmphoraId, type LoadBalancerId, deriveId } from '../../../src/domain/ids.ts';
+import { type LoadBalancerId, deriveId } from '../../../src/domain/ids.ts';
 import { renderLvs } from '../../../src/domain/lvs/render.ts';
 import type { AmphoraDriver, ServeResult } from '../../../src/drivers/amphora/driver.ts';
 import { createRestAmphoraDriver } from '../../../src/drivers/amphora/rest/rest.ts';
-import type { CertificateDriver } from '../../../src/drivers/certificate/driver.ts';
-import { createLocalCertificateDriver } from '../../../src/drivers/certificate/local/local.ts';
-import { type TestAgent, heartbeatKey, randomVip, testAgent } from '../../support/agent.ts';
-import { type HeartbeatReceiver, heartbeatReceiver } from '../../support/heartbeats.ts';
-import { type StartedProcess, processes } from '../../support/processes.ts';
+import { type TestAgent, randomVip, useTestAgents } from '../../support/agent.ts';
+import type { HeartbeatReceiver } from '../../support/heartbeats.ts';
 import { type TreeParts, servedTree } from '../../support/served-tree.ts';
-import { tempFolder } from '../../support/temp-folder.ts';
 import { undoAfterEach } from '../../support/undo.ts';
 import { waitFor } from '../../support/wait-for.ts';
 
-const folder = tempFolder('udp');
-const startProcess = processes();
 const loadBalancerId = deriveId<LoadBalancerId>('udp-test');
 const listenerId = deriveId('listener');
 const poolId = deriveId('pool');
 
-let certificates: CertificateDriver;
+const undo = undoAfterEach();
+const agents = useTestAgents('udp', undo);
 let driver: AmphoraDriver;
-beforeAll(async () => {
-  certificates = await createLocalCertificateDriver({
-    folder: join(folder, 'pki'),
-    keyType: 'p256',
-    serverCertificateDays: 30,
-  });
+beforeAll(() => {
   driver = createRestAmphoraDriver({
-    credentials: certificates.controllerCredentials(),
+    credentials: agents.certificates.controllerCredentials(),
     connectTimeoutMs: 2000,
     readTimeoutMs: 5000,
   });
 });
 
-const undo = undoAfterEach();
-
 interface Amphora {
   readonly agent: TestAgent;
   readonly vip: string;
   readonly heartbeats: HeartbeatReceiver;
-  process: StartedProcess;
 }
 
 async function amphora(): Promise<Amphora> {
-  const heartbeats = await heartbeatReceiver(heartbeatKey);
-  undo.push(() => heartbeats.close());
-  const agent = await testAgent(folder, startProcess, {
-    amphoraId: deriveId<AmphoraId>('udp-test', Math.random()),
-    certificates,
-    controllerPort: heartbeats.port,
-    heartbeatInterval: 0.1,
-  });
-  const made: Amphora = { agent, vip: randomVip(), heartbeats, process: await agent.start() };
-  undo.push(async () => {
-    made.process.kill('SIGTERM');
-    await made.process.ended;
-  });
-  return made;
+  return { ...(await agents.start()), vip: randomVip() };
 }
 
 async function socketAt(address: string, port = 0): Promise<Socket> {
@@ -185,9 +158,8 @@ test('an agent that is killed serves again when it is started, by the configurat
   undo.push(() => closed(one.socket));
   await serve(it, { members: [at(one.port)] });
   expect(await ask(it, await client(), 'x')).toBe('one x');
-  it.process.kill('SIGKILL');
-  await it.process.ended;
-  it.process = await it.agent.start();
+  await it.agent.stop('SIGKILL');
+  await it.agent.start();
   expect(await ask(it, await client(), 'y')).toBe('one y');
 });
 

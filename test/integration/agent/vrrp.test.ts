@@ -1,32 +1,20 @@
 // Two real agents that agree on who has the VIP.
 import { get } from 'node:http';
-import { join } from 'node:path';
-import { beforeAll, describe, expect, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import { renderHaproxy } from '../../../src/domain/haproxy/render.ts';
-import { type AmphoraId, deriveId, type LoadBalancerId } from '../../../src/domain/ids.ts';
+import { deriveId, type LoadBalancerId } from '../../../src/domain/ids.ts';
 import { renderKeepalived } from '../../../src/domain/vrrp/keepalived.ts';
-import type { CertificateDriver } from '../../../src/drivers/certificate/driver.ts';
-import { createLocalCertificateDriver } from '../../../src/drivers/certificate/local/local.ts';
-import { heartbeatKey, randomVip, type TestAgent, testAgent } from '../../support/agent.ts';
-import { type HeartbeatReceiver, heartbeatReceiver } from '../../support/heartbeats.ts';
-import { processes } from '../../support/processes.ts';
+import { randomVip, type TestAgent, useTestAgents } from '../../support/agent.ts';
+import type { HeartbeatReceiver } from '../../support/heartbeats.ts';
 import { servedTree } from '../../support/served-tree.ts';
-import { tempFolder } from '../../support/temp-folder.ts';
 import { undoAfterEach } from '../../support/undo.ts';
 import { waitFor } from '../../support/wait-for.ts';
 
-const folder = tempFolder('agent-vrrp');
-const startProcess = processes();
 const loadBalancerId = deriveId<LoadBalancerId>('agent-vrrp-test');
 const port = 8080;
 
-let certificates: CertificateDriver;
-beforeAll(async () => {
-  const pki = join(folder, 'pki');
-  certificates = await createLocalCertificateDriver({ folder: pki, keyType: 'p256', serverCertificateDays: 30 });
-});
-
 const undo = undoAfterEach();
+const agents = useTestAgents('agent-vrrp', undo);
 
 interface One {
   readonly agent: TestAgent;
@@ -35,20 +23,7 @@ interface One {
 }
 
 async function one(): Promise<One> {
-  const heartbeats = await heartbeatReceiver(heartbeatKey);
-  undo.push(() => heartbeats.close());
-  const agent = await testAgent(folder, startProcess, {
-    amphoraId: deriveId<AmphoraId>('agent-vrrp-test', Math.random()),
-    certificates,
-    controllerPort: heartbeats.port,
-    heartbeatInterval: 0.1,
-  });
-  const process = await agent.start();
-  undo.push(async () => {
-    process.kill('SIGTERM');
-    await process.ended;
-  });
-  return { agent, own: randomVip(), heartbeats };
+  return { ...(await agents.start()), own: randomVip() };
 }
 
 async function upload({ agent, own }: One, vip: string, peer: One, beginsAs: 'MASTER' | 'BACKUP'): Promise<void> {
