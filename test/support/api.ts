@@ -8,7 +8,8 @@ import { loadConfig } from '../../src/config/load.ts';
 import type { Config } from '../../src/config/schema.ts';
 import { noPeers } from '../../src/domain/cluster/peers.ts';
 import type { FakeWorld } from './fake-drivers.ts';
-import type { TestNode } from './tree.ts';
+import { present } from './present.ts';
+import { type TestNode, type TestNodeOptions, useTestNode } from './tree.ts';
 import { waitFor } from './wait-for.ts';
 
 export interface ApiAnswer {
@@ -27,6 +28,31 @@ export interface TestApi {
   /** Waits until the load balancer has that status; `undefined` until it is gone. */
   untilStatus(id: string, status: string | undefined): Promise<void>;
   close(): Promise<void>;
+}
+
+export interface UsedApi {
+  readonly api: TestApi;
+  readonly node: TestNode;
+}
+
+/** A node with a REST API for all tests of a file. Call it at the top level; both are there in tests and hooks. */
+export function useTestApi(
+  world: FakeWorld,
+  {
+    settings,
+    ...options
+  }: Omit<TestNodeOptions, 'url' | 'world'> & { readonly settings?: Partial<Config['api']> } = {},
+): UsedApi {
+  let api: TestApi | undefined;
+  const node = useTestNode(
+    { world, ...options },
+    async (started) => (api = await startTestApi(started, world, settings)),
+  );
+  const there = present(() => {
+    if (api === undefined) throw new Error('the API exists in tests and hooks only');
+    return api;
+  });
+  return { api: there, node };
 }
 
 const defaultSettings = loadConfig({ env: {} }).config;

@@ -19,7 +19,8 @@ import { catalogueOf } from '../../src/db/repositories/catalogue.ts';
 import { QuotaRepository } from '../../src/db/repositories/quotas.ts';
 import { unlimited } from '../../src/domain/quota.ts';
 import { readsOf } from '../../src/db/repositories/reads.ts';
-import type { TestNode } from './tree.ts';
+import { present } from './present.ts';
+import { type TestNode, type TestNodeOptions, useTestNode } from './tree.ts';
 import type { FakeWorld } from './fake-drivers.ts';
 
 export interface TestControl {
@@ -37,6 +38,27 @@ export interface TestControlOptions {
   /** Instead of the real ones. */
   readonly handlers?: Partial<CommandHandlers>;
   readonly token?: string | null;
+}
+
+export interface UsedControl {
+  readonly control: TestControl;
+  readonly client: CommandClient;
+  readonly node: TestNode;
+}
+
+/** A node with a control server and a client on it, for all tests of a file. Call it at the top level; all are there in tests and hooks. */
+export function useTestControl(world: FakeWorld, options: Omit<TestNodeOptions, 'url' | 'world'> = {}): UsedControl {
+  let started: { readonly control: TestControl; readonly client: CommandClient } | undefined;
+  const node = useTestNode({ world, ...options }, async (on) => {
+    const control = await startTestControl(on, world);
+    started = { control, client: await control.connect() };
+    return control;
+  });
+  const there = () => {
+    if (started === undefined) throw new Error('the control server exists in tests and hooks only');
+    return started;
+  };
+  return { control: present(() => there().control), client: present(() => there().client), node };
 }
 
 export async function startTestControl(

@@ -1,5 +1,6 @@
 // A supervisor tree on a real database and fake drivers.
 import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll } from '@jest/globals';
 import pg from 'pg';
 import { pino } from 'pino';
 import { alertFeed } from '../../src/actors/channels/alert-feed.ts';
@@ -20,6 +21,8 @@ import type { WatchdogLimits } from '../../src/domain/health/watchdog.ts';
 import type { StatisticsWriter } from '../../src/actors/statistics/writer.ts';
 import type { AlertChange } from '../../src/domain/views.ts';
 import type { FakeWorld } from './fake-drivers.ts';
+import { useTestDatabase } from './postgres.ts';
+import { present } from './present.ts';
 import { waitFor } from './wait-for.ts';
 
 export interface TestNode {
@@ -137,6 +140,31 @@ export async function startTestNode(options: TestNodeOptions): Promise<TestNode>
     alerts,
     close: () => (closing ??= close()),
   };
+}
+
+/**
+ * A node on a database of its own, for all tests of a file. What `also` starts on it is closed before it, and both before
+ * the database goes, which wants no connection left. Call it at the top level; the node is there in tests and hooks.
+ */
+export function useTestNode(
+  options: Omit<TestNodeOptions, 'url'>,
+  also: (node: TestNode) => Promise<{ close(): Promise<void> }>,
+): TestNode {
+  let node: TestNode | undefined;
+  let more: { close(): Promise<void> } | undefined;
+  afterAll(async () => {
+    await more?.close();
+    await node?.close();
+  });
+  const database = useTestDatabase();
+  beforeAll(async () => {
+    node = await startTestNode({ url: database.url, ...options });
+    more = await also(node);
+  });
+  return present(() => {
+    if (node === undefined) throw new Error('the test node exists in tests and hooks only');
+    return node;
+  });
 }
 
 export function newLoadBalancerId(): LoadBalancerId {

@@ -1,24 +1,15 @@
 // Every attribute that can be set: a valid value, one that is refused, its default, null in an update, and whether it can
 // be changed. The attributes are those of the command channel; one that has no row here fails the last test.
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { beforeAll, describe, expect, test } from '@jest/globals';
 import { commandMethods } from '../../../src/channels/command/methods.ts';
 import { apiName } from '../../../src/api/names.ts';
 import { resources } from '../../../src/api/resources.ts';
 import { loadConfig } from '../../../src/config/load.ts';
-import { startTestApi, type TestApi } from '../../support/api.ts';
+import { useTestApi } from '../../support/api.ts';
 import { FakeWorld } from '../../support/fake-drivers.ts';
-import { useTestDatabase } from '../../support/postgres.ts';
-import { startTestNode, type TestNode } from '../../support/tree.ts';
 
 const world = new FakeWorld();
-let node: TestNode;
-let api: TestApi;
-
-afterAll(async () => {
-  await api.close();
-  await node.close();
-});
-const database = useTestDatabase();
+const { api } = useTestApi(world, { spares: 2 });
 
 interface Row {
   readonly valid: unknown;
@@ -276,8 +267,6 @@ async function post(kind: string, more: object) {
 }
 
 beforeAll(async () => {
-  node = await startTestNode({ url: database.url, world, spares: 2 });
-  api = await startTestApi(node, world);
   const offer = async (path: string, body: object) => (await api.request('POST', `/v2/lbaas/${path}`, body)).body;
   const flavor_data = '{"allow_member_sriov":true}';
   const flavorprofile = { name: 'p', provider_name: 'amphora', flavor_data };

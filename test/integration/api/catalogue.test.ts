@@ -1,27 +1,14 @@
 // Flavors, availability zones and their profiles over the REST API.
 import { createHash, randomUUID } from 'node:crypto';
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { startTestApi, type TestApi } from '../../support/api.ts';
+import { describe, expect, test } from '@jest/globals';
+import { startTestApi, useTestApi } from '../../support/api.ts';
 import { FakeWorld } from '../../support/fake-drivers.ts';
-import { useTestDatabase } from '../../support/postgres.ts';
-import { startTestNode, type TestNode } from '../../support/tree.ts';
 
 const world = new FakeWorld();
-let node: TestNode;
-let api: TestApi;
+const { api, node } = useTestApi(world);
 
-afterAll(async () => {
-  await api.close();
-  await node.close();
-});
-const database = useTestDatabase();
 const base = '/v2/lbaas';
 const single = JSON.stringify({ loadbalancer_topology: 'SINGLE' });
-
-beforeAll(async () => {
-  node = await startTestNode({ url: database.url, world });
-  api = await startTestApi(node, world);
-});
 
 describe('the catalogue', () => {
   test('has flavors with profiles, which load balancers are made by', async () => {

@@ -1,18 +1,10 @@
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { startTestApi, type TestApi } from '../../support/api.ts';
+import { beforeAll, describe, expect, test } from '@jest/globals';
+import { startTestApi, useTestApi } from '../../support/api.ts';
 import { FakeWorld } from '../../support/fake-drivers.ts';
-import { useTestDatabase } from '../../support/postgres.ts';
-import { startTestNode, type TestNode } from '../../support/tree.ts';
 
 const world = new FakeWorld();
-let node: TestNode;
-let api: TestApi;
+const { api, node } = useTestApi(world, { spares: 5 });
 
-afterAll(async () => {
-  await api.close();
-  await node.close();
-});
-const database = useTestDatabase();
 const path = '/v2/lbaas/loadbalancers';
 
 const made = [
@@ -25,8 +17,6 @@ const made = [
 const ids: string[] = [];
 
 beforeAll(async () => {
-  node = await startTestNode({ url: database.url, world, spares: 5 });
-  api = await startTestApi(node, world);
   for (const body of made) {
     const answer = await api.request('POST', path, { loadbalancer: { vip_subnet_id: 'subnet', ...body } });
     ids.push(answer.body.loadbalancer.id);

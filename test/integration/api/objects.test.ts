@@ -1,24 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
-import { startTestApi, type TestApi } from '../../support/api.ts';
+import { afterEach, describe, expect, test } from '@jest/globals';
+import { startTestApi, useTestApi } from '../../support/api.ts';
 import { FakeWorld } from '../../support/fake-drivers.ts';
-import { useTestDatabase } from '../../support/postgres.ts';
-import { startTestNode, type TestNode } from '../../support/tree.ts';
 
 const world = new FakeWorld();
-let node: TestNode;
-let api: TestApi;
-
-afterAll(async () => {
-  await api.close();
-  await node.close();
-});
-const database = useTestDatabase();
-
-beforeAll(async () => {
-  node = await startTestNode({ url: database.url, world, spares: 2 });
-  api = await startTestApi(node, world);
-});
+const { api, node } = useTestApi(world, { spares: 2 });
 
 afterEach(() => world.gates.clear());
 

@@ -1,23 +1,9 @@
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { startTestApi, type TestApi } from '../../support/api.ts';
+import { expect, test } from '@jest/globals';
+import { useTestApi } from '../../support/api.ts';
 import { FakeWorld } from '../../support/fake-drivers.ts';
-import { useTestDatabase } from '../../support/postgres.ts';
-import { startTestNode, type TestNode } from '../../support/tree.ts';
 
 const world = new FakeWorld();
-let node: TestNode;
-let api: TestApi;
-
-afterAll(async () => {
-  await api.close();
-  await node.close();
-});
-const database = useTestDatabase();
-
-beforeAll(async () => {
-  node = await startTestNode({ url: database.url, world });
-  api = await startTestApi(node, world);
-});
+const { api } = useTestApi(world);
 
 /** Every object inside a value, itself included. */
 function inside(value: unknown): readonly Record<string, unknown>[] {

@@ -1,26 +1,12 @@
 // What holds for every request: discovery, errors, headers, limits.
 import { request as httpRequest } from 'node:http';
 import { randomUUID } from 'node:crypto';
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { startTestApi, type TestApi } from '../../support/api.ts';
+import { describe, expect, test } from '@jest/globals';
+import { startTestApi, useTestApi } from '../../support/api.ts';
 import { FakeWorld } from '../../support/fake-drivers.ts';
-import { useTestDatabase } from '../../support/postgres.ts';
-import { startTestNode, type TestNode } from '../../support/tree.ts';
 
 const world = new FakeWorld();
-let node: TestNode;
-let api: TestApi;
-
-afterAll(async () => {
-  await api.close();
-  await node.close();
-});
-const database = useTestDatabase();
-
-beforeAll(async () => {
-  node = await startTestNode({ url: database.url, world });
-  api = await startTestApi(node, world, { maxBodyBytes: 2048 });
-});
+const { api, node } = useTestApi(world, { settings: { maxBodyBytes: 2048 } });
 
 const loadBalancers = '/v2/lbaas/loadbalancers';
 

@@ -1,24 +1,11 @@
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { startTestApi, type TestApi } from '../../support/api.ts';
+import { expect, test } from '@jest/globals';
+import { useTestApi } from '../../support/api.ts';
 import { FakeWorld } from '../../support/fake-drivers.ts';
-import { useTestDatabase } from '../../support/postgres.ts';
-import { startTestNode, type TestNode } from '../../support/tree.ts';
 
 const world = new FakeWorld();
-let node: TestNode;
-let api: TestApi;
+const { api } = useTestApi(world);
 
-afterAll(async () => {
-  await api.close();
-  await node.close();
-});
-const database = useTestDatabase();
 const path = '/v2/lbaas/quotas';
-
-beforeAll(async () => {
-  node = await startTestNode({ url: database.url, world });
-  api = await startTestApi(node, world);
-});
 
 test('quotas of a project are set in either spelling, shown in both, and hold', async () => {
   const none = (await api.get(`${path}/defaults`)).body.quota;

@@ -1,25 +1,11 @@
 // Objects within single creates: a listener with its pool and policies, a policy with its pool. Each is one change.
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import { startTestApi, type TestApi } from '../../support/api.ts';
+import { beforeEach, describe, expect, test } from '@jest/globals';
+import { useTestApi } from '../../support/api.ts';
 import { FakeWorld } from '../../support/fake-drivers.ts';
-import { useTestDatabase } from '../../support/postgres.ts';
-import { startTestNode, type TestNode } from '../../support/tree.ts';
 
 const world = new FakeWorld();
-let node: TestNode;
-let api: TestApi;
+const { api, node } = useTestApi(world, { spares: 2 });
 let loadBalancerId = '';
-
-afterAll(async () => {
-  await api.close();
-  await node.close();
-});
-const database = useTestDatabase();
-
-beforeAll(async () => {
-  node = await startTestNode({ url: database.url, world, spares: 2 });
-  api = await startTestApi(node, world);
-});
 
 beforeEach(async () => {
   const made = await api.request('POST', '/v2/lbaas/loadbalancers', { loadbalancer: { vip_subnet_id: 'subnet' } });

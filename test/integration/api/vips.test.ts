@@ -1,10 +1,8 @@
 // Load balancers with more than one VIP, and what may be asked of the network for them.
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { beforeAll, describe, expect, test } from '@jest/globals';
 import { localNetwork } from '../../../src/drivers/network/local/driver.ts';
-import { startTestApi, type TestApi } from '../../support/api.ts';
+import { useTestApi } from '../../support/api.ts';
 import { FakeWorld } from '../../support/fake-drivers.ts';
-import { useTestDatabase } from '../../support/postgres.ts';
-import { startTestNode, type TestNode } from '../../support/tree.ts';
 import { waitFor } from '../../support/wait-for.ts';
 
 const network = localNetwork({
@@ -14,19 +12,10 @@ const network = localNetwork({
   managementSubnet: '127.89.0.0/16',
 });
 const world = Object.assign(new FakeWorld(), { network });
-let node: TestNode;
-let api: TestApi;
+const { api, node } = useTestApi(world, { spares: 3 });
 let [first, second] = ['', ''];
 
-afterAll(async () => {
-  await api.close();
-  await node.close();
-});
-const database = useTestDatabase();
-
 beforeAll(async () => {
-  node = await startTestNode({ url: database.url, world, spares: 3 });
-  api = await startTestApi(node, world);
   [first, second] = (await network.subnets(new AbortController().signal)).map(({ id }) => id) as [string, string];
 });
 

@@ -1,26 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import type { CommandClient } from '../../../src/channels/command/client.ts';
-import { type TestControl, startTestControl } from '../../support/control.ts';
+import { describe, expect, test } from '@jest/globals';
+import { useTestControl } from '../../support/control.ts';
 import { FakeWorld } from '../../support/fake-drivers.ts';
-import { useTestDatabase } from '../../support/postgres.ts';
-import { startTestNode, type TestNode } from '../../support/tree.ts';
 import { waitFor } from '../../support/wait-for.ts';
 
-let node: TestNode;
-let control: TestControl;
-let client: CommandClient;
-afterAll(async () => {
-  await control.close();
-  await node.close();
-});
-const database = useTestDatabase();
-beforeAll(async () => {
-  const world = new FakeWorld();
-  node = await startTestNode({ url: database.url, world });
-  control = await startTestControl(node, world);
-  client = await control.connect();
-});
+const { client } = useTestControl(new FakeWorld());
 
 const single = JSON.stringify({ loadbalancer_topology: 'SINGLE' });
 

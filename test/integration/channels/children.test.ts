@@ -1,31 +1,13 @@
 import { randomUUID } from 'node:crypto';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { beforeEach, describe, expect, test } from '@jest/globals';
 import type { CommandMethods } from '../../../src/channels/command/methods.ts';
-import type { CommandClient } from '../../../src/channels/command/client.ts';
-import { startTestControl, type TestControl } from '../../support/control.ts';
+import { useTestControl } from '../../support/control.ts';
 import { FakeWorld } from '../../support/fake-drivers.ts';
-import { useTestDatabase } from '../../support/postgres.ts';
-import { startTestNode, type TestNode } from '../../support/tree.ts';
 import { waitFor } from '../../support/wait-for.ts';
 
 const world = new FakeWorld();
-let node: TestNode;
-let control: TestControl;
-let client: CommandClient;
+const { client } = useTestControl(world, { spares: 2 });
 let loadBalancerId: string;
-
-// Before the database's own hook, which wants no connection left.
-afterAll(async () => {
-  await control.close();
-  await node.close();
-});
-const database = useTestDatabase();
-
-beforeAll(async () => {
-  node = await startTestNode({ url: database.url, world, spares: 2 });
-  control = await startTestControl(node, world);
-  client = await control.connect();
-});
 
 beforeEach(async () => {
   const params = { projectId: randomUUID(), vipSubnetId: 'subnet' };

@@ -1,28 +1,13 @@
 import { randomUUID } from 'node:crypto';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterEach, describe, expect, test } from '@jest/globals';
 import { subscribeStatus } from '../../../src/channels/command/client.ts';
 import type { StatusChange } from '../../../src/domain/views.ts';
-import { startTestControl, type TestControl } from '../../support/control.ts';
+import { useTestControl } from '../../support/control.ts';
 import { FakeWorld } from '../../support/fake-drivers.ts';
-import { useTestDatabase } from '../../support/postgres.ts';
-import { startTestNode, type TestNode } from '../../support/tree.ts';
 import { waitFor } from '../../support/wait-for.ts';
 
 const world = new FakeWorld();
-let node: TestNode;
-let control: TestControl;
-
-// Before the database's own hook, which wants no connection left.
-afterAll(async () => {
-  await control.close();
-  await node.close();
-});
-const database = useTestDatabase();
-
-beforeAll(async () => {
-  node = await startTestNode({ url: database.url, world, spares: 2 });
-  control = await startTestControl(node, world);
-});
+const { control, node } = useTestControl(world, { spares: 2 });
 
 afterEach(() => {
   world.gates.clear();

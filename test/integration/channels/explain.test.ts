@@ -1,30 +1,15 @@
 // "Why is it not ACTIVE?", asked as an operator does, while it really is not.
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import type { CommandClient } from '../../../src/channels/command/client.ts';
+import { expect, test } from '@jest/globals';
 import type { LoadBalancerId } from '../../../src/domain/ids.ts';
-import { startTestControl, type TestControl } from '../../support/control.ts';
+import { useTestControl } from '../../support/control.ts';
 import { FakeWorld, type Misbehaviour } from '../../support/fake-drivers.ts';
 import { createLoadBalancer } from '../../support/load-balancer-commands.ts';
-import { useTestDatabase } from '../../support/postgres.ts';
-import { newLoadBalancerId, send, startTestNode, stateOf, type TestNode, untilStatus } from '../../support/tree.ts';
+import { newLoadBalancerId, send, stateOf, untilStatus } from '../../support/tree.ts';
 import { waitFor } from '../../support/wait-for.ts';
 
 // Before the hooks of the database, which must find no connection open.
-afterAll(async () => {
-  await control.close();
-  await node.close();
-});
-const database = useTestDatabase();
 const world = new FakeWorld();
-let node: TestNode;
-let control: TestControl;
-let client: CommandClient;
-
-beforeAll(async () => {
-  node = await startTestNode({ url: database.url, world, spares: 0 });
-  control = await startTestControl(node, world);
-  client = await control.connect();
-});
+const { client, node } = useTestControl(world, { spares: 0 });
 
 async function create(): Promise<LoadBalancerId> {
   const id = newLoadBalancerId();

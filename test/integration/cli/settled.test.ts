@@ -1,26 +1,10 @@
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import type { CommandClient } from '../../../src/channels/command/client.ts';
+import { expect, test } from '@jest/globals';
 import { untilSettled } from '../../../src/cli/waiting.ts';
-import { startTestControl, type TestControl } from '../../support/control.ts';
+import { useTestControl } from '../../support/control.ts';
 import { FakeWorld } from '../../support/fake-drivers.ts';
-import { useTestDatabase } from '../../support/postgres.ts';
-import { startTestNode, type TestNode } from '../../support/tree.ts';
 
 const world = new FakeWorld();
-let node: TestNode;
-let control: TestControl;
-let client: CommandClient;
-afterAll(async () => {
-  await control.close();
-  await node.close();
-});
-const database = useTestDatabase();
-beforeAll(async () => {
-  node = await startTestNode({ url: database.url, world });
-  control = await startTestControl(node, world);
-  client = await control.connect();
-});
-
+const { client } = useTestControl(world);
 test('a wait for a failover does not fail for a change that was refused before, where a wait for everything does', async () => {
   const { loadBalancer } = await client.call('loadBalancer.create', { projectId: 'p', vipSubnetId: 'subnet' });
   const id = loadBalancer?.id ?? '';
