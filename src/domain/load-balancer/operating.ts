@@ -46,7 +46,8 @@ export function operatingStatuses(
   }
   const monitored = new Set(desired(state, 'healthMonitor').map((monitor) => monitor.parentId));
   for (const monitor of desired(state, 'healthMonitor')) {
-    statuses.set(monitor.id, isUp && monitor.form.adminStateUp && isHeard ? 'ONLINE' : 'OFFLINE');
+    const isChecking = monitor.form.adminStateUp && monitor.accepted !== null;
+    statuses.set(monitor.id, isUp && isChecking && isHeard ? 'ONLINE' : 'OFFLINE');
   }
   const reportsOf = said.map(({ observation }) => reportsByPool(observation));
   for (const pool of desired(state, 'pool')) {

@@ -121,6 +121,13 @@ describe('what a heartbeat says', () => {
     ]);
   });
 
+  test('does not make a monitor ONLINE that no amphora has yet', () => {
+    const served = state();
+    const waiting = { ...served.objects[monitor.id], accepted: null } as LbObject;
+    const before = { ...served, objects: { ...served.objects, [monitor.id]: waiting } };
+    expect(operatingStatuses(before, said(observed())).get(monitor.id)).toBe('OFFLINE');
+  });
+
   test('by leaving out a member means OFFLINE with a monitor and NO_MONITOR without', () => {
     const { listeners } = observed();
     const pools = { [`${web.id}:${front.id}`]: { status: 'UP', members: {} } };
