@@ -7,14 +7,28 @@ import { apiName, renamed } from './names.ts';
 import { ApiError, notFound } from './errors.ts';
 import { byId, type ObjectOptions } from './objects.ts';
 import type { ApiPorts } from './ports.ts';
-import { listRequest, onlyFields, pageLinks } from './query.ts';
+import { invalidPage, listRequest, onlyFields, pageLinks } from './query.ts';
 import { type ApiRequest, change, type Route } from './request.ts';
 
 const base = '/v2/octavia/amphorae';
 
+/** Octavia's names of what tables call otherwise. */
+const columnNames: Readonly<Record<string, string>> = {
+  lb_network_ip: 'agent_host',
+  ha_ip: 'vip_address',
+  ha_port_id: 'vip_port_id',
+  vrrp_ip: 'vrrp_address',
+  cert_expiration: 'certificate_expires_at',
+  cert_busy: 'certificate_busy',
+};
+
 export function amphoraRoutes(ports: ApiPorts, { mostPerPage }: ObjectOptions): readonly Route[] {
-  const found = async ({ params: { id = '' } }: ApiRequest) => {
+  const amphoraOf = async (id: string) => {
     const [view] = isUuid(id) ? await ports.reads.queryObjects('amphora', byId(id)) : [];
+    return view;
+  };
+  const found = async ({ params: { id = '' } }: ApiRequest) => {
+    const view = await amphoraOf(id);
     if (view === undefined) throw notFound('Amphora', id);
     return view;
   };
@@ -26,7 +40,9 @@ export function amphoraRoutes(ports: ApiPorts, { mostPerPage }: ObjectOptions): 
       summary: 'Lists amphorae, spares included.',
       handle: async ({ query: params, base: origin, path }) => {
         const columns = new Set(ports.reads.queryableColumns('amphora'));
-        const asked = listRequest({ columns, params, scope: null, mostPerPage });
+        const asked = listRequest({ columns, columnNames, params, scope: null, mostPerPage });
+        const { marker } = asked;
+        if (marker !== null && (await amphoraOf(marker)) === undefined) throw invalidPage('pagination marker', marker);
         const views = await ports.reads.queryObjects('amphora', asked.query);
         const links = pageLinks(
           origin + path,

@@ -7,7 +7,7 @@ import { invalidInput, paramsFrom, unwrap } from './bodies.ts';
 import { ApiError, notFound } from './errors.ts';
 import type { ObjectOptions } from './objects.ts';
 import type { ApiPorts, ChangingMethod } from './ports.ts';
-import { type ListRequest, listRequest, onlyFields, pageLinks } from './query.ts';
+import { invalidPage, type ListRequest, listRequest, onlyFields, pageLinks } from './query.ts';
 import { type Answer, type ApiRequest, change, type Route } from './request.ts';
 
 interface Offer {
@@ -161,7 +161,7 @@ function answerOf(object: object): Item {
   return Object.fromEntries(Object.entries(object).map(([name, value]: [string, unknown]) => [apiName(name), value]));
 }
 
-/** `all` come in their usual order, which decides between equals. @throws ApiError 404 for a marker that is not there */
+/** `all` come in their usual order, which decides between equals. @throws ApiError 400 for a marker that is not there */
 function pageOf(all: readonly Item[], { query, marker }: ListRequest, key: string): readonly Item[] {
   const { filters, sort, limit, isReverse } = query;
   const wanted = all.filter((item) => filters.every(({ column, value }) => isSame(item[column], value)));
@@ -174,7 +174,7 @@ function pageOf(all: readonly Item[], { query, marker }: ListRequest, key: strin
   });
   if (marker === null) return isReverse ? sorted.slice(-limit) : sorted.slice(0, limit);
   const at = sorted.findIndex((item) => item[key] === marker);
-  if (at === -1) throw notFound('Marker', marker);
+  if (at === -1) throw invalidPage('pagination marker', marker);
   return isReverse ? sorted.slice(Math.max(0, at - limit), at) : sorted.slice(at + 1, at + 1 + limit);
 }
 

@@ -65,7 +65,9 @@ function hostNameOf(host = ''): string {
 
 function takesJson(accept: string | undefined): boolean {
   if (accept === undefined || accept.trim() === '') return true;
-  return accept.split(',').some((range) => /^\s*(\*\/\*|application\/\*|application\/json)\s*(;|$)/i.test(range));
+  const ranges = accept.split(',').flatMap((range) => /^\s*([^\s/;]+\/[^\s/;]+)\s*(?:;|$)/.exec(range)?.[1] ?? []);
+  // What names no type asks for nothing, as in Octavia.
+  return ranges.length === 0 || ranges.some((range) => /^(\*\/\*|application\/(\*|json))$/i.test(range));
 }
 
 /** What the client is told; undefined for a mistake of ours. */

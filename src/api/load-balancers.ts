@@ -60,7 +60,7 @@ export function loadBalancerRoutes(ports: ApiPorts, options: ObjectOptions): rea
       handle: async (request) => {
         const { parent: poolId = '' } = request.params;
         const members = membersFrom(request.body);
-        const additiveOnly = isTrue(request.query.get('additive_only'));
+        const additiveOnly = isTrue(request.query, 'additive_only');
         const place = await objects.visible('pool', poolId, request, 'write');
         objects.refuseWhenBusy('member', place);
         await change(ports, 'member.replace', { poolId, members, additiveOnly }, request);

@@ -30,6 +30,7 @@ export function apiPath(path: string): string {
 export function columnName(name: string): string {
   return name
     .replace(/^loadbalancer_/, 'load_balancer_')
+    .replace(/^healthmonitor_/, 'health_monitor_')
     .replace(/^l7policy_/, 'l7_policy_')
     .replace(/^tenant_id$/, 'project_id');
 }

@@ -7,8 +7,9 @@ import { type Access, type Caller, sees } from './access.ts';
 import { answerOf } from './answers.ts';
 import { invalidInput, paramsFrom, unwrap } from './bodies.ts';
 import { ApiError, forbidden, notFound } from './errors.ts';
+import { apiName } from './names.ts';
 import type { ApiPorts, ObjectPlace } from './ports.ts';
-import { listRequest, onlyFields, pageLinks } from './query.ts';
+import { invalidPage, listRequest, onlyFields, pageLinks } from './query.ts';
 import { type Answer, type ApiRequest, change, type Operation, type Route } from './request.ts';
 import type { Resource } from './resources.ts';
 
@@ -81,7 +82,7 @@ export class Objects {
       within: parent === undefined ? undefined : { column: parent.column, value: parentId ?? '' },
       mostPerPage: this.#options.mostPerPage,
     });
-    if (asked.marker !== null) await this.visible(kind, asked.marker, request, 'read');
+    if (asked.marker !== null) await this.#demandMarker(kind, asked.marker, request);
     const found = asked.isEmpty ? [] : await this.#ports.reads.queryObjects(kind, asked.query);
     const links = pageLinks(
       request.base + request.path,
@@ -115,7 +116,7 @@ export class Objects {
 
   async remove(resource: Resource, request: ApiRequest): Promise<Answer> {
     const { id = '' } = request.params;
-    const cascade = resource.kind === 'loadBalancer' ? { cascade: isTrue(request.query.get('cascade')) } : {};
+    const cascade = resource.kind === 'loadBalancer' ? { cascade: isTrue(request.query, 'cascade') } : {};
     await this.changeable(resource, id, request, 'delete');
     await change(this.#ports, `${resource.kind}.delete`, { id, ...cascade }, request);
     return { status: 204 };
@@ -161,6 +162,11 @@ export class Objects {
     throw new ApiError(409, `Invalid state ${status} of loadbalancer resource ${loadBalancerId}`);
   }
 
+  async #demandMarker(kind: ObjectKind, id: string, { caller }: ApiRequest): Promise<void> {
+    const place = isUuid(id) ? await this.#ports.reads.placeOf(kind, id) : undefined;
+    if (place === undefined || !sees(caller, place.projectId, 'read')) throw invalidPage('pagination marker', id);
+  }
+
   async #projectOfParent(
     resource: Resource,
     params: Readonly<Record<string, unknown>>,
@@ -169,7 +175,9 @@ export class Objects {
     const owner = resource.belongsTo.find(({ param }) => typeof params[param] === 'string');
     // The channel says what is missing or wrong; without an owner it does so before anything else.
     if (owner === undefined) return '';
-    const place = await this.visible(owner.kind, String(params[owner.param]), request, 'write');
+    const id = String(params[owner.param]);
+    if (resource.parent === undefined && !isUuid(id)) throw invalidInput(apiName(owner.param), id, 'A UUID.');
+    const place = await this.visible(owner.kind, id, request, 'write');
     this.refuseWhenBusy(resource.kind, place);
     return place.projectId;
   }
@@ -215,9 +223,10 @@ function enveloped({ kind, singular }: Resource, made: unknown, projectId: strin
 }
 
 /** Clients send `true` and `True`. @throws ApiError */
-export function isTrue(value: string | null): boolean {
+export function isTrue(query: URLSearchParams, name: string): boolean {
+  const value = query.get(name);
   if (value === null) return false;
   if (/^(true|1|yes|on)$/i.test(value)) return true;
   if (/^(false|0|no|off|)$/i.test(value)) return false;
-  throw invalidInput('query', value, 'true or false.');
+  throw invalidInput(name, value, 'true or false.');
 }

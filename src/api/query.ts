@@ -1,6 +1,6 @@
 // What the query of a list asks for: filters, tags, order, page, fields.
 import type { ObjectQuery } from '../domain/object-query.ts';
-import { invalidInput } from './bodies.ts';
+import { printable } from './bodies.ts';
 import { ApiError } from './errors.ts';
 import { columnName } from './names.ts';
 
@@ -15,6 +15,8 @@ export interface ListRequest {
 
 interface Asked {
   readonly columns: ReadonlySet<string>;
+  /** Attributes whose columns have other names than follow from theirs. */
+  readonly columnNames?: Readonly<Record<string, string>>;
   readonly params: URLSearchParams;
   /** The only project that the caller may see; null for all. */
   readonly scope: string | null;
@@ -28,9 +30,16 @@ const tagParams = { tags: 'all', 'tags-any': 'any', 'not-tags': 'notAll', 'not-t
 
 const invalidArguments = 'One or more arguments are either duplicate or invalid';
 
+/** The column that an attribute is in; undefined when there is none. */
+function columnOf({ columns, columnNames = {} }: Asked, attribute: string): string | undefined {
+  const own = Object.hasOwn(columnNames, attribute) ? columnNames[attribute] : undefined;
+  const column = own ?? columnName(attribute);
+  return columns.has(column) ? column : undefined;
+}
+
 /** @throws ApiError */
 export function listRequest(asked: Asked): ListRequest {
-  const { params, scope, within, columns } = asked;
+  const { params, scope, within } = asked;
   // PostgreSQL has no NUL in texts.
   if ([...params.values()].some((value) => value.includes('\0'))) throw new ApiError(400, invalidArguments);
   const filters: { column: string; value: string }[] = within === undefined ? [] : [within];
@@ -40,12 +49,11 @@ export function listRequest(asked: Asked): ListRequest {
     if (pageParams.has(name) || Object.hasOwn(tagParams, name)) continue;
     const [value = '', ...more] = params.getAll(name);
     if (more.length > 0) throw new ApiError(400, invalidArguments);
-    const column = columnName(name);
-    if (column === 'project_id' && columns.has(column)) {
-      if (projectId !== null && projectId !== value) isEmpty = true;
-      else projectId = value;
-    } else if (columns.has(column)) filters.push({ column, value });
-    else throw new ApiError(400, invalidArguments);
+    const column = columnOf(asked, name);
+    if (column === undefined) throw new ApiError(400, invalidArguments);
+    if (column !== 'project_id') filters.push({ column, value });
+    else if (projectId !== null && projectId !== value) isEmpty = true;
+    else projectId = value;
   }
   const fields = params.getAll('fields').flatMap((given) => given.split(','));
   const marker = params.get('marker');
@@ -57,7 +65,7 @@ export function listRequest(asked: Asked): ListRequest {
       projectId,
       filters,
       tags: tagsIn(params),
-      sort: sortIn(params, columns),
+      sort: sortIn(asked),
       limit: limitIn(params, asked.mostPerPage),
       marker,
       isReverse: /^true$/i.test(params.get('page_reverse') ?? ''),
@@ -66,35 +74,48 @@ export function listRequest(asked: Asked): ListRequest {
 }
 
 function tagsIn(params: URLSearchParams): ObjectQuery['tags'] {
-  const words = (name: string) =>
-    params
-      .getAll(name)
-      .flatMap((given) => given.split(','))
-      .filter((word) => word !== '');
+  const words = (name: string) => wordsIn(params, name);
   return { all: words('tags'), any: words('tags-any'), notAll: words('not-tags'), notAny: words('not-tags-any') };
 }
 
-function sortIn(params: URLSearchParams, columns: ReadonlySet<string>): ObjectQuery['sort'] {
-  const pairs = params
-    .getAll('sort')
+/** A parameter may be repeated, and hold several words with commas between them. */
+function wordsIn(params: URLSearchParams, name: string): readonly string[] {
+  return params
+    .getAll(name)
     .flatMap((given) => given.split(','))
-    .map((pair) => pair.split(':'));
-  const directions = params.getAll('sort_dir');
-  const keys = params.getAll('sort_key').map((key, index) => [key, directions[index] ?? 'asc']);
-  return [...pairs, ...keys].map(([key = '', direction = 'asc']) => {
-    const column = columnName(key);
-    if (!columns.has(column)) throw invalidInput('sort_key', key, 'An attribute of the objects listed.');
-    if (direction !== 'asc' && direction !== 'desc') throw invalidInput('sort_dir', direction, 'One of asc, desc.');
-    return { column, isDescending: direction === 'desc' };
+    .filter((word) => word !== '');
+}
+
+/** Of `sort`, then of `sort_key` and `sort_dir`. */
+function sortIn(asked: Asked): ObjectQuery['sort'] {
+  const { params } = asked;
+  const pairs = wordsIn(params, 'sort').map((pair) => pair.split(':'));
+  const directions = wordsIn(params, 'sort_dir');
+  const keys = wordsIn(params, 'sort_key').map((key, index) => [key, ...directions.slice(index, index + 1)]);
+  return [...pairs, ...keys].map(([key = '', direction = 'asc', ...more]) => {
+    const column = columnOf(asked, key);
+    if (more.length > 0) throw invalidPage('sort key', [key, direction, ...more].join(':'));
+    if (column === undefined) throw invalidPage('sort key', key);
+    const isDescending = direction.toLowerCase() === 'desc';
+    if (!isDescending && direction.toLowerCase() !== 'asc') throw invalidPage('sort direction', direction);
+    return { column, isDescending };
   });
 }
 
 function limitIn(params: URLSearchParams, most: number): number {
   const given = params.get('limit');
   if (given === null || given.toLowerCase() === 'infinite') return most;
-  if (!/^-?\d{1,15}$/.test(given)) throw invalidInput('limit', given, 'A whole number.');
+  if (!/^-?\d{1,15}$/.test(given)) throw invalidPage('pagination limit', given);
   const limit = Number(given);
   return limit < 1 ? most : Math.min(limit, most);
+}
+
+/** In Octavia's words. */
+export function invalidPage(
+  what: 'sort key' | 'sort direction' | 'pagination limit' | 'pagination marker',
+  given: string,
+) {
+  return new ApiError(400, `Supplied ${what} '${printable(given)}' is not valid.`);
 }
 
 export interface PageLink {

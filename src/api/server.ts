@@ -76,7 +76,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     return503OnClosing: true,
     genReqId: ({ headers }) => requestId(headers['x-openstack-request-id']),
     rewriteUrl: ({ url = '/' }) => canonicalUrl(url),
-    routerOptions: { ignoreTrailingSlash: true, maxParamLength: 255 },
+    routerOptions: { ignoreTrailingSlash: true, maxParamLength: longestUrl },
     serverFactory: (handler) => httpServer(handler, options),
   });
   app.decorateRequest('callerName', '');
@@ -155,25 +155,49 @@ function requestId(given: string | readonly string[] | undefined): string {
   return typeof given === 'string' && wellFormedId.test(given) ? given : `req-${randomUUID()}`;
 }
 
-/** `/v2.0` is `/v2`, and both may stand below `/load-balancer`. */
+/** Bytes; Node takes no more. The router must refuse none itself: it would do so in words of its own. */
+const longestUrl = 16_384;
+
+/** `/v2.0` is `/v2`, and both may stand below `/load-balancer`. A path that cannot be decoded is what it is literally. */
 function canonicalUrl(url: string): string {
-  return url
+  const [path = '', ...query] = url.split('?');
+  return [isDecodable(path) ? path : path.replaceAll('%', '%25'), ...query]
+    .join('?')
     .replace(/^\/load-balancer(?=[/?]|$)/, '')
     .replace(/^\/v2\.0(?=[/?]|$)/, '/v2')
     .replace(/^(?!\/)/, '/');
 }
 
+function isDecodable(path: string): boolean {
+  try {
+    decodeURIComponent(path);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** Clients send an empty body with the type of JSON, where there is nothing to say. */
 function readJson(app: FastifyInstance): void {
   app.removeAllContentTypeParsers();
-  app.addContentTypeParser('application/json', { parseAs: 'string' }, (_, text, done) => {
-    if (text === '') return done(null, undefined);
+  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_, bytes, done) => {
+    if (bytes.length === 0) return done(null, undefined);
     try {
-      done(null, JSON.parse(String(text)));
+      const value: unknown = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes as Buffer));
+      if (!isWithin(value, deepestBody)) throw new RangeError('too deep');
+      done(null, value);
     } catch {
       done(new ApiError(400, 'Request is not in valid JSON format'));
     }
   });
+}
+
+/** No request needs half of it, and what is written recursively after this has stack enough. */
+const deepestBody = 50;
+
+function isWithin(value: unknown, depth: number): boolean {
+  if (typeof value !== 'object' || value === null) return true;
+  return depth > 0 && Object.values(value).every((inner) => isWithin(inner, depth - 1));
 }
 
 async function serve(

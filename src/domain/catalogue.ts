@@ -50,10 +50,10 @@ export type CatalogueKind = keyof Catalogue;
 
 /** How Octavia calls them in its messages. */
 export const catalogueNames: Readonly<Record<CatalogueKind, string>> = {
-  flavorProfile: 'Flavor profile',
+  flavorProfile: 'Flavor Profile',
   flavor: 'Flavor',
-  availabilityZoneProfile: 'Availability zone profile',
-  availabilityZone: 'Availability zone',
+  availabilityZoneProfile: 'Availability Zone Profile',
+  availabilityZone: 'Availability Zone',
 };
 
 export interface Capability {

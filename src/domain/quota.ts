@@ -1,5 +1,6 @@
 // Quotas: how many objects of each kind a project may have. What counts is what there is, with what is on its way to be
 // deleted; what an entry adds is counted together with it, where it is written.
+import { kindNames } from './load-balancer/rules.ts';
 import type { LoadBalancerState, MaybeLoadBalancer, ObjectKind } from './load-balancer/state.ts';
 
 /** A limit for each kind; -1 for none. */
@@ -11,18 +12,8 @@ export interface Addition {
   readonly added: Readonly<Partial<Record<ObjectKind, number>>>;
 }
 
-/** How Octavia calls what a quota is for. Their order is that in which they are shown. */
-export const quotaNames: Readonly<Record<ObjectKind, string>> = {
-  loadBalancer: 'Load Balancer',
-  listener: 'Listener',
-  pool: 'Pool',
-  member: 'Member',
-  healthMonitor: 'Health Monitor',
-  l7Policy: 'L7 Policy',
-  l7Rule: 'L7 Rule',
-};
-
-export const quotaKinds = Object.keys(quotaNames) as readonly ObjectKind[];
+/** In the order in which they are shown. */
+export const quotaKinds = Object.keys(kindNames) as readonly ObjectKind[];
 
 export const unlimited: Quotas = {
   loadBalancer: -1,
@@ -36,7 +27,7 @@ export const unlimited: Quotas = {
 
 /** The words that clients know. */
 export function quotaMet(kind: ObjectKind): string {
-  return `Quota has been met for resources: ${quotaNames[kind]}`;
+  return `Quota has been met for resources: ${kindNames[kind]}`;
 }
 
 /** The objects that are in `after` and not in `before`; undefined when there are none. */

@@ -69,16 +69,15 @@ function knownProvider(name: string): Provider {
 
 async function profileOfFlavor(catalogue: CommandPorts['catalogue'], id: string) {
   const flavor = await catalogue.find('flavor', id);
-  if (flavor === undefined) throw new RpcError('notFound', `Flavor ${id} not found.`, { field: 'flavorId' });
-  if (!flavor.enabled) throw refused('flavorId', `Flavor ${id} is disabled`);
+  if (flavor === undefined) throw refused('flavorId', `Invalid flavor_id. There is no flavor ${id}.`);
+  if (!flavor.enabled) throw notAllowed('flavorId', 'flavor', id);
   return catalogue.find('flavorProfile', flavor.flavorProfileId);
 }
 
 async function dataOfZone(catalogue: CommandPorts['catalogue'], name: string): Promise<string | undefined> {
   const zone = await catalogue.find('availabilityZone', name);
-  const message = `Availability zone ${name} not found.`;
-  if (zone === undefined) throw new RpcError('notFound', message, { field: 'availabilityZone' });
-  if (!zone.enabled) throw refused('availabilityZone', `Availability zone ${name} is disabled`);
+  if (zone === undefined) throw refused('availabilityZone', `Invalid availability zone. There is none named ${name}.`);
+  if (!zone.enabled) throw notAllowed('availabilityZone', 'availability_zone', name);
   const profile = await catalogue.find('availabilityZoneProfile', zone.availabilityZoneProfileId);
   return profile?.availabilityZoneData;
 }
@@ -89,4 +88,9 @@ function isSame(one: InstanceKind, other: InstanceKind): boolean {
 
 function refused(field: string, what: string): RpcError {
   return new RpcError('invalid', `Validation failure: ${what}`, { field });
+}
+
+function notAllowed(field: string, option: string, value: string): RpcError {
+  const message = `The selected ${option} is not allowed in this deployment: ${value}`;
+  return new RpcError('invalid', message, { field });
 }

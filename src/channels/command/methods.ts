@@ -224,7 +224,10 @@ const poolMethods = {
     check: ({ loadBalancerId: lb, listenerId: listener }) =>
       isGiven(lb) || isGiven(listener)
         ? undefined
-        : { field: 'loadBalancerId', message: 'Validation failure: one of loadBalancerId, listenerId is needed' },
+        : {
+            field: 'loadBalancerId',
+            message: 'Validation failure: Must provide at least one of: loadbalancer_id, listener_id',
+          },
     result: result<{ readonly pool: PoolView | null }>('`pool`: Pool.'),
     errors: ['notFound', 'conflict', 'immutable', 'quota'],
   }),

@@ -1,7 +1,8 @@
 // Methods for quotas: how many objects of each kind a project may have. Setting one again changes nothing more, so these
 // take no command id.
 import type { Quotas } from '../../domain/quota.ts';
-import { quotaKinds, quotaNames } from '../../domain/quota.ts';
+import { kindNames } from '../../domain/load-balancer/rules.ts';
+import { quotaKinds } from '../../domain/quota.ts';
 import { type HandlersOf, reads, result } from '../rpc/method.ts';
 import { maybe, needed, type Parameter, withDefault } from '../rpc/parameters.ts';
 import { text, wholeNumber } from '../rpc/values.ts';
@@ -35,7 +36,7 @@ function limitParameter(name: string): Parameter<number | null | undefined> {
   };
 }
 
-const limits = Object.fromEntries(quotaKinds.map((kind) => [kind, limitParameter(quotaNames[kind])])) as {
+const limits = Object.fromEntries(quotaKinds.map((kind) => [kind, limitParameter(kindNames[kind])])) as {
   readonly [K in keyof Quotas]: Parameter<number | null | undefined>;
 };
 const projectId = needed(text({ min: 1, max: 36 }), 'The project.');

@@ -28,7 +28,8 @@ import type {
   MemberAttributes,
   PoolAttributes,
 } from '../../domain/load-balancer/attributes.ts';
-import { quotaKinds, quotaNames } from '../../domain/quota.ts';
+import { kindNames } from '../../domain/load-balancer/rules.ts';
+import { quotaKinds } from '../../domain/quota.ts';
 import {
   availabilityZoneProfileShape,
   availabilityZoneShape,
@@ -237,7 +238,7 @@ export const viewFields: Readonly<Record<string, Readonly<Record<string, string>
   Quota: {
     projectId: 'The project.',
     ...Object.fromEntries(
-      quotaKinds.map((kind) => [kind, `Most of kind ${quotaNames[kind]} that it may have; -1 for no limit.`]),
+      quotaKinds.map((kind) => [kind, `Most of kind ${kindNames[kind]} that it may have; -1 for no limit.`]),
     ),
   },
   StatusTree: {

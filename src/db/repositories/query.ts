@@ -12,26 +12,52 @@ import { type JsonRow, viewOf } from './view.ts';
 
 type ColumnType = 'uuid' | 'text' | 'number' | 'boolean' | 'time';
 
+interface Column {
+  readonly type: ColumnType;
+  /** Where it comes from when it is not in the object's own table: SQL about the row `t`; `o` is what heartbeats say of it. */
+  readonly derived?: string;
+}
+
 /** Columns that can be filtered and sorted by, of each kind. */
-const columns: Readonly<Record<ListedKind, ReadonlyMap<string, ColumnType>>> = {
-  loadBalancer: columnsIn('loadBalancers', true),
-  listener: columnsIn('listeners', true),
-  pool: columnsIn('pools', true),
-  member: columnsIn('members', true),
-  healthMonitor: columnsIn('healthMonitors', true),
-  l7Policy: columnsIn('l7Policies', true),
-  l7Rule: columnsIn('l7Rules', true),
-  amphora: columnsIn('amphorae', false),
+const columns: Readonly<Record<ListedKind, ReadonlyMap<string, Column>>> = {
+  loadBalancer: columnsOf('loadBalancer', 'loadBalancers'),
+  listener: columnsOf('listener', 'listeners'),
+  pool: columnsOf('pool', 'pools'),
+  member: columnsOf('member', 'members'),
+  healthMonitor: columnsOf('healthMonitor', 'healthMonitors'),
+  l7Policy: columnsOf('l7Policy', 'l7Policies'),
+  l7Rule: columnsOf('l7Rule', 'l7Rules'),
+  amphora: columnsOf('amphora', 'amphorae'),
 };
 
-function columnsIn(name: keyof typeof projections, isObject: boolean): ReadonlyMap<string, ColumnType> {
+function columnsOf(kind: ListedKind, name: keyof typeof projections): ReadonlyMap<string, Column> {
   // A policy's position is the user's; that of others is their place in order of creation.
   const internal = name === 'l7Policies' ? ['generation'] : ['position', 'generation'];
-  const own = Object.values(getTableColumns(projections[name])).flatMap((column): [string, ColumnType][] => {
+  const own = Object.values(getTableColumns(projections[name])).flatMap((column): [string, Column][] => {
     const type = columnType(column.getSQLType());
-    return type === undefined || internal.includes(column.name) ? [] : [[column.name, type]];
+    return type === undefined || internal.includes(column.name) ? [] : [[column.name, { type }]];
   });
-  return new Map(isObject ? [...own, ['operating_status', 'text'], ['project_id', 'text']] : own);
+  return new Map([...own, ...Object.entries(derivedColumns(kind))]);
+}
+
+function derivedColumns(kind: ListedKind): Readonly<Record<string, Column>> {
+  const text = (derived: string): Column => ({ type: 'text', derived });
+  const ofOwner = (what: string) => `(select ${what} from load_balancers l where l.id = t.load_balancer_id)`;
+  if (kind === 'amphora') {
+    return {
+      vip_address: text(ofOwner('l.vip_address')),
+      vip_port_id: text(ofOwner('l.vip_port_id')),
+      vrrp_address: text(ofOwner("l.vrrp_ports -> t.id::text ->> 'address'")),
+      vrrp_port_id: text(ofOwner("l.vrrp_ports -> t.id::text ->> 'portId'")),
+    };
+  }
+  const monitor =
+    'select h.id from health_monitors h where h.load_balancer_id = t.load_balancer_id and h.pool_id = t.id';
+  return {
+    operating_status: text(`coalesce(o.status, ${untold[kind]})`),
+    ...(kind !== 'loadBalancer' && { project_id: text(ofOwner('l.project_id')) }),
+    ...(kind === 'pool' && { health_monitor_id: { type: 'uuid', derived: `(${monitor})` } as const }),
+  };
 }
 
 function columnType(sqlType: string): ColumnType | undefined {
@@ -99,19 +125,16 @@ function selectFrom(kind: ListedKind, where: string, owner = 't.load_balancer_id
 
 /** A column of the object, in SQL. Names come from `columns` alone, never from outside. */
 function expression(kind: ListedKind, column: string): string {
-  if (column !== 'position' && !columns[kind].has(column)) throw new Error(`${kind} has no column ${column}`);
-  if (kind === 'amphora') return `t.${column}`;
-  if (column === 'operating_status') return `coalesce(o.status, ${untold[kind]})`;
-  if (column === 'project_id' && kind !== 'loadBalancer') {
-    return '(select l.project_id from load_balancers l where l.id = t.load_balancer_id)';
-  }
-  return `t.${column}`;
+  if (column === 'position') return 't.position';
+  const known = columns[kind].get(column);
+  if (known === undefined) throw new Error(`${kind} has no column ${column}`);
+  return known.derived ?? `t.${column}`;
 }
 
 function comparison(kind: ListedKind, column: string, value: string, bind: (value: unknown) => string): string {
   // As it is shown.
   const left = kind === 'amphora' && column === 'status' ? shownStatus : expression(kind, column);
-  switch (columns[kind].get(column)) {
+  switch (columns[kind].get(column)?.type) {
     case 'uuid':
       if (!isUuid(value)) return 'false';
       if (kind === 'amphora' && column === ownerColumn) return isOf(`${bind(value)}::uuid`);
@@ -181,17 +204,12 @@ const casts: Readonly<Record<ColumnType, string>> = {
   time: 'timestamptz',
 };
 
-/** The marker's value of that key. It is of the marker's own row, so statuses and projects are looked up for it. */
+/** The marker's value of that key. What is not in its own row is looked up for it. */
 function theirs(kind: ListedKind, { column }: Pick<SortKey, 'column'>, marker: string): string {
-  if (column === 'operating_status') {
-    return `(select coalesce(o.status, ${untold[kind as ObjectKind]}) from ${tableOf(kind)} t left join operating_statuses o
-      on o.object_id = t.id where t.id = (${marker}->>'id')::uuid)`;
-  }
-  if (column === 'project_id' && kind !== 'loadBalancer') {
-    return `(select l.project_id from load_balancers l where l.id = (${marker}->>'load_balancer_id')::uuid)`;
-  }
-  const type = column === 'position' ? 'number' : (columns[kind].get(column) ?? 'text');
-  return `(${marker}->>'${column}')::${casts[type]}`;
+  const { type, derived } = columns[kind].get(column) ?? { type: 'number' };
+  if (derived === undefined) return `(${marker}->>'${column}')::${casts[type]}`;
+  return `(select ${derived} from ${tableOf(kind)} t left join operating_statuses o on o.object_id = t.id
+    where t.id = (${marker}->>'id')::uuid)`;
 }
 
 /** Where an object is, for what has to be known before it may be changed. */

@@ -116,7 +116,7 @@ function poolCreation(state: LoadBalancerState, { pool, listenerId }: Command<'c
   const listener = findDesired(state, 'listener', listenerId);
   if (listener === undefined) return notFound('listener', listenerId);
   if (listener.form.defaultPoolId !== null) {
-    return refuse('conflict', `Listener ${listenerId} already has a default pool ${listener.form.defaultPoolId}`);
+    return refuse('conflict', 'This listener already has a default pool');
   }
   const form = { ...listener.form, defaultPoolId: pool.id };
   return { about: pool.id, changes: [...changes, { kind: 'listener', id: listenerId, parentId: state.id, form }] };

@@ -52,7 +52,7 @@ const keyed: readonly L7RuleAttributes['type'][] = ['HEADER', 'COOKIE', 'SSL_DN_
 export function brokenL7RuleRule(state: LoadBalancerState, { parentId, form }: Change<'l7Rule'>): Broken {
   if (form === null) return undefined;
   const policy = findDesired(state, 'l7Policy', parentId);
-  if (policy === undefined) return refuse('notFound', `L7Policy ${parentId} not found.`, 'l7PolicyId');
+  if (policy === undefined) return refuse('notFound', `L7 Policy ${parentId} not found.`, 'l7PolicyId');
   if (desired(state, 'l7Rule').filter((rule) => rule.parentId === parentId).length > mostRules) {
     return refuse('conflict', `Too many rules on L7 policy ${parentId}`);
   }

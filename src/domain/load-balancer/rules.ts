@@ -48,9 +48,9 @@ export const kindNames = {
   listener: 'Listener',
   pool: 'Pool',
   member: 'Member',
-  healthMonitor: 'HealthMonitor',
-  l7Policy: 'L7Policy',
-  l7Rule: 'L7Rule',
+  healthMonitor: 'Health Monitor',
+  l7Policy: 'L7 Policy',
+  l7Rule: 'L7 Rule',
 } as const;
 
 /** The first rule that the tree breaks where it was changed; undefined when it holds. `state` has the changes in it. */

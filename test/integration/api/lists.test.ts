@@ -52,6 +52,7 @@ describe('a list', () => {
     ['sort=name:desc', 'edcba'],
     ['sort=description,name:desc', 'ecadb'],
     ['sort_key=description&sort_key=name&sort_dir=desc&sort_dir=asc', 'bdace'],
+    ['sort_key=description,name&sort_dir=DESC,asc', 'bdace'],
     ['limit=2', 'ab'],
     ['limit=0', 'abcde'],
     ['limit=infinite', 'abcde'],
@@ -70,6 +71,50 @@ describe('a list', () => {
     expect(body.loadbalancers).toEqual([{ name: 'a', tags: ['red', 'blue'] }]);
     expect((await api.get(`${path}/${ids[0]}?fields=name`)).body).toEqual({ loadbalancer: { name: 'a' } });
   });
+});
+
+describe('a list of what is in a load balancer', () => {
+  const base = '/v2/lbaas';
+  const make = async (plural: string, singular: string, body: object) => {
+    const answer = await api.request('POST', `${base}/${plural}`, { [singular]: body });
+    expect(answer.status).toBe(201);
+    return answer.body[singular].id as string;
+  };
+
+  test('can be narrowed to it, and by what its objects belong to or have', async () => {
+    const [one, other] = ids as [string, string];
+    const listener = await make('listeners', 'listener', { loadbalancer_id: one, protocol: 'HTTP', protocol_port: 80 });
+    const pool = await make('pools', 'pool', { listener_id: listener, protocol: 'HTTP', lb_algorithm: 'ROUND_ROBIN' });
+    await make('pools', 'pool', { loadbalancer_id: other, protocol: 'HTTP', lb_algorithm: 'ROUND_ROBIN' });
+    const check = { type: 'TCP', delay: 5, timeout: 3, max_retries: 3 };
+    const monitor = await make('healthmonitors', 'healthmonitor', { pool_id: pool, ...check });
+    const policy = await make('l7policies', 'l7policy', { listener_id: listener, action: 'REJECT' });
+    const listed = async (plural: string, query: string) => {
+      const { body } = await api.get(`${base}/${plural}?${query}`);
+      return body[plural].map(({ id }: { id: string }) => id);
+    };
+    expect(await listed('listeners', `loadbalancer_id=${one}`)).toEqual([listener]);
+    expect(await listed('listeners', `loadbalancer_id=${other}`)).toEqual([]);
+    expect(await listed('pools', `loadbalancer_id=${one}`)).toEqual([pool]);
+    expect(await listed('healthmonitors', `loadbalancer_id=${one}&pool_id=${pool}`)).toEqual([monitor]);
+    expect(await listed('l7policies', `loadbalancer_id=${one}&listener_id=${listener}`)).toEqual([policy]);
+    expect(await listed('listeners', `default_pool_id=${pool}`)).toEqual([listener]);
+    expect(await listed('pools', `healthmonitor_id=${monitor}`)).toEqual([pool]);
+    expect(await listed('pools', `sort=healthmonitor_id:desc&marker=${pool}`)).toEqual([]);
+  });
+});
+
+test('a list of amphorae can be narrowed by what each of them shows', async () => {
+  const all = (await api.get('/v2/octavia/amphorae')).body.amphorae;
+  const [amphora] = all.filter(({ loadbalancer_id }: { loadbalancer_id: string }) => loadbalancer_id === ids[0]);
+  for (const attribute of ['compute_id', 'lb_network_ip', 'ha_ip', 'ha_port_id', 'cert_expiration', 'cert_busy']) {
+    const { body } = await api.get(`/v2/octavia/amphorae?${attribute}=${amphora[attribute]}`);
+    expect([attribute, body.amphorae]).toEqual([attribute, expect.arrayContaining([amphora])]);
+    const after = await api.get(`/v2/octavia/amphorae?sort_key=${attribute}&limit=1&marker=${amphora.id}`);
+    expect(after.status).toBe(200);
+  }
+  const { body } = await api.get('/v2/octavia/amphorae?ha_ip=192.0.2.1');
+  expect(body.amphorae).toEqual([]);
 });
 
 describe('pages', () => {

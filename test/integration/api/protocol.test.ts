@@ -100,21 +100,60 @@ describe('what is refused, in JSON', () => {
     ['POST', loadBalancers, { loadbalancer: { name: 'x'.repeat(3000) } }, 413, 'The request is too large.'],
     ['GET', `${loadBalancers}?bogus=1`, undefined, 400, 'One or more arguments are either duplicate or invalid'],
     ['GET', `${loadBalancers}?name=a&name=b`, undefined, 400, 'One or more arguments are either duplicate or invalid'],
+    ['GET', `${loadBalancers}?limit=x`, undefined, 400, "Supplied pagination limit 'x' is not valid."],
+    ['GET', `${loadBalancers}?sort=name:up`, undefined, 400, "Supplied sort direction 'up' is not valid."],
+    ['GET', `${loadBalancers}?sort_key=bogus`, undefined, 400, "Supplied sort key 'bogus' is not valid."],
+    ['GET', `${loadBalancers}?sort=name:asc:x`, undefined, 400, "Supplied sort key 'name:asc:x' is not valid."],
+    ['GET', `${loadBalancers}?marker=${id}`, undefined, 400, `Supplied pagination marker '${id}' is not valid.`],
+    ['GET', '/v2/lbaas/flavors?marker=x', undefined, 400, "Supplied pagination marker 'x' is not valid."],
+    ['GET', '/v2/octavia/amphorae?marker=x', undefined, 400, "Supplied pagination marker 'x' is not valid."],
+    ['GET', `/v2/lbaas/healthmonitors/${id}`, undefined, 404, `Health Monitor ${id} not found.`],
+    ['GET', `/v2/lbaas/l7policies/${id}`, undefined, 404, `L7 Policy ${id} not found.`],
+    ['GET', '/v2/lbaas/availabilityzones/x', undefined, 404, 'Availability Zone x not found.'],
+    ['GET', `/v2/lbaas/pools/${'x'.repeat(300)}`, undefined, 404, `Pool ${'x'.repeat(300)} not found.`],
+    ['GET', '/v2/lbaas/pools/%zz', undefined, 404, 'Pool %zz not found.'],
     [
-      'GET',
-      `${loadBalancers}?limit=x`,
-      undefined,
+      'POST',
+      loadBalancers,
+      `{"loadbalancer":${'['.repeat(800)}${']'.repeat(800)}}`,
       400,
-      "Invalid input for field/attribute limit. Value: 'x'. A whole number.",
+      'Request is not in valid JSON format',
     ],
     [
-      'GET',
-      `${loadBalancers}?sort=name:up`,
+      'DELETE',
+      `${loadBalancers}/${id}?cascade=maybe`,
       undefined,
       400,
-      "Invalid input for field/attribute sort_dir. Value: 'up'. One of asc, desc.",
+      "Invalid input for field/attribute cascade. Value: 'maybe'. true or false.",
     ],
-    ['GET', `${loadBalancers}?marker=${id}`, undefined, 404, `Load Balancer ${id} not found.`],
+    [
+      'POST',
+      '/v2/lbaas/listeners',
+      { listener: { loadbalancer_id: 'x', protocol: 'HTTP', protocol_port: 80 } },
+      400,
+      "Invalid input for field/attribute loadbalancer_id. Value: 'x'. A UUID.",
+    ],
+    [
+      'POST',
+      '/v2/lbaas/pools',
+      { pool: { protocol: 'HTTP', lb_algorithm: 'ROUND_ROBIN' } },
+      400,
+      'Validation failure: Must provide at least one of: loadbalancer_id, listener_id',
+    ],
+    [
+      'POST',
+      loadBalancers,
+      { loadbalancer: { vip_subnet_id: 's', flavor_id: id } },
+      400,
+      `Validation failure: Invalid flavor_id. There is no flavor ${id}.`,
+    ],
+    [
+      'POST',
+      loadBalancers,
+      { loadbalancer: { vip_subnet_id: 's', availability_zone: 'x' } },
+      400,
+      'Validation failure: Invalid availability zone. There is none named x.',
+    ],
   ])('%s %s %j → %d', async (method, path, body, status, faultstring) => {
     const answer = await api.request(method, path, body);
     expect(answer.body).toEqual({ faultcode: status >= 500 ? 'Server' : 'Client', faultstring, debuginfo: null });
@@ -126,8 +165,23 @@ describe('what is refused, in JSON', () => {
   test('a type that is not JSON, asked for or sent', async () => {
     expect((await api.get(loadBalancers, { accept: 'text/html' })).status).toBe(406);
     expect((await api.get(loadBalancers, { accept: 'text/html, */*;q=0.1' })).status).toBe(200);
+    // It names no type, so it asks for none.
+    expect((await api.get(loadBalancers, { accept: 'bogus' })).status).toBe(200);
     const sent = await api.request('POST', loadBalancers, 'x', { 'content-type': 'text/plain' });
     expect([sent.status, sent.body.faultcode]).toEqual([415, 'Client']);
+  });
+
+  test('a body that is not UTF-8', async () => {
+    const body = Buffer.from('{"loadbalancer":{"vip_subnet_id":"s","name":"\xff"}}', 'latin1');
+    const response = await fetch(`http://127.0.0.1:${api.port}${loadBalancers}`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body,
+    });
+    expect([response.status, ((await response.json()) as { faultstring: string }).faultstring]).toEqual([
+      400,
+      'Request is not in valid JSON format',
+    ]);
   });
 
   test('a method that a path does not have names those that it has', async () => {

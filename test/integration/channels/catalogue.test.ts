@@ -37,7 +37,7 @@ describe('a flavor', () => {
     expect((await client.call('flavor.list', { enabled: true })).items.map((item) => item.id)).not.toContain(id);
     await expect(client.call('flavorProfile.delete', { id: flavorProfile?.id })).rejects.toMatchObject({
       code: 'conflict',
-      message: `Flavor profile ${flavorProfile?.id} is in use and cannot be modified.`,
+      message: `Flavor Profile ${flavorProfile?.id} is in use and cannot be modified.`,
     });
     const update = { id: flavorProfile?.id, flavorData: '{}' };
     await expect(client.call('flavorProfile.update', update)).rejects.toMatchObject({ code: 'conflict' });
@@ -101,8 +101,8 @@ describe('a flavor', () => {
   test('that is disabled or unknown makes no load balancer', async () => {
     const id = await newFlavor('disabled', { enabled: false });
     await expect(create({ flavorId: id })).rejects.toMatchObject({ code: 'invalid', data: { field: 'flavorId' } });
-    await expect(create({ flavorId: randomUUID() })).rejects.toMatchObject({ code: 'notFound' });
-    await expect(create({ availabilityZone: 'nowhere' })).rejects.toMatchObject({ code: 'notFound' });
+    await expect(create({ flavorId: randomUUID() })).rejects.toMatchObject({ code: 'invalid' });
+    await expect(create({ availabilityZone: 'nowhere' })).rejects.toMatchObject({ code: 'invalid' });
   });
 });
 

@@ -48,7 +48,7 @@ describe('a load balancer', () => {
       '[NOTICE]   (1) : haproxy version is 2.6.12\n[ALERT]    (1) : config : timer overflow in argument';
     const refused = { kind: 'healthMonitor', id: 'm', name: '', provisioningStatus: 'ERROR', errorReason } as const;
     expect(why({ unsettled: [refused] })).toEqual([
-      'HealthMonitor m was refused and is left as it was before: config : timer overflow in argument; changed again, it is tried again',
+      'Health Monitor m was refused and is left as it was before: config : timer overflow in argument; changed again, it is tried again',
     ]);
   });
 
