@@ -15,7 +15,7 @@ import { amphora, type AmphoraEntity } from '../domain/amphora/amphora.ts';
 import { type AmphoraFacts, amphoraFacts, toldFacts } from '../domain/amphora/facts.ts';
 import { isPlain } from '../domain/amphora/kind.ts';
 import { amphoraRows } from '../domain/amphora/rows.ts';
-import type { AmphoraAnswer } from '../domain/amphora/state.ts';
+import type { AmphoraAnswer } from '../domain/amphora/commands.ts';
 import { maintenanceOf } from '../domain/cluster/orders.ts';
 import type { SweepReport } from '../domain/cluster/messages.ts';
 import {

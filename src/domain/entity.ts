@@ -2,8 +2,7 @@
 // Whatever a message brings, the events that follow from it and the steps that are due after it go into the journal
 // together, in one entry, before anything is answered or any driver is called.
 import type { Decision } from './decision.ts';
-import type { DueSteps, RetryPolicy, StepEvent, StepsState } from './step.ts';
-import type { StepEnded } from './load-balancer/steps.ts';
+import type { DueSteps, RetryPolicy, StepEvent, StepsState, StepEnded } from './step.ts';
 import type { Addition } from './quota.ts';
 
 export type EntityKind = 'loadBalancer' | 'amphora';

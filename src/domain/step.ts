@@ -21,6 +21,23 @@ export interface StepFailure {
   readonly permanent: boolean;
 }
 
+export type StepOutcome<Result> =
+  | { readonly ok: true; readonly result: Result }
+  | {
+      readonly ok: false;
+      readonly failure: StepFailure;
+      /** It ended for our own sake, not for the driver's: this is not one of the tries that the budget counts. */
+      readonly isInterrupted?: boolean | undefined;
+    };
+
+/** How a step's end comes back to its entity. `run` tells a late end of an earlier run apart. */
+export interface StepEnded<Result> {
+  readonly type: 'stepEnded';
+  readonly key: string;
+  readonly run: number;
+  readonly outcome: StepOutcome<Result>;
+}
+
 /** A step that failed and waits to be tried again. */
 export interface Retry {
   readonly failures: number;

@@ -1,16 +1,20 @@
 // A controller in a simulation: the runtime's decisions without the runtime. Everything that can be interrupted is an
 // action of its own (handle a message, commit, take effect, call a driver, hear its answer), so that a crash can come
 // between any two.
-import { amphora, amphoraStatus } from '../../src/domain/amphora/amphora.ts';
+import { amphora } from '../../src/domain/amphora/amphora.ts';
+import { amphoraStatus } from '../../src/domain/amphora/status.ts';
 import { openSharing } from '../../src/domain/amphora/facts.ts';
 import { mayJoin, type Sharing } from '../../src/domain/amphora/sharing.ts';
-import type { AmphoraAnswer, AmphoraState, AmphoraStep } from '../../src/domain/amphora/state.ts';
+import type { AmphoraAnswer } from '../../src/domain/amphora/commands.ts';
+import type { AmphoraState } from '../../src/domain/amphora/state.ts';
+import type { AmphoraStep } from '../../src/domain/amphora/steps.ts';
 import { advance, type Advance, type Entity, type EntityDefinition, type EntityKind } from '../../src/domain/entity.ts';
 import { deriveId, type AmphoraId, type LoadBalancerId } from '../../src/domain/ids.ts';
 import { claimOf } from '../../src/domain/load-balancer/decide.ts';
 import { loadBalancer } from '../../src/domain/load-balancer/load-balancer.ts';
 import type { LoadBalancerState } from '../../src/domain/load-balancer/state.ts';
-import type { LoadBalancerStep, StepEnded } from '../../src/domain/load-balancer/steps.ts';
+import type { LoadBalancerStep } from '../../src/domain/load-balancer/steps.ts';
+import type { StepEnded } from '../../src/domain/step.ts';
 import type { Bug } from './bugs.ts';
 import { type FakeJournal, keyOf, type Stored } from './journal.ts';
 import type { Random } from './random.ts';

@@ -4,7 +4,7 @@
 //
 // Of a frozen controller's calls only pushes are let through, until their deadline: they are what nothing can fence. A
 // boot that comes through as late leaves an instance that no amphora knows, which is the sweep's.
-import { amphoraStatus } from '../../src/domain/amphora/amphora.ts';
+import { amphoraStatus } from '../../src/domain/amphora/status.ts';
 import type { AmphoraId, LoadBalancerId } from '../../src/domain/ids.ts';
 import type { LoadBalancerCommand } from '../../src/domain/load-balancer/commands.ts';
 import type { LoadBalancerState } from '../../src/domain/load-balancer/state.ts';

@@ -7,13 +7,8 @@ import type { LoadBalancerCommand } from '../../src/domain/load-balancer/command
 import type { LoadBalancerEvent } from '../../src/domain/load-balancer/events.ts';
 import { loadBalancer, type LoadBalancerEntity } from '../../src/domain/load-balancer/load-balancer.ts';
 import type { LoadBalancerState } from '../../src/domain/load-balancer/state.ts';
-import type {
-  LoadBalancerStep,
-  LoadBalancerStepResult,
-  Pairing,
-  StepOutcome,
-} from '../../src/domain/load-balancer/steps.ts';
-import type { RetryPolicy } from '../../src/domain/step.ts';
+import type { LoadBalancerStep, LoadBalancerStepResult, Pairing } from '../../src/domain/load-balancer/steps.ts';
+import type { StepOutcome, RetryPolicy } from '../../src/domain/step.ts';
 import type { AmphoraRole } from '../../src/domain/statuses.ts';
 import { wrongBeside } from './vip-rule.ts';
 

@@ -1,7 +1,8 @@
 // Carries out an amphora's steps through drivers. Every step may run twice: instances are looked up by name, and keys
 // that were lost in a crash are made again.
 import { setTimeout as wait } from 'node:timers/promises';
-import type { AgentAddress, AgentFacts, AmphoraStep, AmphoraStepResult } from '../../domain/amphora/state.ts';
+import type { AgentAddress, AgentFacts } from '../../domain/amphora/state.ts';
+import type { AmphoraStep, AmphoraStepResult } from '../../domain/amphora/steps.ts';
 import { agentConfiguration, configDriveFiles } from '../../domain/amphora/config-drive.ts';
 import type { Answers, LoadBalancerQuestion } from '../../domain/cluster/questions.ts';
 import type { AmphoraId, DeploymentId, LoadBalancerId } from '../../domain/ids.ts';

@@ -1,6 +1,7 @@
 // What channels may see of the tree: load balancers to command, the pool of spares, and live actors.
-import type { AmphoraCommand, AmphoraState } from '../../domain/amphora/state.ts';
-import { stepKeys } from '../../domain/amphora/amphora.ts';
+import type { AmphoraCommand } from '../../domain/amphora/commands.ts';
+import type { AmphoraState } from '../../domain/amphora/state.ts';
+import { stepKeys } from '../../domain/amphora/steps.ts';
 import type { EntityKind } from '../../domain/entity.ts';
 import type { LoadBalancerCommand } from '../../domain/load-balancer/commands.ts';
 import type { StepsState } from '../../domain/step.ts';

@@ -7,7 +7,7 @@ import { interfaceRules } from '../../domain/interface-rules.ts';
 import type { AmphoraKind } from '../../domain/amphora/kind.ts';
 import type { Sharing } from '../../domain/amphora/sharing.ts';
 import type { AmphoraEntity } from '../../domain/amphora/amphora.ts';
-import type { AmphoraAnswer, AmphoraCommand } from '../../domain/amphora/state.ts';
+import type { AmphoraAnswer, AmphoraCommand } from '../../domain/amphora/commands.ts';
 import type { SuggestionMessage } from '../../domain/cluster/messages.ts';
 import type { AmphoraQuestion, Answers, LoadBalancerQuestion } from '../../domain/cluster/questions.ts';
 import type { ServedTree } from '../../domain/load-balancer/attributes.ts';

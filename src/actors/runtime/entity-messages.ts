@@ -2,7 +2,7 @@
 import type { Decision, Refusal } from '../../domain/decision.ts';
 import type { Entity } from '../../domain/entity.ts';
 import type { AppendResult } from '../../domain/journal.ts';
-import type { StepEnded } from '../../domain/load-balancer/steps.ts';
+import type { StepEnded } from '../../domain/step.ts';
 import type { ReplyTo } from './reply.ts';
 
 export type CommandReply<Answer> =

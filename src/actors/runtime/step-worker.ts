@@ -4,8 +4,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { dispatch, spawn, stop } from 'nact';
 import type { StartedStep } from '../../domain/entity.ts';
-import type { StepEnded, StepOutcome } from '../../domain/load-balancer/steps.ts';
-import type { StepFailure } from '../../domain/step.ts';
+import type { StepEnded, StepOutcome, StepFailure } from '../../domain/step.ts';
 import { begin, childPath, end, type NactRef } from './actor.ts';
 import type { Registry } from './registry.ts';
 

@@ -1,5 +1,5 @@
 // Methods that have agents of amphorae renewed: their certificate, their configuration.
-import type { AmphoraCommand } from '../../domain/amphora/state.ts';
+import type { AmphoraCommand } from '../../domain/amphora/commands.ts';
 import type { AmphoraId } from '../../domain/ids.ts';
 import type { AmphoraView } from '../../domain/views.ts';
 import { changes, type HandlersOf, result } from '../rpc/method.ts';

@@ -5,7 +5,7 @@ import { kindNames } from '../../domain/load-balancer/rules.ts';
 import type { ObjectKind } from '../../domain/load-balancer/state.ts';
 import { RpcError } from '../rpc/errors.ts';
 import type { CallContext, CommandKey } from '../rpc/method.ts';
-import type { AmphoraCommand } from '../../domain/amphora/state.ts';
+import type { AmphoraCommand } from '../../domain/amphora/commands.ts';
 import type { CommandPorts, Reply, Replied } from './ports.ts';
 
 export type ChangeContext = CallContext<CommandKey>;

@@ -1,7 +1,7 @@
 // What the command channel needs of the rest: the actors that decide, the tables that are read, the network that VIPs
 // are on. The composition root gives it; nothing here knows who stands behind.
 import type { Refusal } from '../../domain/decision.ts';
-import type { AmphoraAnswer, AmphoraCommand } from '../../domain/amphora/state.ts';
+import type { AmphoraAnswer, AmphoraCommand } from '../../domain/amphora/commands.ts';
 import type { Offers } from '../../domain/catalogue.ts';
 import type { Topology } from '../../domain/statuses.ts';
 import type { CommandAnswer, LoadBalancerCommand } from '../../domain/load-balancer/commands.ts';

@@ -1,10 +1,10 @@
-// What others than its owner know of an amphora: whose it is, where its agent listens, and whom it reports to. Pure.
+// What others than its owner know of an amphora: whose it is, who may join them, where it runs, and whom it reports to. Pure.
 import type { AmphoraKind } from './kind.ts';
 import type { LoadBalancerId } from '../ids.ts';
 import type { AmphoraStatus } from '../statuses.ts';
-import { amphoraStatus } from './amphora.ts';
 import { type Sharing, sharingOf } from './sharing.ts';
 import type { AmphoraState } from './state.ts';
+import { amphoraStatus } from './status.ts';
 
 export interface AmphoraFacts {
   readonly status: AmphoraStatus;

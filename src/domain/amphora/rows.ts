@@ -1,7 +1,7 @@
 // An amphora's row in the table for reading.
 import { moment, type Rows } from '../projection.ts';
 import { spentRetry } from '../step.ts';
-import { amphoraStatus } from './amphora.ts';
+import { amphoraStatus } from './status.ts';
 import { openSharing } from './facts.ts';
 import type { AmphoraState } from './state.ts';
 

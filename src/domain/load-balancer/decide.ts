@@ -1,7 +1,6 @@
 // From state and message to events, or a refusal. Time comes in as an argument; everything else is in the state.
 import { type Claim, type Decision, refuse } from '../decision.ts';
-import type { RetryPolicy } from '../step.ts';
-import { nextRetry } from '../step.ts';
+import { type RetryPolicy, nextRetry, type StepEnded } from '../step.ts';
 import { changesOf, treeOf } from './changes.ts';
 import type { CommandAnswer, LoadBalancerCommand } from './commands.ts';
 import type { LoadBalancerEvent, ObjectChange } from './events.ts';
@@ -10,7 +9,7 @@ import { isPair, servingSlots } from './pair.ts';
 import { isWanted } from './plan.ts';
 import { brokenRule, kindNames } from './rules.ts';
 import type { LoadBalancerState, MaybeLoadBalancer } from './state.ts';
-import { type LoadBalancerStepResult, type StepEnded, stepKeys } from './steps.ts';
+import { type LoadBalancerStepResult, stepKeys } from './steps.ts';
 import { desired } from './tree.ts';
 
 type LbDecision = Decision<LoadBalancerEvent, CommandAnswer>;

@@ -4,7 +4,6 @@ import type { AmphoraKind } from '../amphora/kind.ts';
 import type { Sharing } from '../amphora/sharing.ts';
 import type { AmphoraId, LoadBalancerId } from '../ids.ts';
 import type { AmphoraRole } from '../statuses.ts';
-import type { StepFailure } from '../step.ts';
 import type { ServedTree, VipPolicy, VnicType } from './attributes.ts';
 
 const claimPrefix = 'claim:';
@@ -123,20 +122,3 @@ export type LoadBalancerStepResult =
   | { readonly type: 'amphoraGone'; readonly amphoraId: AmphoraId }
   | { readonly type: 'amphoraRetired'; readonly amphoraId: AmphoraId }
   | { readonly type: 'vipReleased' };
-
-export type StepOutcome<Result> =
-  | { readonly ok: true; readonly result: Result }
-  | {
-      readonly ok: false;
-      readonly failure: StepFailure;
-      /** It ended for our own sake, not for the driver's: this is not one of the tries that the budget counts. */
-      readonly isInterrupted?: boolean | undefined;
-    };
-
-/** How a step's end comes back to its entity. `run` tells a late end of an earlier run apart. */
-export interface StepEnded<Result> {
-  readonly type: 'stepEnded';
-  readonly key: string;
-  readonly run: number;
-  readonly outcome: StepOutcome<Result>;
-}

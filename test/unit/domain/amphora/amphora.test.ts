@@ -1,12 +1,10 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { amphora, type AmphoraEntity, amphoraStatus } from '../../../../src/domain/amphora/amphora.ts';
-import type {
-  AmphoraCommand,
-  AmphoraState,
-  AmphoraStep,
-  AmphoraStepResult,
-} from '../../../../src/domain/amphora/state.ts';
+import { amphora, type AmphoraEntity } from '../../../../src/domain/amphora/amphora.ts';
+import { amphoraStatus } from '../../../../src/domain/amphora/status.ts';
+import type { AmphoraCommand } from '../../../../src/domain/amphora/commands.ts';
+import type { AmphoraState } from '../../../../src/domain/amphora/state.ts';
+import type { AmphoraStep, AmphoraStepResult } from '../../../../src/domain/amphora/steps.ts';
 import { advance, type StartedStep } from '../../../../src/domain/entity.ts';
 import type { AmphoraId, LoadBalancerId } from '../../../../src/domain/ids.ts';
 import type { RetryPolicy } from '../../../../src/domain/step.ts';

@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { decideStepEnded } from '../../../../src/domain/load-balancer/decide.ts';
-import type { StepOutcome, LoadBalancerStepResult } from '../../../../src/domain/load-balancer/steps.ts';
+import type { StepOutcome } from '../../../../src/domain/step.ts';
+import type { LoadBalancerStepResult } from '../../../../src/domain/load-balancer/steps.ts';
 import { createLoadBalancer } from '../../../support/load-balancer-commands.ts';
 import { SimulatedLoadBalancer } from '../../../support/simulated-load-balancer.ts';
 
