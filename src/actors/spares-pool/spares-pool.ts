@@ -6,16 +6,14 @@ import type { Sharing } from '../../domain/amphora/sharing.ts';
 import type { AmphoraFacts } from '../../domain/amphora/facts.ts';
 import type { Elsewhere, SuggestionMessage } from '../../domain/cluster/messages.ts';
 import type { AmphoraId, LoadBalancerId } from '../../domain/ids.ts';
+import { apartFrom, bootPauseMs, planPool } from '../../domain/spares/plan.ts';
 import {
-  apartFrom,
-  bootPauseMs,
   emptyPool,
   findGranted,
   type KnownAmphora,
   notePointed,
   type PoolLimits,
   type PoolState,
-  planPool,
 } from '../../domain/spares/pool.ts';
 import type { AmphoraStatus } from '../../domain/statuses.ts';
 import { type ActorSurroundings, type LiveActor, type NactRef, neverGivenUp, spawnActor } from '../runtime/actor.ts';

@@ -1,21 +1,18 @@
 import { describe, expect, test } from '@jest/globals';
 import type { AmphoraId, LoadBalancerId } from '../../../../src/domain/ids.ts';
 import { type AmphoraKind, plainKind } from '../../../../src/domain/amphora/kind.ts';
+import { apartFrom, bootPauseMs, planPool } from '../../../../src/domain/spares/plan.ts';
 import {
-  apartFrom,
-  bootPauseMs,
   emptyPool,
   findGranted,
-  findSpare,
   type KnownAmphora,
   notePointed,
-  overview,
   type PoolLimits,
   type PoolState,
-  planPool,
   type Request,
   suggestionMs,
 } from '../../../../src/domain/spares/pool.ts';
+import { findSpare, overview } from '../../../../src/domain/spares/overview.ts';
 import type { Sharing } from '../../../../src/domain/amphora/sharing.ts';
 import type { AmphoraStatus } from '../../../../src/domain/statuses.ts';
 
