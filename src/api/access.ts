@@ -11,6 +11,8 @@ export interface Caller {
   readonly isAdmin: boolean;
   /** Reads objects of every project. */
   readonly seesAll: boolean;
+  /** Another service of the cloud: it may list the members of every pool. */
+  readonly isService: boolean;
   /** Of Keystone: what the caller may use elsewhere in the OpenStack is asked there with it. Kept nowhere. */
   readonly token?: string;
 }
@@ -30,8 +32,10 @@ const writers = [...admins, 'member', 'load-balancer_member'];
 const readers = [...writers, 'reader', 'load-balancer_observer', 'load-balancer_global_observer'];
 const allSeeing = [...admins, 'load-balancer_global_observer'];
 
+const services = ['service'];
+
 /** Roles that a token may have. */
-export const knownRoles: readonly string[] = readers;
+export const knownRoles: readonly string[] = [...readers, ...services];
 
 export function callerWith(name: string, projectId: string | null, roles: readonly string[]): Caller {
   const has = (wanted: readonly string[]) => roles.some((role) => wanted.includes(role.toLowerCase()));
@@ -42,13 +46,19 @@ export function callerWith(name: string, projectId: string | null, roles: readon
     mayWrite: has(writers),
     isAdmin: has(admins),
     seesAll: has(allSeeing),
+    isService: has(services),
   };
 }
 
-export type Access = 'read' | 'write' | 'admin';
+/** `members` is to read the list of a pool's members. */
+export type Access = 'read' | 'members' | 'write' | 'admin';
 
 /** @throws ApiError 403 */
 export function demand(caller: Caller, access: Access): void {
+  if (access === 'members') {
+    if (caller.isService) return;
+    return demand(caller, 'read');
+  }
   const allowed = { read: caller.mayRead, write: caller.mayWrite, admin: caller.isAdmin };
   if (!allowed[access]) throw new ApiError(403, forbidden);
   // Without a project, and not allowed to see all, there is nothing to see.
@@ -57,7 +67,9 @@ export function demand(caller: Caller, access: Access): void {
 
 /** Whether an object of that project exists for the caller. */
 export function sees(caller: Caller, projectId: string, access: Access): boolean {
-  return caller.projectId === projectId || (access === 'read' ? caller.seesAll : caller.isAdmin);
+  if (caller.projectId === projectId) return true;
+  if (access === 'members' && caller.isService) return true;
+  return access === 'read' || access === 'members' ? caller.seesAll : caller.isAdmin;
 }
 
 /**

@@ -5,9 +5,9 @@ import { vrrpId, vrrpPriority } from '../domain/vrrp/keepalived.ts';
 import { withoutZone } from './answers.ts';
 import { apiName, renamed } from './names.ts';
 import { ApiError, notFound } from './errors.ts';
-import { byId, type ObjectOptions } from './objects.ts';
+import { byId, type ObjectOptions, Objects } from './objects.ts';
 import type { ApiPorts } from './ports.ts';
-import { invalidPage, listRequest, onlyFields, pageLinks } from './query.ts';
+import { fieldsIn, invalidPage, listRequest, onlyFields, pageLinks } from './query.ts';
 import { type ApiRequest, change, type Route } from './request.ts';
 
 const base = '/v2/octavia/amphorae';
@@ -22,7 +22,9 @@ const columnNames: Readonly<Record<string, string>> = {
   cert_busy: 'certificate_busy',
 };
 
-export function amphoraRoutes(ports: ApiPorts, { mostPerPage }: ObjectOptions): readonly Route[] {
+export function amphoraRoutes(ports: ApiPorts, options: ObjectOptions): readonly Route[] {
+  const { mostPerPage } = options;
+  const objects = new Objects(ports, options);
   const amphoraOf = async (id: string) => {
     const [view] = isUuid(id) ? await ports.reads.queryObjects('amphora', byId(id)) : [];
     return view;
@@ -59,7 +61,10 @@ export function amphoraRoutes(ports: ApiPorts, { mostPerPage }: ObjectOptions): 
       path: `${base}/:id`,
       access: 'admin',
       summary: 'Shows an amphora.',
-      handle: async (request) => ({ status: 200, body: { amphora: answerOfAmphora(await found(request)) } }),
+      handle: async (request) => {
+        const answer = answerOfAmphora(await found(request));
+        return { status: 200, body: { amphora: onlyFields(answer, fieldsIn(request.query)) } };
+      },
     },
     {
       method: 'GET',
@@ -79,7 +84,9 @@ export function amphoraRoutes(ports: ApiPorts, { mostPerPage }: ObjectOptions): 
       access: 'admin',
       summary: 'Replaces an amphora of a load balancer.',
       handle: async (request) => {
-        const { id } = await found(request);
+        const { id, loadBalancerId } = await found(request);
+        const place = loadBalancerId === null ? undefined : await ports.reads.placeOf('loadBalancer', loadBalancerId);
+        if (place !== undefined) objects.refuseWhenBusy('amphora', place);
         await change(ports, 'amphora.failover', { id }, request);
         return { status: 202 };
       },

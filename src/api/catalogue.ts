@@ -7,7 +7,7 @@ import { invalidInput, paramsFrom, unwrap } from './bodies.ts';
 import { ApiError, notFound } from './errors.ts';
 import type { ObjectOptions } from './objects.ts';
 import type { ApiPorts, ChangingMethod } from './ports.ts';
-import { invalidPage, type ListRequest, listRequest, onlyFields, pageLinks } from './query.ts';
+import { fieldsIn, invalidPage, type ListRequest, listRequest, onlyFields, pageLinks } from './query.ts';
 import { type Answer, type ApiRequest, change, type Route } from './request.ts';
 
 interface Offer {
@@ -114,10 +114,10 @@ class OfferCalls {
 
   async show(request: ApiRequest): Promise<Answer> {
     const { kind, singular } = this.#offer;
-    const { key = '' } = request.params;
+    const key = this.#keyOf(request);
     const object = await this.#ports.reads.findOffer(kind, key);
     if (object === undefined) throw notFound(catalogueNames[kind], key);
-    return { status: 200, body: { [singular]: answerOf(object) } };
+    return { status: 200, body: { [singular]: onlyFields(answerOf(object), fieldsIn(request.query)) } };
   }
 
   async list({ query: params, base, path }: ApiRequest): Promise<Answer> {
@@ -136,8 +136,14 @@ class OfferCalls {
     return `${this.#offer.kind}.${what}`;
   }
 
-  #keyIn({ params }: ApiRequest): Item {
-    return { [this.#offer.key]: params['key'] ?? '' };
+  #keyIn(request: ApiRequest): Item {
+    return { [this.#offer.key]: this.#keyOf(request) };
+  }
+
+  /** @throws ApiError for what no row can have: PostgreSQL has no NUL in texts */
+  #keyOf({ params: { key = '' } }: ApiRequest): string {
+    if (key.includes('\0')) throw notFound(catalogueNames[this.#offer.kind], key);
+    return key;
   }
 
   #enveloped(status: number, made: unknown): Answer {

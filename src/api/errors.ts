@@ -1,6 +1,6 @@
 // What clients are told when something cannot be done: a status, and Octavia's envelope around a sentence.
 import type { ErrorCode, RpcError } from '../channels/rpc/errors.ts';
-import { apiPath } from './names.ts';
+import { apiName, apiPath, namedObjects } from './names.ts';
 
 export class ApiError extends Error {
   readonly status: number;
@@ -47,10 +47,13 @@ const statuses: Readonly<Record<ErrorCode, number>> = {
   quota: 403,
 };
 
+/** What messages about an attribute may say of the insides of its value. */
+const innerNames = new RegExp(`\\b(${[...namedObjects.values()].flat().join('|')})\\b`, 'g');
+
 /** A refusal of the command channel in the words of the API: its parameters have other names there. */
 export function fromRpcError({ code, message, data }: RpcError): ApiError {
   const { field, retryAfterMs } = data;
-  const renamed = field === undefined ? message : message.replace(field, apiPath(field));
+  const renamed = field === undefined ? message : message.replace(field, apiPath(field)).replace(innerNames, apiName);
   const retryAfter = retryAfterMs === undefined ? undefined : Math.ceil(retryAfterMs / 1000);
   return new ApiError(statuses[code] ?? 500, renamed, { retryAfter });
 }

@@ -35,8 +35,11 @@ export function columnName(name: string): string {
     .replace(/^tenant_id$/, 'project_id');
 }
 
-/** Attributes whose values are objects with names of ours, as opposed to headers of HTTP. */
-export const namedObjects: ReadonlySet<string> = new Set(['sessionPersistence', 'additionalVips']);
+/** Attributes whose values are objects with names of ours, as opposed to headers of HTTP; and these names. */
+export const namedObjects: ReadonlyMap<string, readonly string[]> = new Map([
+  ['sessionPersistence', ['cookieName', 'persistenceTimeout', 'persistenceGranularity']],
+  ['additionalVips', ['subnetId', 'ipAddress', 'portId']],
+]);
 
 /** The same object, or a list of such, with other names; values inside stay as they are. */
 export function renamed(value: unknown, rename: (name: string) => string): unknown {

@@ -1,7 +1,7 @@
 // The five calls that every resource of a load balancer has: create, list, show, update, delete.
 import { kindNames } from '../domain/load-balancer/rules.ts';
 import type { ObjectKind } from '../domain/load-balancer/state.ts';
-import type { ObjectQuery } from '../domain/object-query.ts';
+import type { ListedKind, ObjectQuery } from '../domain/object-query.ts';
 import { isUuid } from '../domain/ids.ts';
 import { type Access, type Caller, sees } from './access.ts';
 import { answerOf } from './answers.ts';
@@ -9,7 +9,7 @@ import { invalidInput, paramsFrom, unwrap } from './bodies.ts';
 import { ApiError, forbidden, notFound } from './errors.ts';
 import { apiName } from './names.ts';
 import type { ApiPorts, ObjectPlace } from './ports.ts';
-import { invalidPage, listRequest, onlyFields, pageLinks } from './query.ts';
+import { fieldsIn, invalidPage, listRequest, onlyFields, pageLinks } from './query.ts';
 import { type Answer, type ApiRequest, change, type Operation, type Route } from './request.ts';
 import type { Resource } from './resources.ts';
 
@@ -34,11 +34,15 @@ export function objectRoutes(resource: Resource, ports: ApiPorts, options: Objec
   });
   return [
     route('POST', list, 'create', `Creates a ${singular}.`),
-    route('GET', list, 'list', `Lists ${plural}.`),
+    { ...route('GET', list, 'list', `Lists ${plural}.`), access: listAccess(resource) },
     route('GET', one, 'show', `Shows a ${singular}.`),
     route('PUT', one, 'update', `Changes a ${singular}.`),
     route('DELETE', one, 'remove', `Deletes a ${singular}.`),
   ];
+}
+
+function listAccess({ kind }: Resource): Access {
+  return kind === 'member' ? 'members' : 'read';
 }
 
 const everyTag = { all: [], any: [], notAll: [], notAny: [] };
@@ -74,15 +78,17 @@ export class Objects {
   async list(resource: Resource, request: ApiRequest): Promise<Answer> {
     const { parent, kind, plural } = resource;
     const parentId = request.params['parent'];
-    if (parent !== undefined) await this.visible(parent.kind, parentId ?? '', request, 'read');
+    const access = listAccess(resource);
+    if (parent !== undefined) await this.visible(parent.kind, parentId ?? '', request, access);
     const asked = listRequest({
       columns: new Set(this.#ports.reads.queryableColumns(kind)),
       params: request.query,
-      scope: scopeOf(request),
+      // What is in an object that the caller may see has the same project.
+      scope: parent === undefined ? scopeOf(request) : null,
       within: parent === undefined ? undefined : { column: parent.column, value: parentId ?? '' },
       mostPerPage: this.#options.mostPerPage,
     });
-    if (asked.marker !== null) await this.#demandMarker(kind, asked.marker, request);
+    if (asked.marker !== null) await this.#demandMarker(kind, asked.marker, request, access);
     const found = asked.isEmpty ? [] : await this.#ports.reads.queryObjects(kind, asked.query);
     const links = pageLinks(
       request.base + request.path,
@@ -100,9 +106,8 @@ export class Objects {
     const within = parentFilter(resource, request);
     const [view] = isUuid(id) ? await this.#ports.reads.queryObjects(kind, byId(id, within)) : [];
     if (view === undefined || !sees(request.caller, view.projectId, 'read')) throw notFound(kindNames[kind], id);
-    const fields = request.query.getAll('fields').flatMap((given) => given.split(','));
     const answer = answerOf(kind, view, view.projectId);
-    return { status: 200, body: { [singular]: onlyFields(answer, fields.length === 0 ? undefined : fields) } };
+    return { status: 200, body: { [singular]: onlyFields(answer, fieldsIn(request.query)) } };
   }
 
   async update(resource: Resource, request: ApiRequest): Promise<Answer> {
@@ -151,7 +156,7 @@ export class Objects {
   }
 
   /** @throws ApiError 409 in Octavia's words, when changes are not to queue */
-  refuseWhenBusy(kind: ObjectKind, place: ObjectPlace, what: 'update' | 'delete' | 'failover' = 'update'): void {
+  refuseWhenBusy(kind: ListedKind, place: ObjectPlace, what: 'update' | 'delete' | 'failover' = 'update'): void {
     if (this.#options.changes === 'queue') return;
     const { provisioningStatus: status, loadBalancerId } = place;
     if (status === 'ACTIVE') return;
@@ -162,9 +167,9 @@ export class Objects {
     throw new ApiError(409, `Invalid state ${status} of loadbalancer resource ${loadBalancerId}`);
   }
 
-  async #demandMarker(kind: ObjectKind, id: string, { caller }: ApiRequest): Promise<void> {
+  async #demandMarker(kind: ObjectKind, id: string, { caller }: ApiRequest, access: Access): Promise<void> {
     const place = isUuid(id) ? await this.#ports.reads.placeOf(kind, id) : undefined;
-    if (place === undefined || !sees(caller, place.projectId, 'read')) throw invalidPage('pagination marker', id);
+    if (place === undefined || !sees(caller, place.projectId, access)) throw invalidPage('pagination marker', id);
   }
 
   async #projectOfParent(

@@ -2,6 +2,7 @@
 import { capabilities, type Offers, providers as names } from '../domain/catalogue.ts';
 import { printable } from './bodies.ts';
 import { ApiError } from './errors.ts';
+import { fieldsIn, onlyFields } from './query.ts';
 import type { Route } from './request.ts';
 
 const [usual, ...aliases] = names;
@@ -16,12 +17,12 @@ export function providerRoutes(offers: Offers): readonly Route[] {
     path: `/v2/lbaas/providers/:provider/${kind}`,
     access: 'admin',
     summary: 'What profiles of flavors or availability zones can say.',
-    handle: async ({ params: { provider = '' } }) => {
+    handle: async ({ params: { provider = '' }, query }) => {
       if (!providers.some(({ name }) => name === provider)) {
         throw new ApiError(400, `Provider '${printable(provider)}' is not enabled.`);
       }
       const known = capabilities(profile, offers).map(({ name, description }) => ({ name, description }));
-      return { status: 200, body: { [kind]: known } };
+      return { status: 200, body: { [kind]: known.map((one) => onlyFields(one, fieldsIn(query))) } };
     },
   });
   return [
@@ -30,7 +31,9 @@ export function providerRoutes(offers: Offers): readonly Route[] {
       path: '/v2/lbaas/providers',
       access: 'read',
       summary: 'Lists providers.',
-      handle: async () => ({ status: 200, body: { providers } }),
+      handle: async ({ query }) => {
+        return { status: 200, body: { providers: providers.map((one) => onlyFields(one, fieldsIn(query))) } };
+      },
     },
     capabilitiesOf('flavor_capabilities', 'flavorProfile'),
     capabilitiesOf('availability_zone_capabilities', 'availabilityZoneProfile'),

@@ -55,10 +55,9 @@ export function listRequest(asked: Asked): ListRequest {
     else if (projectId !== null && projectId !== value) isEmpty = true;
     else projectId = value;
   }
-  const fields = params.getAll('fields').flatMap((given) => given.split(','));
   const marker = params.get('marker');
   return {
-    fields: fields.length === 0 ? undefined : fields,
+    fields: fieldsIn(params),
     isEmpty,
     marker,
     query: {
@@ -71,6 +70,12 @@ export function listRequest(asked: Asked): ListRequest {
       isReverse: /^true$/i.test(params.get('page_reverse') ?? ''),
     },
   };
+}
+
+/** Attributes to show; undefined for all. */
+export function fieldsIn(params: URLSearchParams): readonly string[] | undefined {
+  const fields = params.getAll('fields').flatMap((given) => given.split(','));
+  return fields.length === 0 ? undefined : fields;
 }
 
 function tagsIn(params: URLSearchParams): ObjectQuery['tags'] {

@@ -257,6 +257,7 @@ const anybody: Caller = {
   mayWrite: false,
   isAdmin: false,
   seesAll: false,
+  isService: false,
 };
 
 async function callerOf(

@@ -25,6 +25,7 @@ const who = {
   eve: { projectId: 'one', roles: ['reader'] },
   nobody: { projectId: 'one', roles: ['swift'] },
   observer: { projectId: 'two', roles: ['load-balancer_global_observer'] },
+  compute: { projectId: 'service', roles: ['service'] },
 };
 const nameOf = (name: keyof typeof who) => ({ 'x-auth-token': `token-of-${name}` });
 const hash = (text: string) => createHash('sha256').update(text).digest('hex');
@@ -131,6 +132,23 @@ describe.each([
     expect((await asked('root', 'GET', '/v2/octavia/amphorae'))[0]).toBe(200);
     const foreign = { loadbalancer: { vip_subnet_id: 's', project_id: 'two' } };
     expect(await asked('ann', 'POST', path, foreign)).toEqual(forbidden);
+  });
+
+  test('another service of the cloud lists the members of a pool, and nothing else', async () => {
+    const pool = { loadbalancer_id: id, protocol: 'TCP', lb_algorithm: 'ROUND_ROBIN' };
+    const made = await api.request('POST', '/v2/lbaas/pools', { pool }, nameOf('ann'));
+    const members = `/v2/lbaas/pools/${made.body.pool.id}/members`;
+    const member = { address: '10.0.0.1', protocol_port: 80 };
+    const own = (await api.request('POST', members, { member }, nameOf('ann'))).body.member;
+    const { body } = await api.get(members, nameOf('compute'));
+    expect(body.members.map((one: { id: string }) => one.id)).toEqual([own.id]);
+    const page = await api.get(`${members}?marker=${own.id}`, nameOf('compute'));
+    expect(page.body.members).toEqual([]);
+    expect((await api.get(members, nameOf('bob'))).status).toBe(404);
+    for (const other of [path, '/v2/lbaas/pools', `${members}/${own.id}`, '/v2/octavia/amphorae']) {
+      expect([other, (await api.get(other, nameOf('compute'))).status]).toEqual([other, 403]);
+    }
+    expect((await api.request('POST', members, { member }, nameOf('compute'))).status).toBe(403);
   });
 
   test('the networking calls are those of a cloud, not ours', async () => {

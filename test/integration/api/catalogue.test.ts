@@ -94,6 +94,8 @@ describe('the catalogue', () => {
   });
 
   test('tells what profiles can say', async () => {
+    const { providers } = (await api.get(`${base}/providers?fields=name`)).body;
+    expect(providers).toEqual([{ name: 'amphora' }, { name: 'octavia' }]);
     const { flavor_capabilities: known } = (await api.get(`${base}/providers/amphora/flavor_capabilities`)).body;
     expect(known.map(({ name }: { name: string }) => name)).toContain('loadbalancer_topology');
     const flavorprofile = { name: 'odd', provider_name: 'amphora', flavor_data: '{"bogus": 1}' };

@@ -311,6 +311,9 @@ describe('changes to a load balancer that is being changed', () => {
         listener: { loadbalancer_id: id, protocol: 'TCP', protocol_port: 81 },
       });
       expect([sibling.status, sibling.body.faultstring]).toEqual(immutable);
+      const [amphora] = (await strict.get(`/v2/octavia/amphorae?loadbalancer_id=${id}`)).body.amphorae;
+      const failover = await strict.request('PUT', `/v2/octavia/amphorae/${amphora.id}/failover`);
+      expect([failover.status, failover.body.faultstring]).toEqual(immutable);
       const self = await strict.request('DELETE', `${base}/loadbalancers/${id}?cascade=true`);
       expect([self.status, self.body.faultstring]).toEqual([
         409,

@@ -111,6 +111,8 @@ describe('what is refused, in JSON', () => {
     ['GET', `/v2/lbaas/l7policies/${id}`, undefined, 404, `L7 Policy ${id} not found.`],
     ['GET', '/v2/lbaas/availabilityzones/x', undefined, 404, 'Availability Zone x not found.'],
     ['GET', `/v2/lbaas/pools/${'x'.repeat(300)}`, undefined, 404, `Pool ${'x'.repeat(300)} not found.`],
+    ['GET', '/v2/lbaas/availabilityzones/%00', undefined, 404, 'Availability Zone \0 not found.'],
+    ['DELETE', '/v2/lbaas/flavors/%00', undefined, 404, 'Flavor \0 not found.'],
     ['GET', '/v2/lbaas/pools/%zz', undefined, 404, 'Pool %zz not found.'],
     [
       'POST',

@@ -42,6 +42,14 @@ test('a refusal names the attribute as clients know it', () => {
   });
 });
 
+test('a refusal of a value names what is inside as clients know it', () => {
+  const expects = 'An object with cookieName and persistenceTimeout.';
+  const message = `Invalid input for field/attribute sessionPersistence. Value: '{"cookieName":1}'. ${expects}`;
+  expect(fromRpcError(new RpcError('invalid', message, { field: 'sessionPersistence' })).message).toBe(
+    `Invalid input for field/attribute session_persistence. Value: '{"cookie_name":1}'. An object with cookie_name and persistence_timeout.`,
+  );
+});
+
 describe('the limit of requests', () => {
   test('lets two seconds’ worth through at once, then as many as the rate', () => {
     const limit = new RateLimit(2);
