@@ -24,6 +24,8 @@ export async function* allAmphorae(pool: Pool): AsyncGenerator<readonly (readonl
   }
 }
 
+const nobody: readonly LoadBalancerId[] = [];
+
 interface Row {
   readonly id: AmphoraId;
   readonly status: AmphoraStatus;
@@ -41,7 +43,7 @@ function factsIn(row: Row): AmphoraFacts {
   const zone = row.cached_zone ?? kind?.computeZone ?? null;
   return {
     status,
-    loadBalancerIds: first === null ? [] : [first, ...others],
+    loadBalancerIds: first === null ? nobody : others.length === 0 ? [first] : [first, ...others],
     bootFailure: null,
     controllers,
     ...(sharing !== null && { sharing }),
