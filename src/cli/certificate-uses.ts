@@ -41,5 +41,5 @@ export async function usesOf(
 
 function attributeWith(view: ListenerView | PoolView, ref: string): CertificateUse['attribute'] | undefined {
   const use = secretsIn(view).find((candidate) => candidate.ref === ref);
-  return use && { [use.field]: (view as unknown as Readonly<Record<string, unknown>>)[use.field] };
+  return use && Object.fromEntries(Object.entries(view).filter(([name]) => name === use.field));
 }

@@ -124,6 +124,7 @@ export function callerOf(handlers: CommandHandlers): ApiPorts['call'] {
   return async (method, params, { commandId, userToken, signal }) => {
     const own = commandMethods[method].changes ? { ...params, commandId } : params;
     const call = reader.read({ id: null, method, params: own });
+    // Which parameters and which answer go with which method is checked where methods are declared.
     const handler = handlers[method] as unknown as AnyHandler;
     const answer = await handler(call.params, { signal, peer: noPeer, command: call.command, userToken }).catch(
       (error: unknown) => {
@@ -131,6 +132,7 @@ export function callerOf(handlers: CommandHandlers): ApiPorts['call'] {
         throw new RpcError('unavailable', 'No answer in time; it may still happen', { retryAfterMs: 1_000, commandId });
       },
     );
+    // The method's own answer.
     return { ...(answer as object), commandId } as never;
   };
 }

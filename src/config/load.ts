@@ -65,6 +65,7 @@ export function loadConfig({ file, env, overrides = {} }: LoadConfig): LoadedCon
   }
   if (problems.length > 0) throw new ConfigError(problems);
   values.set('dataDir', resolve(String(values.get('dataDir'))));
+  // Every value has passed its key's check, and the keys are those of the schema that `Config` comes from.
   const config = nested(values) as unknown as Config;
   const conflicts = conflictsIn(config);
   if (conflicts.length > 0) throw new ConfigError(conflicts);

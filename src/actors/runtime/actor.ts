@@ -157,6 +157,7 @@ export async function pause(
 }
 
 export function childPath(parent: NactRef, name: string): string {
+  // nact keeps a reference's path to itself.
   const parts = (parent as unknown as { readonly path?: { readonly parts: readonly string[] } }).path?.parts ?? [];
   return [...parts, name].join('/');
 }

@@ -77,8 +77,7 @@ interface Current<E extends Entity> {
   readonly isFresh: boolean;
 }
 
-/** nact declares its symbols as objects. */
-// oxlint-disable-next-line no-wrapper-object-types
+// oxlint-disable-next-line no-wrapper-object-types -- nact declares its symbols as objects
 type NactVerdict = Symbol;
 type Persist = (data: unknown, tags: readonly string[], writing: Writing) => Promise<void>;
 interface Context {

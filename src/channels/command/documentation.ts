@@ -43,8 +43,8 @@ the same as leaving an attribute out; in an update, null resets it to its defaul
 
 function methodSection(name: string, method: AnyMethod): string {
   const { summary, params, changes, result, errors: own } = method;
-  const commandId: Parameters = changes ? { commandId: commandIdParameter } : {};
-  const all = { ...params, ...commandId };
+  const commandId: Documented = changes ? { commandId: commandIdParameter } : {};
+  const all: Documented = { ...params, ...commandId };
   const codes = [...own, ...everywhere].filter((code, index, list) => list.indexOf(code) === index);
   return [
     `## ${name}`,
@@ -56,12 +56,13 @@ function methodSection(name: string, method: AnyMethod): string {
   ].join('\n\n');
 }
 
-const commandIdParameter: Parameters[string] = {
-  schema: undefined as never,
+const commandIdParameter: Documented[string] = {
   doc: { expects: 'A string of 1 to 255 characters.', meaning: 'Makes repeats harmless.', isRequired: false },
 };
 
-function table(parameters: Parameters, isUpdate = false): string {
+type Documented = Readonly<Record<string, Pick<Parameters[string], 'doc'>>>;
+
+function table(parameters: Documented, isUpdate = false): string {
   const rows = Object.entries(parameters).map(([name, { doc }]) => {
     const remark = doc.isImmutable === true ? 'immutable' : initialOf(doc, isUpdate);
     return `| \`${name}\`${doc.isRequired ? ' *' : ''} | ${escaped(doc.expects)} | ${remark} | ${escaped(doc.meaning)} |`;

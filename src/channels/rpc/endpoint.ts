@@ -73,6 +73,7 @@ export function rpcEndpoint<T extends MethodTable>(options: EndpointOptions<T>):
         const connection = new RpcConnection(webSocket, {
           ...limits,
           reader,
+          // The reader has checked a call's parameters against its method before its handler sees them.
           handlers: options.handlers as unknown as Readonly<Record<string, Handler>>,
           onMistake: options.onMistake,
         });

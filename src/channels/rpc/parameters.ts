@@ -56,6 +56,7 @@ export function maybe<T>(schema: z.ZodType<T>, meaning: string): Parameter<T | n
 /** An object with parameters of its own. Attributes that are not among them are refused. */
 export function objectOf<P extends Parameters>(nested: P): z.ZodType<Given<P>> {
   const fields = Object.entries(nested).map(([name, { schema }]) => [name, schema] as const);
+  // What `Object.fromEntries` forgets: which name has which schema.
   return z.strictObject(Object.fromEntries(fields), { error: objectError }) as unknown as z.ZodType<Given<P>>;
 }
 

@@ -23,7 +23,7 @@ const select = `select ${amphoraJson} as row from amphorae t`;
 /** An amphora; undefined when it is not there, or deleted. */
 export async function findAmphora(pool: Pool, id: string): Promise<AmphoraView | undefined> {
   const { rows } = await pool.query<{ row: JsonRow }>(`${select} where id = $1`, [id]);
-  return rows[0] && (viewOf(rows[0].row) as unknown as AmphoraView);
+  return rows[0] && viewOf(rows[0].row);
 }
 
 export interface AmphoraQuery {
@@ -43,7 +43,7 @@ export async function listAmphorae(
       and ($3::uuid is null or (created_at, id) > (select m.created_at, m.id from amphorae m where m.id = $3))
     order by created_at, id limit $1`;
   const { rows } = await pool.query<{ row: JsonRow }>(text, [limit, loadBalancerId, marker]);
-  return rows.map(({ row }) => viewOf(row) as unknown as AmphoraView);
+  return rows.map(({ row }) => viewOf(row));
 }
 
 /** Nodes that run, and those that stopped within the last day. */

@@ -3,8 +3,6 @@ import type pg from 'pg';
 import { patiently } from '../patience.ts';
 import type { Catalogue, CatalogueKind } from '../../domain/catalogue.ts';
 
-type Row = Readonly<Record<string, unknown>>;
-
 interface Table {
   readonly name: string;
   /** Column that an object is known by. */
@@ -79,17 +77,19 @@ export async function findInCatalogue<K extends CatalogueKind>(
   key: string,
 ): Promise<Catalogue[K] | undefined> {
   const { name, key: column } = tables[kind];
-  const { rows } = await pool.query<Row>(`select ${columnsOf(kind)} from ${name} where ${column}::text = $1`, [key]);
-  return rows[0] as Catalogue[K] | undefined;
+  const { rows } = await pool.query<Catalogue[K]>(`select ${columnsOf(kind)} from ${name} where ${column}::text = $1`, [
+    key,
+  ]);
+  return rows[0];
 }
 
 /** All of a kind, oldest first: there are few. */
 export async function listCatalogue<K extends CatalogueKind>(pool: pg.Pool, kind: K): Promise<readonly Catalogue[K][]> {
   const { name, key } = tables[kind];
-  const { rows } = await pool.query<Row>(
+  const { rows } = await pool.query<Catalogue[K]>(
     `select ${columnsOf(kind)} from ${name} order by created_at, ${key} limit 10000`,
   );
-  return rows as unknown as readonly Catalogue[K][];
+  return rows;
 }
 
 /**

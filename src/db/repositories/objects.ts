@@ -3,6 +3,7 @@
 import { getTableName } from 'drizzle-orm';
 import type { Pool } from 'pg';
 import type { ObjectKind } from '../../domain/load-balancer/state.ts';
+import type { ListedKind } from '../../domain/object-query.ts';
 import type {
   HealthMonitorView,
   L7PolicyView,
@@ -78,9 +79,13 @@ export interface Selected {
   readonly row: JsonRow;
 }
 
-/** A policy's position is the user's; that of others is their place in order of creation. */
 export function asView<K extends ObjectKind>({ kind, row }: Selected): Views[K] {
-  return viewOf(row, kind === 'l7Policy' ? ['position'] : []) as unknown as Views[K];
+  return viewOf(row, shownColumns(kind));
+}
+
+/** A policy's position is the user's; that of others is their place in order of creation. */
+export function shownColumns(kind: ListedKind): readonly string[] {
+  return kind === 'l7Policy' ? ['position'] : [];
 }
 
 /** An object; undefined when it is not there, or deleted. */

@@ -6,7 +6,7 @@ import { isUuid } from '../../domain/ids.ts';
 import type { ObjectKind } from '../../domain/load-balancer/state.ts';
 import type { Listed, ListedKind, ObjectQuery } from '../../domain/object-query.ts';
 import { projections } from '../schema/projections.ts';
-import { asView, select, tables, untold } from './objects.ts';
+import { select, shownColumns, tables, untold } from './objects.ts';
 import { amphoraJson, isOf, shownStatus } from './amphorae.ts';
 import { type JsonRow, viewOf } from './view.ts';
 
@@ -79,9 +79,7 @@ export async function queryObjects<K extends ListedKind>(
 ): Promise<readonly Listed<K>[]> {
   const { text, values } = statementOf(kind, query);
   const { rows } = await pool.query<{ row: JsonRow }>(text, values);
-  const viewFrom = ({ row }: { readonly row: JsonRow }): unknown =>
-    kind === 'amphora' ? viewOf(row) : asView({ kind, row });
-  const views = rows.map((row) => viewFrom(row) as Listed<K>);
+  const views = rows.map(({ row }) => viewOf<Listed<K>>(row, shownColumns(kind)));
   return query.isReverse ? views.toReversed() : views;
 }
 

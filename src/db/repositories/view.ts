@@ -5,8 +5,11 @@ export type JsonRow = Readonly<Record<string, unknown>>;
 
 const internal = new Set(['position', 'generation', 'vrrp_ports', 'served', 'kind', 'sharing']);
 
-/** `shown` are columns that the view has although others keep them to themselves. */
-export function viewOf(row: JsonRow, shown: readonly string[] = []): Readonly<Record<string, unknown>> {
+/**
+ * `shown` are columns that the view has although others keep them to themselves. That a table's columns are what its view has
+ * is the caller's word: the compiler cannot see it.
+ */
+export function viewOf<View>(row: JsonRow, shown: readonly string[] = []): View {
   const columns = Object.keys(row).filter((column) => !internal.has(column) || shown.includes(column));
   const named = columns
     .toSorted((a, b) => rank(a) - rank(b) || (a < b ? -1 : 1))
@@ -14,7 +17,7 @@ export function viewOf(row: JsonRow, shown: readonly string[] = []): Readonly<Re
       const value = row[column];
       return [camelCase(column), column.endsWith('_at') && typeof value === 'string' ? isoTime(value) : value];
     });
-  return Object.fromEntries(named) as Readonly<Record<string, unknown>>;
+  return Object.fromEntries(named) as View;
 }
 
 /** jsonb has an order of its own; people look for these first, and for times last. */

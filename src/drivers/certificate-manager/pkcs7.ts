@@ -2,28 +2,21 @@
 // data (RFC 2315, section 9; RFC 5652, section 5) whose signatures nobody asks for. node-forge reads the frame; the certificates
 // stay as they are, because it knows no keys of elliptic curves.
 import forge from 'node-forge';
+import { type Asn1, partsOf, readDer } from './der.ts';
 
 const { asn1 } = forge;
-type Asn1 = forge.asn1.Asn1;
 
 const signedData = '1.2.840.113549.1.7.2';
 
 /** Every certificate of a bundle in DER, PEM, in its order. @throws Error for anything else */
 export function pkcs7ToPem(der: Buffer): readonly string[] {
-  // Bit strings stay as they are: a signature may read as ASN.1 itself.
-  const options = { strict: true, decodeBitStrings: false } as unknown as boolean;
-  const [type, content] = partsOf(asn1.fromDer(der.toString('latin1'), options));
+  const [type, content] = partsOf(readDer(der.toString('latin1')));
   if (type === undefined || content === undefined || asn1.derToOid(type.value as string) !== signedData) {
     throw new Error('not signed data');
   }
   const [data] = partsOf(content);
   const certificates = data && partsOf(data).find((part) => isTagged(part, 0));
   return (certificates === undefined ? [] : partsOf(certificates)).map(pemOf);
-}
-
-function partsOf({ value }: Asn1): readonly Asn1[] {
-  if (!Array.isArray(value)) throw new Error('not a structure');
-  return value;
 }
 
 function isTagged({ tagClass, type }: Asn1, tag: number): boolean {

@@ -2,6 +2,7 @@
 // haproxy refuse every certificate.
 import { verify, X509Certificate } from 'node:crypto';
 import forge from 'node-forge';
+import { partsOf, readDer } from './der.ts';
 
 /** Algorithm of a signature → its hash; null where the key knows it. */
 const hashes: Readonly<Record<string, string | null>> = {
@@ -21,7 +22,7 @@ const hashes: Readonly<Record<string, string | null>> = {
 export function areRevokedBy(lists: string, authorities: string): boolean {
   const keys = blocksOf(authorities, 'CERTIFICATE').map((pem) => new X509Certificate(pem).publicKey);
   return blocksOf(lists, 'X509 CRL').every((pem) => {
-    const { signed, algorithm, signature } = partsOf(forge.pem.decode(pem)[0]?.body ?? '');
+    const { signed, algorithm, signature } = signatureOf(forge.pem.decode(pem)[0]?.body ?? '');
     const hash = hashes[algorithm];
     return hash === undefined || keys.some((key) => isSignedWith(key));
 
@@ -40,11 +41,9 @@ function blocksOf(pem: string, label: string): readonly string[] {
   return pem.match(new RegExp(`-----BEGIN ${label}-----[^-]+-----END ${label}-----`, 'g')) ?? [];
 }
 
-function partsOf(der: string) {
-  // Bit strings stay as they are: a signature of an elliptic curve reads as ASN.1 itself.
-  const options = { strict: true, decodeBitStrings: false } as unknown as boolean;
-  const [body, algorithm, signature] = forge.asn1.fromDer(der, options).value as forge.asn1.Asn1[];
-  const [id] = (algorithm?.value ?? []) as forge.asn1.Asn1[];
+function signatureOf(der: string) {
+  const [body, algorithm, signature] = partsOf(readDer(der));
+  const [id] = algorithm === undefined ? [] : partsOf(algorithm);
   if (body === undefined || id === undefined || signature === undefined) throw new Error('a list of fewer parts');
   return {
     signed: Buffer.from(forge.asn1.toDer(body).getBytes(), 'latin1'),
