@@ -1,32 +1,19 @@
 // A real PostgreSQL without an installation: the default database of `amphi up` and of the tests. The server runs in a
 // session of its own, so it outlives the process that started it; the next one adopts it.
-import { type ChildProcess, execFile, spawn } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
-import {
-  chownSync,
-  closeSync,
-  existsSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { closeSync, existsSync, openSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import pg from 'pg';
-import { EmbeddedPostgresError } from './embedded-postgres/failure.ts';
+import { EmbeddedPostgresError, refusal } from './embedded-postgres/failure.ts';
+import { initialise, madeMark, owner } from './embedded-postgres/initialise.ts';
 import {
+  asAccount,
   existingFolder,
-  explained,
   layoutOf,
   type Place,
   passwordIn,
   preparePlace,
-  runByRoot,
 } from './embedded-postgres/place.ts';
 import {
   findPostmaster,
@@ -38,9 +25,6 @@ import {
 
 export { EmbeddedPostgresError } from './embedded-postgres/failure.ts';
 
-const run = promisify(execFile);
-
-const owner = 'amphitheatre';
 const database = 'amphitheatre';
 /** Crash recovery after a power cut may take a while. */
 const readyTimeoutMs = 120_000;
@@ -125,99 +109,6 @@ async function adopt(place: Place): Promise<Postmaster | undefined> {
   return untilReady(place.data, () => findPostmaster(place.data) === undefined, readyTimeoutMs);
 }
 
-/** Makes the data directory, or checks the one that is there. */
-async function initialise(
-  place: Place,
-  dataDir: string,
-  password: string,
-  log: (message: string) => void,
-): Promise<void> {
-  if (existsSync(place.data)) {
-    checkData(place);
-    return;
-  }
-  refuseToForget(place, dataDir);
-  log(`making a PostgreSQL ${place.majorVersion} database in ${place.folder}`);
-  // Under another name until it is whole: an initdb that was cut off must not pass for a database.
-  removeUnfinished(place);
-  const mark = `${process.pid}.${randomBytes(4).toString('hex')}.unfinished`;
-  const unfinished = `${place.data}.${mark}`;
-  const passwordFile = join(place.folder, `password.${mark}`);
-  try {
-    writeFileSync(passwordFile, password, { mode: 0o600 });
-    if (runByRoot()) chownSync(passwordFile, place.account.uid, place.account.gid);
-    await runInitdb(place, unfinished, passwordFile);
-    renameSync(unfinished, place.data);
-    writeFileSync(madeMark(dataDir), `${place.data}\n`, { mode: 0o600 });
-  } catch (error) {
-    rmSync(unfinished, { recursive: true, force: true });
-    if (!existsSync(place.data)) throw error instanceof EmbeddedPostgresError ? error : explained(place.folder, error);
-  } finally {
-    rmSync(passwordFile, { force: true });
-  }
-}
-
-/** In the dataDir: says that its database has been made, and where. */
-function madeMark(dataDir: string): string {
-  return join(dataDir, 'postgresql.made');
-}
-
-/** A database that is gone must not be replaced by an empty one: everything would be taken for deleted. */
-function refuseToForget(place: Place, dataDir: string): void {
-  if (!existsSync(madeMark(dataDir))) return;
-  throw new EmbeddedPostgresError(
-    `the database of ${dataDir} was in ${place.data} and is gone: restore it, or start afresh with another dataDir`,
-  );
-}
-
-/** What was left by starters that were killed. */
-function removeUnfinished({ folder }: Place): void {
-  for (const name of readdirSync(folder)) {
-    const pid = /\.(\d+)\.[0-9a-f]+\.unfinished$/.exec(name)?.[1];
-    if (pid !== undefined && !existsSync(`/proc/${pid}`)) rmSync(join(folder, name), { recursive: true, force: true });
-  }
-}
-
-async function runInitdb(place: Place, target: string, passwordFile: string): Promise<void> {
-  const flags = [
-    '--auth=scram-sha-256',
-    '--encoding=UTF8',
-    '--locale=C',
-    `--username=${owner}`,
-    `--pwfile=${passwordFile}`,
-  ];
-  try {
-    await run(join(place.binaries, 'bin', 'initdb'), [...flags, `--pgdata=${target}`], {
-      ...asAccount(place),
-      encoding: 'utf8',
-    });
-  } catch (error) {
-    const { stdout = '', stderr = '' } = error as { stdout?: string; stderr?: string };
-    throw refusal(place, 'initdb', stderr || stdout || (error as Error).message);
-  }
-}
-
-function checkData(place: Place): void {
-  try {
-    const version = readFileSync(join(place.data, 'PG_VERSION'), 'utf8').trim();
-    if (version !== place.majorVersion) {
-      throw new EmbeddedPostgresError(
-        `${place.data} was made by PostgreSQL ${version}, this is ${place.majorVersion}: ` +
-          'choose another dataDir, or move the data with pg_dump of the old version',
-      );
-    }
-    const { uid } = statSync(place.data);
-    if (uid !== place.account.uid) {
-      throw new EmbeddedPostgresError(
-        `${place.data} belongs to user ${uid}, PostgreSQL would run as user ${place.account.uid}: ` +
-          'run as the user who made it or choose another dataDir',
-      );
-    }
-  } catch (error) {
-    throw error instanceof EmbeddedPostgresError ? error : explained(place.data, error);
-  }
-}
-
 async function start(place: Place, { port = 0, settings = {} }: StartEmbeddedPostgres): Promise<Postmaster> {
   removeStalePidFile(place.data);
   // A free port may be taken by somebody else before PostgreSQL binds it: then another is tried.
@@ -258,12 +149,6 @@ function launch(place: Place, settings: Readonly<Record<string, string>>): Child
   }
 }
 
-/** The working directory is one that every user may enter; no variable of ours (DATABASE_URL, PG…) reaches the server. */
-function asAccount({ account }: Place) {
-  const user = runByRoot() ? { uid: account.uid, gid: account.gid } : {};
-  return { ...user, cwd: '/', env: { PATH: process.env['PATH'], LC_ALL: 'C', TZ: 'UTC' } };
-}
-
 /** Starts the log anew when it has grown large; gives the length from which new lines count. */
 function logOffset({ logFile }: Place): number {
   if (!existsSync(logFile)) return 0;
@@ -287,14 +172,6 @@ async function reservePort(port: number): Promise<number> {
   } finally {
     await new Promise((resolve) => probe.close(resolve));
   }
-}
-
-function refusal(place: Place, program: string, said: string): EmbeddedPostgresError {
-  if (/No space left on device/.test(said)) {
-    return new EmbeddedPostgresError(`there is no space left on the disk that holds ${place.folder}`);
-  }
-  const reason = said.trim().split('\n').slice(-5).join(' | ');
-  return new EmbeddedPostgresError(`PostgreSQL does not start on ${place.folder}: ${program} said: ${reason}`);
 }
 
 function urlOf(port: number, password: string): string {

@@ -86,6 +86,12 @@ export function passwordIn(dataDir: string): string {
   return readFileSync(file, 'utf8');
 }
 
+/** How to start a program as the account. The working directory is one that every user may enter; no variable of ours (DATABASE_URL, PG…) reaches the server. */
+export function asAccount({ account }: Pick<Place, 'account'>) {
+  const user = runByRoot() ? { uid: account.uid, gid: account.gid } : {};
+  return { ...user, cwd: '/', env: { PATH: process.env['PATH'], LC_ALL: 'C', TZ: 'UTC' } };
+}
+
 export function runByRoot(): boolean {
   return process.getuid?.() === 0;
 }
