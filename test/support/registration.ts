@@ -1,5 +1,6 @@
 // Sessions of test nodes.
-import { OwnershipSession, type NodeRegistration } from '../../src/db/ownership.ts';
+import { OwnershipSession } from '../../src/db/ownership.ts';
+import { type NodeRegistration } from '../../src/db/registration.ts';
 import { familiesOf, type OwnedShard } from '../../src/domain/ownership.ts';
 
 export interface TestSession extends Partial<NodeRegistration> {
