@@ -1,10 +1,10 @@
 // Methods for alerts: what is alarming, what was, and a stream of what becomes so.
 import type { LoadBalancerId } from '../../domain/ids.ts';
 import type { AlertChange, AlertView } from '../../domain/views.ts';
-import { RpcError } from '../rpc/errors.ts';
 import { type HandlersOf, reads, result } from '../rpc/method.ts';
 import { maybe, withDefault } from '../rpc/parameters.ts';
 import { flag, objectId, text, wholeNumber } from '../rpc/values.ts';
+import { pageOf, refuseLostMarker } from './lists.ts';
 import type { Page } from './methods.ts';
 import { Subscriptions } from './subscriptions.ts';
 
@@ -63,11 +63,8 @@ export function alertHandlers({ reads: from, alerts }: AlertPorts): HandlersOf<t
   return {
     'alerts.list': async ({ openOnly: isOpen, ...query }) => {
       const items = await from.listAlerts({ ...query, isOpen });
-      const { marker, limit } = query;
-      if (items.length === 0 && marker !== null && (await from.findAlert(marker)) === undefined) {
-        throw new RpcError('notFound', `Marker ${marker} not found: list again from the start`, { field: 'marker' });
-      }
-      return { items, next: items.length === limit ? (items.at(-1)?.id ?? null) : null };
+      if (items.length === 0) await refuseLostMarker(query.marker, (id) => from.findAlert(id));
+      return pageOf(items, query.limit);
     },
     'alerts.subscribe': ({ loadBalancerId }, { peer }) => subscriptions.begin(peer, loadBalancerId ?? undefined),
     'alerts.unsubscribe': async (_, { peer }) => subscriptions.end(peer),

@@ -7,18 +7,19 @@ import type {
 } from '../../domain/load-balancer/commands.ts';
 import { deriveId } from '../../domain/ids.ts';
 import type { ObjectKind } from '../../domain/load-balancer/state.ts';
-import type { StatusChange, Views } from '../../domain/views.ts';
-import { RpcError } from '../rpc/errors.ts';
+import type { StatusChange } from '../../domain/views.ts';
 import type { CallContext, CommandKey } from '../rpc/method.ts';
 import { refuseSwitchedOff, refuseSwitchedOffIn, refuseUnplaced } from './allowances.ts';
-import { agentHandlers, type agentMethods } from './amphora-methods.ts';
+import { agentHandlers } from './amphora-methods.ts';
 import { alertHandlers } from './alerts.ts';
 import { attributesIn, patchIn } from './attributes.ts';
 import { creationOf } from './creation.ts';
-import { type ChangeContext, type Dispatch, dispatchTo, notFound } from './dispatch.ts';
+import { type ChangeContext, type Dispatch, dispatchTo } from './dispatch.ts';
 import { catalogueHandlers } from './catalogue-handlers.ts';
-import type { CommandHandlers, Deleted, Page } from './methods.ts';
-import type { CommandPorts, ListQuery, Reads } from './ports.ts';
+import type { CommandHandlers, Deleted, HandlersFor } from './methods.ts';
+import type { CommandPorts } from './ports.ts';
+import { fleetHandlers } from './fleet-handlers.ts';
+import { found, listed } from './lists.ts';
 import { quotaHandlers } from './quota.ts';
 import {
   healthMonitorShape,
@@ -33,8 +34,6 @@ import { Subscriptions } from './subscriptions.ts';
 import { type TlsAdmission, tlsAdmission } from './tls.ts';
 import { refuseWithout } from './vip.ts';
 import { newL7PolicyTree, newListenerTree, newPoolTree, newTree } from './tree-of.ts';
-
-type Part<Prefix extends string> = Pick<CommandHandlers, Extract<keyof CommandHandlers, `${Prefix}.${string}`>>;
 
 export function commandHandlers(ports: CommandPorts): CommandHandlers {
   const dispatch = dispatchTo(ports);
@@ -57,7 +56,7 @@ export function commandHandlers(ports: CommandPorts): CommandHandlers {
   };
 }
 
-function loadBalancerHandlers(ports: CommandPorts, dispatch: Dispatch, tls: TlsAdmission): Part<'loadBalancer'> {
+function loadBalancerHandlers(ports: CommandPorts, dispatch: Dispatch, tls: TlsAdmission): HandlersFor<'loadBalancer'> {
   const { reads, allowed } = ports;
   const view = async (id: string) => ({ loadBalancer: (await reads.findObject('loadBalancer', id)) ?? null });
   return {
@@ -97,7 +96,11 @@ function loadBalancerHandlers(ports: CommandPorts, dispatch: Dispatch, tls: TlsA
   };
 }
 
-function listenerHandlers({ reads, allowed }: CommandPorts, dispatch: Dispatch, tls: TlsAdmission): Part<'listener'> {
+function listenerHandlers(
+  { reads, allowed }: CommandPorts,
+  dispatch: Dispatch,
+  tls: TlsAdmission,
+): HandlersFor<'listener'> {
   const view = async (id: string) => ({ listener: (await reads.findObject('listener', id)) ?? null });
   return {
     'listener.create': async ({ loadBalancerId, ...params }, context) => {
@@ -124,7 +127,7 @@ function listenerHandlers({ reads, allowed }: CommandPorts, dispatch: Dispatch, 
   };
 }
 
-function poolHandlers({ reads, allowed }: CommandPorts, dispatch: Dispatch, tls: TlsAdmission): Part<'pool'> {
+function poolHandlers({ reads, allowed }: CommandPorts, dispatch: Dispatch, tls: TlsAdmission): HandlersFor<'pool'> {
   const view = async (id: string) => ({ pool: (await reads.findObject('pool', id)) ?? null });
   return {
     'pool.create': async ({ loadBalancerId, listenerId, ...params }, context) => {
@@ -149,7 +152,7 @@ function poolHandlers({ reads, allowed }: CommandPorts, dispatch: Dispatch, tls:
   };
 }
 
-function memberHandlers({ reads }: CommandPorts, dispatch: Dispatch): Part<'member'> {
+function memberHandlers({ reads }: CommandPorts, dispatch: Dispatch): HandlersFor<'member'> {
   const view = async (id: string) => ({ member: (await reads.findObject('member', id)) ?? null });
   return {
     'member.create': async ({ poolId, ...params }, context) => {
@@ -191,7 +194,7 @@ function memberHandlers({ reads }: CommandPorts, dispatch: Dispatch): Part<'memb
   };
 }
 
-function healthMonitorHandlers({ reads, allowed }: CommandPorts, dispatch: Dispatch): Part<'healthMonitor'> {
+function healthMonitorHandlers({ reads, allowed }: CommandPorts, dispatch: Dispatch): HandlersFor<'healthMonitor'> {
   const view = async (id: string) => ({ healthMonitor: (await reads.findObject('healthMonitor', id)) ?? null });
   return {
     'healthMonitor.create': async ({ poolId, ...params }, context) => {
@@ -214,7 +217,11 @@ function healthMonitorHandlers({ reads, allowed }: CommandPorts, dispatch: Dispa
   };
 }
 
-function l7PolicyHandlers({ reads, allowed }: CommandPorts, dispatch: Dispatch, tls: TlsAdmission): Part<'l7Policy'> {
+function l7PolicyHandlers(
+  { reads, allowed }: CommandPorts,
+  dispatch: Dispatch,
+  tls: TlsAdmission,
+): HandlersFor<'l7Policy'> {
   const view = async (id: string) => ({ l7Policy: (await reads.findObject('l7Policy', id)) ?? null });
   return {
     'l7Policy.create': async ({ listenerId, ...params }, context) => {
@@ -239,7 +246,7 @@ function l7PolicyHandlers({ reads, allowed }: CommandPorts, dispatch: Dispatch, 
   };
 }
 
-function l7RuleHandlers({ reads }: CommandPorts, dispatch: Dispatch): Part<'l7Rule'> {
+function l7RuleHandlers({ reads }: CommandPorts, dispatch: Dispatch): HandlersFor<'l7Rule'> {
   const view = async (id: string) => ({ l7Rule: (await reads.findObject('l7Rule', id)) ?? null });
   return {
     'l7Rule.create': async ({ l7PolicyId, ...params }, context) => {
@@ -259,53 +266,7 @@ function l7RuleHandlers({ reads }: CommandPorts, dispatch: Dispatch): Part<'l7Ru
   };
 }
 
-function fleetHandlers(
-  ports: CommandPorts,
-  dispatch: Dispatch,
-): Omit<Part<'amphora' | 'spares' | 'subnet'>, keyof typeof agentMethods> {
-  const { reads, network, sparesView } = ports;
-  return {
-    'amphora.list': async (query) => {
-      const items = await reads.listAmphorae(query);
-      if (items.length === 0) await refuseLostMarker(query.marker, (id) => reads.findAmphora(id));
-      return pageOf(items, query.limit);
-    },
-    'amphora.show': ({ id }) => found(reads.findAmphora(id), 'amphora', id),
-    'amphora.statistics': async ({ id }) => {
-      await found(reads.findAmphora(id), 'amphora', id);
-      return { items: await reads.amphoraStatistics(id) };
-    },
-    'amphora.failover': async ({ id }, context) => {
-      const amphora = await reads.findAmphora(id);
-      if (amphora === undefined) {
-        await dispatch.answeredBefore(context, notFound('amphora', id));
-        return { amphora: null };
-      }
-      if (amphora.loadBalancerId === null) {
-        throw new RpcError('conflict', `Amphora ${id} is a spare: it serves no load balancer`, { field: 'id' });
-      }
-      const command = {
-        type: 'failoverAmphora',
-        amphoraId: id,
-        why: 'replaced',
-        reason: 'failover was asked for',
-      } as const;
-      // Those that share it hear of it from the amphora, each at its time.
-      if (amphora.otherLoadBalancerIds.length === 0) {
-        await dispatch.toLoadBalancer(amphora.loadBalancerId, command, context);
-      } else {
-        await dispatch.toAmphora(id, { type: 'vacateAmphora', reason: command.reason }, context);
-      }
-      return { amphora: (await reads.findAmphora(id)) ?? null };
-    },
-    'spares.show': async (_, { signal }) => {
-      return sparesView(signal);
-    },
-    'subnet.list': async (_, { signal }) => ({ items: await network.subnets(signal), next: null }),
-  };
-}
-
-function statusHandlers({ feed }: CommandPorts): Part<'status'> {
+function statusHandlers({ feed }: CommandPorts): HandlersFor<'status'> {
   const subscriptions = new Subscriptions<StatusChange>('status.changed', (listener, id) =>
     feed.subscribe(listener, id),
   );
@@ -333,33 +294,4 @@ async function deletion(
 ): Promise<Deleted> {
   await dispatch.toOwnerOf(kind, id, () => ({ type: 'deleteObject', kind, id }), context);
   return { id };
-}
-
-async function found<T>(reading: Promise<T | undefined>, kind: ObjectKind | 'amphora', id: string): Promise<T> {
-  const view = await reading;
-  if (view === undefined) throw notFound(kind, id);
-  return view;
-}
-
-async function listed<K extends ObjectKind>(
-  reads: Reads,
-  kind: K,
-  { limit, marker }: { readonly limit: number; readonly marker: string | null },
-  column: NonNullable<ListQuery['within']>['column'],
-  value: string | null,
-): Promise<Page<Views[K]>> {
-  const items = await reads.listObjects(kind, { within: value === null ? null : { column, value }, limit, marker });
-  if (items.length === 0) await refuseLostMarker(marker, (id) => reads.findObject(kind, id));
-  return pageOf(items, limit);
-}
-
-/** The list did not end: the object that it was to go on after has been deleted. */
-async function refuseLostMarker(marker: string | null, find: (id: string) => Promise<unknown>): Promise<void> {
-  if (marker === null || (await find(marker)) !== undefined) return;
-  throw new RpcError('notFound', `Marker ${marker} not found: list again from the start`, { field: 'marker' });
-}
-
-/** A full page may have a next one, which may be empty. */
-function pageOf<T extends { readonly id: string }>(items: readonly T[], limit: number): Page<T> {
-  return { items, next: items.length === limit ? (items.at(-1)?.id ?? null) : null };
 }

@@ -488,3 +488,8 @@ export const commandMethods = {
 
 export type CommandMethods = typeof commandMethods;
 export type CommandHandlers = HandlersOf<CommandMethods>;
+/** Of methods whose names begin with one of these. */
+export type HandlersFor<Prefix extends string> = Pick<
+  CommandHandlers,
+  Extract<keyof CommandHandlers, `${Prefix}.${string}`>
+>;
