@@ -53,7 +53,7 @@ export function amphoraRoutes(ports: ApiPorts, options: ObjectOptions): readonly
           views.map(({ id }) => id),
         );
         const amphorae = views.map((view) => onlyFields(answerOfAmphora(view), asked.fields));
-        return { status: 200, body: { amphorae, ...(links.length === 0 ? {} : { amphorae_links: links }) } };
+        return { status: 200, body: { amphorae, amphorae_links: links } };
       },
     },
     {

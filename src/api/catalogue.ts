@@ -129,7 +129,7 @@ class OfferCalls {
     const ids = page.map((item) => String(item[key]));
     const links = pageLinks(base + path, params, asked, ids);
     const items = page.map((item) => onlyFields(item, asked.fields));
-    return { status: 200, body: { [plural]: items, ...(links.length === 0 ? {} : { [`${plural}_links`]: links }) } };
+    return { status: 200, body: { [plural]: items, [`${plural}_links`]: links } };
   }
 
   #method(what: 'create' | 'update' | 'delete'): ChangingMethod {

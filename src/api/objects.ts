@@ -97,7 +97,7 @@ export class Objects {
       found.map(({ id }) => id),
     );
     const items = found.map((view) => onlyFields(answerOf(kind, view, view.projectId), asked.fields));
-    return { status: 200, body: { [plural]: items, ...(links.length === 0 ? {} : { [`${plural}_links`]: links }) } };
+    return { status: 200, body: { [plural]: items, [`${plural}_links`]: links } };
   }
 
   async show(resource: Resource, request: ApiRequest): Promise<Answer> {

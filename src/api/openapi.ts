@@ -106,7 +106,7 @@ function content(about: Route['about']): Schema {
   if (operation !== 'list') return { content: jsonBody(envelope(resource.singular, one)) };
   const links = { type: 'array', items: { type: 'object' } };
   const properties = { [resource.plural]: { type: 'array', items: one }, [`${resource.plural}_links`]: links };
-  return { content: jsonBody({ type: 'object', required: [resource.plural], properties }) };
+  return { content: jsonBody({ type: 'object', required: Object.keys(properties), properties }) };
 }
 
 function envelope(singular: string, schema: Schema): Schema {

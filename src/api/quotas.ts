@@ -39,7 +39,7 @@ export function quotaRoutes(ports: ApiPorts, { mostPerPage }: ObjectOptions): re
     const quotas = items.map((item) => onlyFields(answerOf(item), asked.fields));
     const ids = items.map((item) => item.projectId);
     const links = pageLinks(origin + path, query, asked, ids);
-    return { status: 200, body: { quotas, ...(links.length === 0 ? {} : { quotas_links: links }) } };
+    return { status: 200, body: { quotas, quotas_links: links } };
   };
   const update = async (request: ApiRequest) => {
     const limits = limitsIn(unwrap(request.body, resource));

@@ -144,8 +144,16 @@ describe('pages', () => {
     expect(body.loadbalancers.map(({ name }: { name: string }) => name).join('')).toBe(all.slice(2, 4));
   });
 
-  test('have no links when everything fits', async () => {
-    expect((await api.get(path)).body.loadbalancers_links).toBeUndefined();
+  test.each(['lbaas/loadbalancers', 'lbaas/flavors', 'lbaas/quotas', 'octavia/amphorae'])(
+    'of %s have no links when everything fits',
+    async (what) => {
+      const { body } = await api.get(`/v2/${what}`);
+      expect(body[`${what.split('/')[1]}_links`]).toEqual([]);
+    },
+  );
+
+  test('have no links when nothing is there', async () => {
+    expect((await api.get(`${path}?name=nobody`)).body).toEqual({ loadbalancers: [], loadbalancers_links: [] });
   });
 
   test('of links begin with the base URL of the settings', async () => {

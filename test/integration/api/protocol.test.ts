@@ -33,7 +33,7 @@ describe('discovery', () => {
     expect(below.links[0].href).toBe(`http://127.0.0.1:${api.port}/load-balancer/v2`);
     expect((await api.get('/v2')).body).toBe('v2');
     expect((await api.get('/v2.0')).body).toBe('v2');
-    expect((await api.get('/load-balancer/v2.0/lbaas/loadbalancers')).body).toEqual({ loadbalancers: [] });
+    expect((await api.get('/load-balancer/v2.0/lbaas/loadbalancers')).body).toMatchObject({ loadbalancers: [] });
     expect((await api.get('/load-balancer/healthcheck')).status).toBe(200);
   });
 });
