@@ -1,5 +1,7 @@
 // What holds for every answer, refusals before all: JSON in Octavia's envelope, the request's id, and who is not let in at
 // all.
+import { randomUUID } from 'node:crypto';
+import type { Socket } from 'node:net';
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import { RpcError } from '../channels/rpc/errors.ts';
 import { isLoopback } from '../domain/loopback.ts';
@@ -48,6 +50,25 @@ export function answerAlwaysInJson(app: FastifyInstance, options: AnswerOptions)
     if (known === undefined) log.error({ err: error, requestId: request.id }, 'a request failed by our mistake');
     return fail(reply, known ?? new ApiError(500, `The server made a mistake; its log says more under ${request.id}.`));
   });
+}
+
+const unreadable: Readonly<Record<string, readonly [status: string, why: string]>> = {
+  HPE_HEADER_OVERFLOW: ['431 Request Header Fields Too Large', 'The headers or the path of the request are too long.'],
+  ERR_HTTP_REQUEST_TIMEOUT: ['408 Request Timeout', 'The request did not arrive in time.'],
+};
+
+/** What came is no request, so there is nothing that a handler could be given; the connection ends with the answer. */
+export function answerUnreadable({ code }: { readonly code?: string }, socket: Socket): void {
+  if (code === 'ECONNRESET' || !socket.writable) return;
+  const [status, why] = unreadable[code ?? ''] ?? ['400 Bad Request', 'This is not a request of HTTP.'];
+  const body = JSON.stringify(faultOf(new ApiError(Number(status.slice(0, 3)), why)));
+  const headers = [
+    `x-openstack-request-id: req-${randomUUID()}`,
+    'content-type: application/json',
+    `content-length: ${Buffer.byteLength(body)}`,
+    'connection: close',
+  ];
+  socket.end(`HTTP/1.1 ${status}\r\n${headers.join('\r\n')}\r\n\r\n${body}`);
 }
 
 /** `/v2/lbaas/pools/:id` as a pattern for whole paths. */

@@ -8,7 +8,7 @@ import { fastify, type FastifyInstance, type FastifyReply, type FastifyRequest }
 import { isLoopback } from '../domain/loopback.ts';
 import { type Authenticate, type Caller, demand } from './access.ts';
 import { ApiError } from './errors.ts';
-import { answerAlwaysInJson } from './json-answers.ts';
+import { answerAlwaysInJson, answerUnreadable } from './json-answers.ts';
 import type { Answer, ApiRequest, Route } from './request.ts';
 
 export interface ApiLog {
@@ -77,6 +77,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     genReqId: ({ headers }) => requestId(headers['x-openstack-request-id']),
     rewriteUrl: ({ url = '/' }) => canonicalUrl(url),
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: longestUrl },
+    clientErrorHandler: (error, socket) => answerUnreadable(error, socket),
     serverFactory: (handler) => httpServer(handler, options),
   });
   app.decorateRequest('callerName', '');

@@ -1,6 +1,8 @@
 // What holds for every request: discovery, errors, headers, limits.
 import { request as httpRequest } from 'node:http';
 import { randomUUID } from 'node:crypto';
+import { connect } from 'node:net';
+import { text } from 'node:stream/consumers';
 import { describe, expect, test } from '@jest/globals';
 import { startTestApi, useTestApi } from '../../support/api.ts';
 import { FakeWorld } from '../../support/fake-drivers.ts';
@@ -171,6 +173,17 @@ describe('what is refused, in JSON', () => {
     expect((await api.get(loadBalancers, { accept: 'bogus' })).status).toBe(200);
     const sent = await api.request('POST', loadBalancers, 'x', { 'content-type': 'text/plain' });
     expect([sent.status, sent.body.faultcode]).toEqual([415, 'Client']);
+  });
+
+  test.each([
+    ['a path beyond all bounds', `GET /${'x'.repeat(20_000)} HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n`, 431],
+    ['something else than HTTP', 'hello\r\n\r\n', 400],
+  ])('%s', async (_, sent, status) => {
+    const socket = connect(api.port, '127.0.0.1');
+    socket.write(sent);
+    const [head = '', body = ''] = (await text(socket)).split('\r\n\r\n');
+    expect(head).toMatch(new RegExp(`^HTTP/1.1 ${status} [^]*\r\nx-openstack-request-id: req-`));
+    expect(JSON.parse(body)).toEqual({ faultcode: 'Client', faultstring: expect.any(String), debuginfo: null });
   });
 
   test('a body that is not UTF-8', async () => {
