@@ -1,3 +1,4 @@
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, expect, test } from '@jest/globals';
 import { type RunningAmphi, useAmphi } from '../../support/amphi.ts';
@@ -39,6 +40,13 @@ test('a command finds a controller with TLS by its data folder, and shows the to
   const found = await run({ AMPHI_DATA_DIR: amphi.dataDir }, 'lb', 'create', '--project', 'demo', '--wait');
   expect(found).toMatchObject({ status: 0, output: expect.stringContaining('ACTIVE') });
   expect(await run({ AMPHI_DATA_DIR: amphi.dataDir }, 'actors', 'tree')).toMatchObject({ status: 0 });
+  const file = join(amphi.dataDir, 'run.json');
+  const written = readFileSync(file, 'utf8');
+  const another = readFileSync((await ours.sign('server', 'another')).certificate, 'utf8');
+  writeFileSync(file, JSON.stringify({ ...(JSON.parse(written) as object), controlCertificate: another }));
+  const refused = await run({ AMPHI_DATA_DIR: amphi.dataDir }, 'actors', 'tree');
+  writeFileSync(file, written);
+  expect(refused).toMatchObject({ status: 1, output: expect.stringContaining('cannot connect') });
 });
 
 test('a command elsewhere names the controller, the authority, and what it shows', async () => {

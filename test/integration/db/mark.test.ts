@@ -84,6 +84,7 @@ test('the newest backup, which lacks nothing that a node has seen, is taken', as
   const { mark, told } = node.on(backup);
   await mark.refresh();
   expect(told).toEqual([]);
+  expect(await observingReason(backup)).toBeNull();
 });
 
 test('once it is accepted no node objects any more, however much it had seen', async () => {

@@ -16,6 +16,8 @@ describe('the sweep', () => {
   test('removes nothing at the first sight', () => {
     const plan = planSweep(input({ listed: ids(1) }), limits);
     expect(plan).toMatchObject({ remove: [], waiting: ['a0'], stopped: undefined });
+    // Not even without any time of grace: it may be younger than the list of what is known.
+    expect(planSweep(input({ listed: ids(1) }), { ...limits, graceMs: 0 }).remove).toEqual([]);
   });
 
   test('removes an orphan that was seen before and has had its time of grace', () => {
