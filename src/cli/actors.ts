@@ -1,6 +1,6 @@
 // `amphi actors`: the live tree, an actor's state, an entity's history.
 import type { Command } from 'commander';
-import type { ActorView } from '../domain/views.ts';
+import type { ActorView } from '../domain/operator-views.ts';
 import type { Act } from './act.ts';
 import { CliFailure } from './failure.ts';
 import { examples } from './help.ts';

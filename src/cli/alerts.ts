@@ -1,7 +1,7 @@
 // `amphi alerts`: what needs somebody's attention, and what did.
 import type { Command } from 'commander';
 import { subscribeAlerts } from '../channels/command/client.ts';
-import type { AlertChange, AlertView } from '../domain/views.ts';
+import type { AlertChange, AlertView } from '../domain/alert-views.ts';
 import type { Act } from './act.ts';
 import { CliFailure } from './failure.ts';
 import { allPages, loadBalancerIdOf } from './find.ts';

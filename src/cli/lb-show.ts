@@ -1,8 +1,8 @@
 // `amphi lb show` and `amphi lb explain`: one load balancer, as people read it.
 import type { Command } from 'commander';
 import type { CommandClient } from '../channels/command/client.ts';
+import type { ExplanationView } from '../domain/operator-views.ts';
 import type {
-  ExplanationView,
   ListenerStatusView,
   LoadBalancerView,
   PoolStatusView,

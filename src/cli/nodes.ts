@@ -4,7 +4,7 @@ import type { Command } from 'commander';
 import type { InspectMethods } from '../channels/inspect/methods.ts';
 import type { RpcClient } from '../channels/rpc/client.ts';
 import { orderSentence } from '../domain/cluster/orders.ts';
-import type { NodeView } from '../domain/views.ts';
+import type { NodeView } from '../domain/operator-views.ts';
 import type { Act } from './act.ts';
 import { CliFailure } from './failure.ts';
 import { examples } from './help.ts';

@@ -2,7 +2,7 @@
 import type pg from 'pg';
 import type { Chore } from '../actors/housekeeping/housekeeping.ts';
 import { clearAlerts, countOpenAlerts } from '../db/repositories/alerts.ts';
-import type { AlertChange } from '../domain/views.ts';
+import type { AlertChange } from '../domain/alert-views.ts';
 
 const longestMs = 5_000;
 

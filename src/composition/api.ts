@@ -23,7 +23,7 @@ import type { Config } from '../config/schema.ts';
 import { catalogueOf } from '../db/repositories/catalogue.ts';
 import { QuotaRepository } from '../db/repositories/quotas.ts';
 import { readsOf } from '../db/repositories/reads.ts';
-import type { AlertChange } from '../domain/views.ts';
+import type { AlertChange } from '../domain/alert-views.ts';
 import type { NetworkDriver } from '../drivers/network/driver.ts';
 
 export interface ServeApi {

@@ -27,7 +27,7 @@ import { endOrder, giveOrder, listOrders } from '../db/repositories/orders.ts';
 import { QuotaRepository } from '../db/repositories/quotas.ts';
 import { readsOf } from '../db/repositories/reads.ts';
 import { isAbout, orderSentence, whereaboutsOf } from '../domain/cluster/orders.ts';
-import type { AlertChange } from '../domain/views.ts';
+import type { AlertChange } from '../domain/alert-views.ts';
 import type { Quotas } from '../domain/quota.ts';
 import type { NetworkDriver } from '../drivers/network/driver.ts';
 

@@ -14,7 +14,7 @@ import { heardFacts } from '../domain/amphora/facts.ts';
 import { plainKind } from '../domain/amphora/kind.ts';
 import type { PeerCalls } from '../domain/cluster/messages.ts';
 import type { AmphoraQuestion, LoadBalancerQuestion } from '../domain/cluster/questions.ts';
-import type { AlertChange } from '../domain/views.ts';
+import type { AlertChange } from '../domain/alert-views.ts';
 import { upcastCommand } from '../domain/upcast.ts';
 import { loadBalancer, type LoadBalancerEntity } from '../domain/load-balancer/load-balancer.ts';
 import type { SharedSecrets } from './alike.ts';

@@ -1,7 +1,7 @@
 // What two nodes tell of amphorae, whichever of them owns what: alerts, and the way to another heartbeat key.
 import { expect, test } from '@jest/globals';
 import { subscribeAlerts } from '../../src/channels/command/client.ts';
-import type { AlertChange } from '../../src/domain/views.ts';
+import type { AlertChange } from '../../src/domain/alert-views.ts';
 import { packageRoot } from '../support/built.ts';
 import { type TestClusterNode, untilShared, useCluster } from '../support/nodes.ts';
 import { processes } from '../support/processes.ts';

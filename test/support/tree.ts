@@ -19,7 +19,7 @@ import type { LoadBalancerCommand } from '../../src/domain/load-balancer/command
 import type { LoadBalancerState } from '../../src/domain/load-balancer/state.ts';
 import type { WatchdogLimits } from '../../src/domain/health/watchdog.ts';
 import type { StatisticsWriter } from '../../src/actors/statistics/writer.ts';
-import type { AlertChange } from '../../src/domain/views.ts';
+import type { AlertChange } from '../../src/domain/alert-views.ts';
 import type { FakeWorld } from './fake-drivers.ts';
 import { useTestDatabase } from './postgres.ts';
 import { present } from './present.ts';

@@ -1,5 +1,5 @@
 // Alerts that open, worsen and clear, for those who want to hear of them on any node.
-import type { AlertChange } from '../../domain/views.ts';
+import type { AlertChange } from '../../domain/alert-views.ts';
 import { type OtherNodes, Relay } from './relay.ts';
 
 export function alertFeed(others: OtherNodes): Relay<AlertChange> {

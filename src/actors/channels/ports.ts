@@ -5,7 +5,7 @@ import { stepKeys } from '../../domain/amphora/steps.ts';
 import type { EntityKind } from '../../domain/entity.ts';
 import type { LoadBalancerCommand } from '../../domain/load-balancer/commands.ts';
 import type { StepsState } from '../../domain/step.ts';
-import type { DeadLetterView } from '../../domain/views.ts';
+import type { DeadLetterView } from '../../domain/operator-views.ts';
 import type { CommandIdentity } from '../runtime/entity-messages.ts';
 import type { Tree } from '../tree.ts';
 

@@ -2,7 +2,7 @@
 import type { PeerCalls } from '../../domain/cluster/messages.ts';
 import type { Peers } from '../../domain/cluster/peers.ts';
 import { shardOf } from '../../domain/ids.ts';
-import type { ActorDetails, ActorView } from '../../domain/views.ts';
+import type { ActorDetails, ActorView } from '../../domain/operator-views.ts';
 import type { Ownership } from '../runtime/ownership.ts';
 import type { ActorRecord, Registry } from '../runtime/registry.ts';
 import { askWherever, type Place } from './wherever.ts';

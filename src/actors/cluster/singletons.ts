@@ -3,7 +3,7 @@ import { type AmphoraKind, isPlain } from '../../domain/amphora/kind.ts';
 import type { Sharing } from '../../domain/amphora/sharing.ts';
 import type { PeerCalls, SuggestionMessage, SweepReport } from '../../domain/cluster/messages.ts';
 import type { AmphoraId, LoadBalancerId } from '../../domain/ids.ts';
-import type { SparesPoolView } from '../../domain/views.ts';
+import type { SparesPoolView } from '../../domain/operator-views.ts';
 import { ask } from '../runtime/reply.ts';
 import type { LiveActor } from '../runtime/actor.ts';
 import type { Ownership } from '../runtime/ownership.ts';

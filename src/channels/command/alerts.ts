@@ -1,6 +1,6 @@
 // Methods for alerts: what is alarming, what was, and a stream of what becomes so.
 import type { LoadBalancerId } from '../../domain/ids.ts';
-import type { AlertChange, AlertView } from '../../domain/views.ts';
+import type { AlertChange, AlertView } from '../../domain/alert-views.ts';
 import { type HandlersOf, reads, result } from '../rpc/method.ts';
 import { maybe, withDefault } from '../rpc/parameters.ts';
 import { flag, objectId, text, wholeNumber } from '../rpc/values.ts';

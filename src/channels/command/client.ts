@@ -1,5 +1,6 @@
 // A client of the command channel.
-import type { AlertChange, StatusChange } from '../../domain/views.ts';
+import type { AlertChange } from '../../domain/alert-views.ts';
+import type { StatusChange } from '../../domain/views.ts';
 import { type ConnectOptions, RpcClient } from '../rpc/client.ts';
 import type { CommandMethods } from './methods.ts';
 

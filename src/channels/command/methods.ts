@@ -3,7 +3,6 @@
 import type {
   AmphoraStatisticsView,
   AmphoraView,
-  ExplanationView,
   HealthMonitorView,
   L7PolicyView,
   L7RuleView,
@@ -12,11 +11,11 @@ import type {
   LoadBalancerView,
   MemberView,
   PoolView,
-  SparesPoolView,
   StatisticsView,
   StatusTreeView,
   SubnetView,
 } from '../../domain/views.ts';
+import type { ExplanationView, SparesPoolView } from '../../domain/operator-views.ts';
 import { providers } from '../../domain/catalogue.ts';
 import type {
   AmphoraId,

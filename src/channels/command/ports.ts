@@ -9,15 +9,14 @@ import type { ObjectKind } from '../../domain/load-balancer/state.ts';
 import type {
   AmphoraStatisticsView,
   AmphoraView,
-  ExplanationView,
   LoadBalancerTreeView,
-  SparesPoolView,
   StatisticsView,
   StatusChange,
   StatusTreeView,
   SubnetView,
   Views,
 } from '../../domain/views.ts';
+import type { ExplanationView, SparesPoolView } from '../../domain/operator-views.ts';
 import type { CommandKey } from '../rpc/method.ts';
 import type { Allowances } from './allowances.ts';
 import type { AlertPorts } from './alerts.ts';

@@ -1,11 +1,9 @@
 // What the fields of views mean, for the documentation. Attributes are described in shapes.ts; the compiler sees to it
 // that everything else is described here.
+import type { AlertChange, AlertView } from '../../domain/alert-views.ts';
 import type {
-  AlertChange,
-  AlertView,
   AmphoraStatisticsView,
   AmphoraView,
-  ExplanationView,
   HealthMonitorView,
   L7PolicyView,
   L7RuleView,
@@ -14,11 +12,11 @@ import type {
   MemberView,
   ObjectView,
   PoolView,
-  SparesPoolView,
   StatusChange,
   StatisticsView,
   SubnetView,
 } from '../../domain/views.ts';
+import type { ExplanationView, SparesPoolView } from '../../domain/operator-views.ts';
 import type {
   HealthMonitorAttributes,
   L7PolicyAttributes,

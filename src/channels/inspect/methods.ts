@@ -14,7 +14,7 @@ import type {
   HeldFailoverView,
   HistoryEntry,
   NodeView,
-} from '../../domain/views.ts';
+} from '../../domain/operator-views.ts';
 import type { Difference } from '../../domain/restore/compare.ts';
 import { type HandlersOf, reads, result } from '../rpc/method.ts';
 import { maybe, needed, withDefault } from '../rpc/parameters.ts';

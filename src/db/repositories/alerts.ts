@@ -1,7 +1,7 @@
 // Alerts after they were opened (`operating-statuses.ts` does that): clearing, reading, forgetting.
 import type { Pool } from 'pg';
 import type { AlarmedKind } from '../../domain/load-balancer/alarms.ts';
-import type { AlertChange, AlertView } from '../../domain/views.ts';
+import type { AlertChange, AlertView } from '../../domain/alert-views.ts';
 import { isoTime } from './view.ts';
 
 export interface AlertRow {

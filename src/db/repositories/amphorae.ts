@@ -1,6 +1,7 @@
 // Views of amphorae and of nodes.
 import type { Pool } from 'pg';
-import type { AmphoraView, NodeView } from '../../domain/views.ts';
+import type { AmphoraView } from '../../domain/views.ts';
+import type { NodeView } from '../../domain/operator-views.ts';
 import { isoTime, type JsonRow, viewOf } from './view.ts';
 
 /** Whether the failover of the amphora `t` is held: it is silent, and may not be replaced now. */

@@ -2,7 +2,7 @@
 import type { Pool } from 'pg';
 import { whyNotActive } from '../../domain/load-balancer/why.ts';
 import type { StepsState } from '../../domain/step.ts';
-import type { ExplainedStep, ExplanationView, HistoryEntry, UnsettledObject } from '../../domain/views.ts';
+import type { ExplainedStep, ExplanationView, HistoryEntry, UnsettledObject } from '../../domain/operator-views.ts';
 import { listAmphorae } from './amphorae.ts';
 import { loadBalancerTree } from './objects.ts';
 import { isoTime } from './view.ts';

@@ -2,7 +2,7 @@
 import type { Pool } from 'pg';
 import type { HeldAmphora } from '../../domain/health/watchdog.ts';
 import type { AmphoraId } from '../../domain/ids.ts';
-import type { HeldFailoverView } from '../../domain/views.ts';
+import type { HeldFailoverView } from '../../domain/operator-views.ts';
 
 export async function readHeld(pool: Pool): Promise<readonly HeldAmphora[]> {
   const { rows } = await pool.query<HeldAmphora>(`select amphora_id as "amphoraId", kind, why from held_failovers`);

@@ -2,7 +2,7 @@
 // so that none is lost or opened twice, whichever node writes.
 import type { Pool } from 'pg';
 import type { Alarm } from '../../domain/load-balancer/alarms.ts';
-import type { AlertChange } from '../../domain/views.ts';
+import type { AlertChange } from '../../domain/alert-views.ts';
 import { type AlertRow, alertView } from './alerts.ts';
 
 export interface ObservedStatus {

@@ -1,6 +1,6 @@
 // Why a load balancer is not ACTIVE, in sentences, from what its explanation holds. The same for every reader: command
 // line, web view, programs.
-import type { ExplainedStep, ExplanationView, UnsettledObject } from '../views.ts';
+import type { ExplainedStep, ExplanationView, UnsettledObject } from '../operator-views.ts';
 import { kindNames } from './rules.ts';
 import { stepKeys } from './steps.ts';
 

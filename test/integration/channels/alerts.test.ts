@@ -3,7 +3,7 @@ import { describe, expect, test } from '@jest/globals';
 import { subscribeAlerts } from '../../../src/channels/command/client.ts';
 import { clearAlerts, countOpenAlerts, purgeAlerts } from '../../../src/db/repositories/alerts.ts';
 import type { AmphoraId, LoadBalancerId, ObjectId } from '../../../src/domain/ids.ts';
-import type { AlertChange } from '../../../src/domain/views.ts';
+import type { AlertChange } from '../../../src/domain/alert-views.ts';
 import { startTestControl, type TestControl } from '../../support/control.ts';
 import { FakeWorld } from '../../support/fake-drivers.ts';
 import { createLoadBalancer, listener, pool } from '../../support/load-balancer-commands.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { gist, whyNotActive } from '../../../../src/domain/load-balancer/why.ts';
-import type { ExplainedStep, ExplanationView, HistoryEntry } from '../../../../src/domain/views.ts';
+import type { ExplainedStep, ExplanationView, HistoryEntry } from '../../../../src/domain/operator-views.ts';
 
 type Explained = Omit<ExplanationView, 'why'>;
 
