@@ -48,7 +48,7 @@ async function run(options: Options): Promise<void> {
   const loadBalancers = options.loadBalancers ?? (options.driver === 'local' ? 20 : 200);
   const verdicts: Verdict[] = [];
   let isWorthKeeping = options.keep;
-  for (const { name, ...round } of roundsOf(options, folder)) {
+  for (const { name, ...round } of await roundsOf(options, folder)) {
     const place = join(folder, name);
     mkdirSync(place, { mode: 0o700 });
     log(name);
@@ -84,19 +84,35 @@ async function run(options: Options): Promise<void> {
 
 /**
  * With `--upgrade` two: the previous version works and this one joins, and the other way round on a database that the
- * previous one made. A node comes back from a kill as the other version.
+ * previous one made. A node comes back from a kill as the other version. Where the previous one can't read what this one writes,
+ * there is the first alone, and who comes back as this version stays it.
  */
-function roundsOf({ nodes, upgrade }: Options, folder: string): readonly Round[] {
+async function roundsOf({ nodes, upgrade, kills }: Options, folder: string): Promise<readonly Round[]> {
   const each = (turnsOf: (node: number) => readonly string[]) =>
     Array.from({ length: nodes }, (_, node) => turnsOf(node));
   if (upgrade === undefined) return [{ name: 'run', installations: each(() => [packageRoot]) }];
   const previous = buildRevision(upgrade === true ? 'HEAD~1' : upgrade, join(folder, 'previous'));
+  if (dataVersionOf(await import(upcastIn(previous))) < dataVersionOf(await import(upcastIn(packageRoot)))) {
+    return [
+      { name: 'forth', installations: each((node) => (node % 2 === 0 ? [previous, packageRoot] : [packageRoot])) },
+    ];
+  }
+  const turns = (one: string, other: string) =>
+    Array.from({ length: kills + 1 }, (_, start) => (start % 2 === 0 ? one : other));
   const alternating = (first: string, second: string) =>
-    each((node) => (node % 2 === 0 ? [first, second] : [second, first]));
+    each((node) => (node % 2 === 0 ? turns(first, second) : turns(second, first)));
   return [
     { name: 'forth', installations: alternating(previous, packageRoot) },
     { name: 'back', installations: alternating(packageRoot, previous), madeBy: previous },
   ];
+}
+
+function upcastIn(installation: string): string {
+  return join(installation, 'dist/domain/upcast.js');
+}
+
+function dataVersionOf(upcast: unknown): number {
+  return (upcast as { readonly dataVersion: number }).dataVersion;
 }
 
 function isBroken(verdict: Verdict): boolean {
@@ -169,7 +185,10 @@ await new Command('chaos')
   .option('--seed <n>', 'of the schedule', wholeNumber, 1)
   .option('--clients <n>', 'clients that share the load balancers', wholeNumber, 8)
   .option('--lease <seconds>', 'lease.duration of the nodes', wholeNumber, 10)
-  .option('--upgrade [revision]', 'nodes of that revision too, of the previous commit unless given; two runs')
+  .option(
+    '--upgrade [revision]',
+    'nodes of that revision too, of the previous commit unless given; two runs where both read the same data',
+  )
   .option('--strict', 'fail also when work was resumed too late', false)
   .option('--verbose', 'say what happens, as it happens', false)
   .option('--keep', 'keep logs and evidence also of a run without findings', false)

@@ -10,7 +10,7 @@ import type { Address } from './client.ts';
 
 export interface NodeOptions {
   readonly number: number;
-  /** Folders with `bin/amphi` and `dist/`: each start takes the next one, and the first again after the last. */
+  /** Folders with `bin/amphi` and `dist/`: each start takes the next one, and the last for good. */
   readonly installations: readonly string[];
   /** Made when missing. */
   readonly folder: string;
@@ -63,7 +63,7 @@ export class ChaosNode {
   /** Starts a process and waits until it serves. One that ends before, for want of a database say, is started anew. */
   async start(): Promise<void> {
     const { installations } = this.#options;
-    const installation = installations[this.#starts++ % installations.length] ?? '';
+    const installation = installations[Math.min(this.#starts++, installations.length - 1)] ?? '';
     const deadline = Date.now() + serveTimeoutMs;
     while (!this.#isStopped) {
       if (this.#process === undefined) this.#spawn(installation);
