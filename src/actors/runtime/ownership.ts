@@ -1,7 +1,5 @@
-// What this node owns, and until when it may act. Keeps the session and the lease, looks at the cluster, takes its share of
-// what is free, gives away what is beyond it, and says what it has gained and lost. The lease is counted on a monotonic
-// clock from before the renewal was sent, so a clock that jumps, or a process that was stopped, cannot prolong it.
-import { setMaxListeners } from 'node:events';
+// What this node owns. Keeps the session and the lease, looks at the cluster, takes its share of what is free, gives away what
+// is beyond it, and says what it has gained and lost.
 import type { Logger } from 'pino';
 import { type Fence, StaleEpochError } from '../../domain/journal.ts';
 import { shardOf } from '../../domain/ids.ts';
@@ -14,6 +12,7 @@ import {
   planClaims,
   planRelease,
 } from '../../domain/ownership.ts';
+import { Lease } from './lease.ts';
 
 export interface OwnershipOptions {
   readonly nodeId: string;
@@ -53,9 +52,7 @@ export class Ownership {
   #condemned: OwnershipSessionPort | undefined;
   /** Whether the session has claimed: its first claim renews the epochs of what this node held before. */
   #hasClaimed = false;
-  #leaseUntil = 0;
-  #lease = newLease();
-  #leaseTimer: NodeJS.Timeout | undefined;
+  readonly #lease: Lease;
   #renewTimer: NodeJS.Timeout | undefined;
   #lookTimer: NodeJS.Timeout | undefined;
   #isLooking = false;
@@ -66,6 +63,7 @@ export class Ownership {
 
   constructor(options: OwnershipOptions) {
     this.#options = options;
+    this.#lease = new Lease(options.leaseMs);
   }
 
   get nodeId(): string {
@@ -74,7 +72,7 @@ export class Ownership {
 
   /** Aborted when the lease or the session is lost; replaced by a new one when there is a lease again. */
   get leaseLost(): AbortSignal {
-    return this.#lease.signal;
+    return this.#lease.lost;
   }
 
   get isConnected(): boolean {
@@ -186,7 +184,7 @@ export class Ownership {
     this.#isStopped = true;
     clearTimeout(this.#renewTimer);
     clearTimeout(this.#lookTimer);
-    this.#loseLease('this node is stopping');
+    this.#lease.lose('this node is stopping');
     const session = this.#session;
     this.#session = undefined;
     this.#held = new Map();
@@ -206,7 +204,7 @@ export class Ownership {
     if (this.#isStopped) return session.close();
     this.#session = session;
     this.#hasClaimed = false;
-    this.#prolong(askedAt);
+    this.#lease.prolong(askedAt);
     this.#scheduleRenewal();
     session.onNotice(() => {
       if (this.#isCurrent(session)) this.lookSoon();
@@ -339,7 +337,7 @@ export class Ownership {
       const isAlive = await session.renew();
       if (!this.#isCurrent(session)) return;
       if (!isAlive) return await this.#onDeclaredDead(session);
-      this.#prolong(askedAt);
+      this.#lease.prolong(askedAt);
     } catch (error) {
       if (!this.#isCurrent(session)) return;
       this.#options.log.warn({ err: error }, 'the lease could not be renewed');
@@ -352,24 +350,11 @@ export class Ownership {
     if (this.#condemned === session) return;
     this.#condemned = session;
     this.#options.log.warn('this node was declared dead by another one: it claims anew');
-    this.#loseLease('this node was declared dead');
+    this.#lease.lose('this node was declared dead');
     this.#held = new Map();
     this.#options.onLost();
     this.#tellWaiting();
     await session.close();
-  }
-
-  #prolong(askedAt: number): void {
-    if (this.#lease.signal.aborted) this.#lease = newLease();
-    this.#leaseUntil = askedAt + this.#options.leaseMs;
-    clearTimeout(this.#leaseTimer);
-    const remaining = Math.max(0, this.#leaseUntil - performance.now());
-    this.#leaseTimer = setTimeout(() => this.#loseLease('the lease ran out'), remaining);
-  }
-
-  #loseLease(why: string): void {
-    clearTimeout(this.#leaseTimer);
-    if (!this.#lease.signal.aborted) this.#lease.abort(new Error(why));
   }
 
   #onSessionEnded(session: OwnershipSessionPort, error: Error | undefined): void {
@@ -378,7 +363,7 @@ export class Ownership {
     this.#session = undefined;
     clearTimeout(this.#renewTimer);
     clearTimeout(this.#lookTimer);
-    this.#loseLease('the database session was lost');
+    this.#lease.lose('the database session was lost');
     void this.#reopen();
   }
 
@@ -398,11 +383,4 @@ export class Ownership {
 
 function keyOf(family: string, shard: number): string {
   return `${family}/${shard}`;
-}
-
-/** Every step under way listens to it. */
-function newLease(): AbortController {
-  const lease = new AbortController();
-  setMaxListeners(0, lease.signal);
-  return lease;
 }
