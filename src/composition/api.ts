@@ -7,6 +7,7 @@ import type { Relay } from '../actors/channels/relay.ts';
 import type { StatusFeed } from '../actors/channels/status-feed.ts';
 import { type Authenticate, nobodyAsked } from '../api/access.ts';
 import { byKeystone } from '../api/keystone.ts';
+import { commandPorts } from '../actors/channels/ports.ts';
 import type { ApiPorts } from '../api/ports.ts';
 import { allRoutes } from '../api/routes.ts';
 import { type Answered, type ApiServer, startApiServer } from '../api/server.ts';
@@ -48,13 +49,7 @@ export function serveApi(options: ServeApi): Promise<ApiServer> {
   const reads = readsOf(pool);
   const catalogue = catalogueOf(pool);
   const handlers = commandHandlers({
-    loadBalancers: {
-      ask: (id, command, signal, key) => tree.cluster.loadBalancers.ask(id, command, signal, key),
-    },
-    amphorae: {
-      ask: (id, command, signal, key) => tree.cluster.amphorae.ask(id, command, signal, key),
-    },
-    sparesView: (signal) => tree.cluster.singletons.sparesView(signal),
+    ...commandPorts(tree),
     network,
     tls,
     allowed: settings,
@@ -66,7 +61,7 @@ export function serveApi(options: ServeApi): Promise<ApiServer> {
     alerts,
     info,
   });
-  const ports: ApiPorts = {
+  const apiPorts: ApiPorts = {
     call: callerOf(handlers),
     reads: { ...reads, findOffer: catalogue.find, listOffers: catalogue.list },
     network,
@@ -77,7 +72,7 @@ export function serveApi(options: ServeApi): Promise<ApiServer> {
     host: settings.host,
     port: settings.port,
     tls: apiTls(settings.tls),
-    routes: allRoutes(ports, {
+    routes: allRoutes(apiPorts, {
       changes: settings.changes,
       mostPerPage: settings.maxPageSize,
       withNetworking: isOpen,

@@ -72,6 +72,10 @@ export function peerHandlers(tree: Tree, actors: ClusterActors, { feed, alerts }
         : cluster.loadBalancers.answerHere(id, question as LoadBalancerQuestion),
     'entity.whenOver': ({ kind, id }, { signal }) =>
       (kind === 'amphora' ? cluster.amphorae : cluster.loadBalancers).whenGoneHere(id, signal),
+    'entity.when': ({ kind, id, question }, { signal }) =>
+      kind === 'amphora'
+        ? cluster.amphorae.whenHere(id, question as AmphoraQuestion, signal)
+        : cluster.loadBalancers.whenHere(id, question as LoadBalancerQuestion, signal),
     'spares.suggest': ({ loadBalancerId, excluded, kind, sharing }, { signal }) =>
       cluster.singletons.suggestHere(loadBalancerId, kind ?? plainKind, sharing ?? undefined, excluded, signal),
     'spares.show': (_, { signal }) => cluster.singletons.sparesViewHere(signal),

@@ -9,19 +9,28 @@ import type { DeadLetterView } from '../../domain/operator-views.ts';
 import type { CommandIdentity } from '../runtime/entity-messages.ts';
 import type { Tree } from '../tree.ts';
 
+/** For who takes commands. */
+export function commandPorts({ cluster }: Tree) {
+  return {
+    loadBalancers: {
+      ask: (id: string, command: LoadBalancerCommand, signal: AbortSignal, key: CommandIdentity) =>
+        cluster.loadBalancers.ask(id, command, signal, key),
+      whenPlaced: (id: string, signal: AbortSignal) => cluster.loadBalancers.when(id, { type: 'isPlaced' }, signal),
+    },
+    amphorae: {
+      ask: (id: string, command: AmphoraCommand, signal: AbortSignal, key: CommandIdentity) =>
+        cluster.amphorae.ask(id, command, signal, key),
+    },
+    sparesView: (signal: AbortSignal) => cluster.singletons.sparesView(signal),
+  };
+}
+
+/** The same, and live actors with what they count from now on. To be called once. */
 export function channelPorts(tree: Tree) {
   const stepFailures = countStepFailures(tree);
   const rotations = countRotations(tree);
   return {
-    loadBalancers: {
-      ask: (id: string, command: LoadBalancerCommand, signal: AbortSignal, key: CommandIdentity) =>
-        tree.cluster.loadBalancers.ask(id, command, signal, key),
-    },
-    amphorae: {
-      ask: (id: string, command: AmphoraCommand, signal: AbortSignal, key: CommandIdentity) =>
-        tree.cluster.amphorae.ask(id, command, signal, key),
-    },
-    sparesView: (signal: AbortSignal) => tree.cluster.singletons.sparesView(signal),
+    ...commandPorts(tree),
     actors: {
       counts: () => ({ ...countsOf(tree), stepFailures, rotations }),
       deadLetters: (): readonly DeadLetterView[] =>

@@ -98,12 +98,35 @@ export class ClusterEntities<E extends Entity, Q extends Question> {
   }
 
   async whenGoneHere(id: string, signal: AbortSignal): Promise<PeerCalls['entity.whenOver']['result']> {
-    try {
-      const isGone = await this.#options.local.whenGone(id, signal);
-      return { type: isGone ? 'over' : 'elsewhere' };
-    } catch (error) {
-      if (error instanceof ElsewhereError) return { type: 'elsewhere' };
-      throw error;
-    }
+    const isGone = await notElsewhere(this.#options.local.whenGone(id, signal));
+    return { type: isGone ? 'over' : 'elsewhere' };
+  }
+
+  /** Resolves when the question is answered with true. @throws when the signal aborts first */
+  async when(id: string, question: Q, signal: AbortSignal): Promise<void> {
+    const { kind, peers, ownership } = this.#options;
+    await askWherever<{ readonly type: 'so' }>(
+      ownership,
+      { family: 'entities', shard: shardOf(id) },
+      () => this.whenHere(id, question, signal),
+      (node) => peers.call(node, 'entity.when', { kind, id, question }, signal),
+      signal,
+    );
+  }
+
+  async whenHere(id: string, question: Q, signal: AbortSignal): Promise<PeerCalls['entity.when']['result']> {
+    const { local, answer } = this.#options;
+    const isSo = await notElsewhere(local.when(id, (state) => answer(state, question) === true, signal));
+    return { type: isSo ? 'so' : 'elsewhere' };
+  }
+}
+
+/** False when the entity is on another node. */
+async function notElsewhere(waiting: Promise<boolean>): Promise<boolean> {
+  try {
+    return await waiting;
+  } catch (error) {
+    if (error instanceof ElsewhereError) return false;
+    throw error;
   }
 }

@@ -28,6 +28,13 @@ type Change<E extends Entity> = (id: string, before: E['state'] | undefined, aft
 
 const maxTimeoutMs = 2_147_483_647;
 
+/** Somebody who waits for an entity to be in some state. */
+interface Waiter<E extends Entity> {
+  readonly isSo: (state: E['state'] | undefined) => boolean;
+  /** False when it has got another owner first. */
+  readonly tell: (wasSo: boolean) => void;
+}
+
 export class EntityManager<E extends Entity> {
   readonly #options: EntityManagerOptions<E>;
   readonly #live = new Map<string, LiveEntity<E>>();
@@ -36,7 +43,7 @@ export class EntityManager<E extends Entity> {
   readonly #timers = new Map<string, NodeJS.Timeout>();
   readonly #faults = new Map<string, string>();
   readonly #listeners = new Set<Change<E>>();
-  readonly #goneListeners = new Map<string, Set<(isGone: boolean) => void>>();
+  readonly #waiters = new Map<string, Set<Waiter<E>>>();
   readonly #sweep: NodeJS.Timeout;
   /** Faults are written one after the other: the newest must be the last. */
   #faultWrites: Promise<void> = Promise.resolve();
@@ -121,37 +128,37 @@ export class EntityManager<E extends Entity> {
     this.#timers.set(id, timer);
   }
 
-  /** Whether there is no such entity, or not any more. */
-  isGone(id: string): Promise<boolean> {
-    return this.read(id, (state) => state === undefined || this.#options.definition.isGone(state));
-  }
-
   /**
-   * Resolves when the entity is gone, with true, at once when there is none; with false when it has got another owner first.
+   * Resolves when the state is so, with true, at once when it is; with false when the entity has got another owner first. `isSo` is
+   * told undefined when there is no such entity, or not any more.
    *
    * @throws when the signal aborts first, or the entity is elsewhere already
    */
-  async whenGone(id: string, signal: AbortSignal): Promise<boolean> {
-    if (await this.isGone(id)) return true;
+  async when(id: string, isSo: (state: E['state'] | undefined) => boolean, signal: AbortSignal): Promise<boolean> {
+    if (await this.read(id, isSo)) return true;
     return ask<boolean>((replyTo) => {
-      const listeners = this.#goneListeners.get(id) ?? new Set();
-      const tell = (isGone: boolean) => {
-        signal.removeEventListener('abort', giveUp);
-        replyTo.tell(isGone);
+      const waiters = this.#waiters.get(id) ?? new Set();
+      this.#waiters.set(id, waiters);
+      const leave = () => {
+        signal.removeEventListener('abort', leave);
+        waiters.delete(waiter);
+        if (waiters.size === 0 && this.#waiters.get(id) === waiters) this.#waiters.delete(id);
       };
-      listeners.add(tell);
-      this.#goneListeners.set(id, listeners);
-      const giveUp = () => {
-        listeners.delete(tell);
-        if (listeners.size === 0 && this.#goneListeners.get(id) === listeners) this.#goneListeners.delete(id);
+      const waiter: Waiter<E> = {
+        isSo,
+        tell: (wasSo) => {
+          leave();
+          replyTo.tell(wasSo);
+        },
       };
-      signal.addEventListener('abort', giveUp, { once: true });
+      waiters.add(waiter);
+      signal.addEventListener('abort', leave, { once: true });
     }, signal);
   }
 
-  #tellGone(id: string, isGone: boolean): void {
-    for (const tell of this.#goneListeners.get(id) ?? []) tell(isGone);
-    this.#goneListeners.delete(id);
+  /** The same for its end. */
+  whenGone(id: string, signal: AbortSignal): Promise<boolean> {
+    return this.when(id, (state) => state === undefined || this.#options.definition.isGone(state), signal);
   }
 
   /** Resolves when none of those entities has a message or a step in hand, and after that time at the latest. */
@@ -253,7 +260,7 @@ export class EntityManager<E extends Entity> {
       mayStart: this.#options.accepts,
       onChange: (entityId, before, after) => {
         for (const listener of this.#listeners) listener(entityId, before, after);
-        if (this.#options.definition.isGone(after)) this.#tellGone(entityId, true);
+        for (const { isSo, tell } of this.#waiters.get(entityId) ?? []) if (isSo(after)) tell(true);
       },
       onWakeAt: (entityId, at) => this.wakeAt(entityId, at),
       onEnd: (entityId, why) => this.#onEnd(entityId, why),
@@ -336,7 +343,9 @@ export class EntityManager<E extends Entity> {
       this.#live.delete(id);
       entity.stop();
     }
-    for (const id of [...this.#goneListeners.keys()].filter(isMeant)) this.#tellGone(id, false);
+    for (const [, waiters] of [...this.#waiters].filter(([id]) => isMeant(id))) {
+      for (const { tell } of waiters) tell(false);
+    }
   }
 
   stop(): void {

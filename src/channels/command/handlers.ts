@@ -56,6 +56,9 @@ export function commandHandlers(ports: CommandPorts): CommandHandlers {
   };
 }
 
+/** How long the answer to a create waits for the address of the VIP. */
+const placementMs = 1_000;
+
 function loadBalancerHandlers(ports: CommandPorts, dispatch: Dispatch, tls: TlsAdmission): HandlersFor<'loadBalancer'> {
   const { reads, allowed } = ports;
   const view = async (id: string) => ({ loadBalancer: (await reads.findObject('loadBalancer', id)) ?? null });
@@ -69,6 +72,9 @@ function loadBalancerHandlers(ports: CommandPorts, dispatch: Dispatch, tls: TlsA
       const { listeners, pools } = await tls.newTree(given, params, context);
       const command = { ...creation, listeners, pools };
       const { id } = await dispatch.toLoadBalancer(command.loadBalancerId, command, context);
+      // Scripts take the address from the answer. Without one in time it is null, and comes later.
+      const soon = AbortSignal.any([context.signal, AbortSignal.timeout(placementMs)]);
+      await ports.loadBalancers.whenPlaced(id, soon).catch(() => undefined);
       return { loadBalancer: (await reads.loadBalancerTree(id)) ?? null };
     },
     'loadBalancer.update': async ({ id, ...params }, context) => {

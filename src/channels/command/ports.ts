@@ -95,6 +95,8 @@ export interface CommandPorts extends Pick<AlertPorts, 'alerts'> {
   readonly loadBalancers: {
     /** Resolves once the command's effect is durable. @throws when the signal aborts first */
     ask(id: string, command: LoadBalancerCommand, signal: AbortSignal, key: CommandKey): Promise<Reply>;
+    /** Resolves once its VIP has its address, or none is to be expected soon. @throws when the signal aborts first */
+    whenPlaced(id: string, signal: AbortSignal): Promise<void>;
   };
   readonly amphorae: {
     /** The same. */

@@ -47,6 +47,15 @@ export const peerMethods = {
     params: { kind, id },
     result: result<PeerCalls['entity.whenOver']['result']>('Whether it is gone.'),
   }),
+  'entity.when': reads({
+    summary: 'Answers once a question about an entity is answered with yes.',
+    params: {
+      kind,
+      id,
+      question: needed(trustedObject<PeerCalls['entity.when']['params']['question']>(), 'The question.'),
+    },
+    result: result<PeerCalls['entity.when']['result']>('That it is so.'),
+  }),
   'spares.suggest': reads({
     summary: 'Suggests a spare amphora.',
     params: {

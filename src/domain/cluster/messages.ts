@@ -56,6 +56,11 @@ export interface PeerCalls {
     readonly params: { readonly kind: EntityKind; readonly id: string };
     readonly result: { readonly type: 'over' } | Elsewhere;
   };
+  /** Answers once the question is answered with true, or the entity is owned by another node. */
+  'entity.when': {
+    readonly params: { readonly kind: EntityKind; readonly id: string; readonly question: Question };
+    readonly result: { readonly type: 'so' } | Elsewhere;
+  };
   /** Answers once there is an amphora, or none is to be expected. */
   'spares.suggest': {
     readonly params: {

@@ -2,6 +2,7 @@
 import type { AmphoraState } from '../amphora/state.ts';
 import type { AmphoraId } from '../ids.ts';
 import { claimOf } from '../load-balancer/decide.ts';
+import { isPlaced } from '../load-balancer/plan.ts';
 import type { LoadBalancerState } from '../load-balancer/state.ts';
 
 export type LoadBalancerQuestion =
@@ -9,6 +10,8 @@ export type LoadBalancerQuestion =
   | { readonly type: 'claimOf'; readonly amphoraId: AmphoraId }
   /** Amphorae that it counts as its own. */
   | { readonly type: 'claimedAmphorae' }
+  /** Whether its VIP has its address, or has none to wait for. */
+  | { readonly type: 'isPlaced' }
   /** Whether it brings a configuration to its amphorae just now. */
   | { readonly type: 'isPushing' };
 
@@ -22,6 +25,7 @@ export type Question = LoadBalancerQuestion | AmphoraQuestion;
 export interface Answers {
   readonly claimOf: 'claimed' | 'undecided' | 'unclaimed';
   readonly claimedAmphorae: readonly AmphoraId[];
+  readonly isPlaced: boolean;
   readonly isPushing: boolean;
   readonly isGone: boolean;
 }
@@ -35,6 +39,8 @@ export function answerOfLoadBalancer(
       return claimOf(state, question.amphoraId);
     case 'claimedAmphorae':
       return state?.slots.map((slot) => slot.amphoraId) ?? [];
+    case 'isPlaced':
+      return state === undefined || isPlaced(state);
     case 'isPushing':
       return state !== undefined && state.push !== null;
   }

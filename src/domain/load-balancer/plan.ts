@@ -32,6 +32,11 @@ function waitsFor(state: LoadBalancerState): readonly number[] {
   return own === null || own === undefined ? unsettled : [own, ...unsettled];
 }
 
+/** Whether its VIP has its address, or none is to be expected soon. */
+export function isPlaced({ vip, deletion, steps }: LoadBalancerState): boolean {
+  return vip.port !== null || deletion !== 'no' || steps.retries[stepKeys.vip] !== undefined;
+}
+
 /** Whether the step of that key still has a purpose. */
 export function isWanted(state: LoadBalancerState, key: string): boolean {
   return wantedSteps(state, Number.POSITIVE_INFINITY).some((step) => step.key === key);

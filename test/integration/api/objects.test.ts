@@ -117,6 +117,26 @@ describe('a load balancer over the REST API', () => {
     expect([gone.status, gone.body.faultstring]).toEqual([404, `Load Balancer ${id} not found.`]);
   });
 
+  test('is answered with the address of its VIP, or without one where the network is slow or fails', async () => {
+    const asked = { loadbalancer: { vip_subnet_id: 'subnet' } };
+    const make = async () => (await api.request('POST', `${base}/loadbalancers`, asked)).body.loadbalancer;
+    expect(await make()).toMatchObject({
+      vip_address: expect.stringMatching(/^10\./),
+      vip_port_id: expect.stringContaining('port'),
+      provisioning_status: expect.stringMatching(/^(PENDING_CREATE|ACTIVE)$/),
+    });
+    let open: () => void = () => undefined;
+    world.gates.set('network.allocateVip', new Promise((resolve) => (open = resolve)));
+    const slow = await make();
+    expect(slow).toMatchObject({ vip_address: null, provisioning_status: 'PENDING_CREATE' });
+    world.gates.clear();
+    open();
+    await api.untilStatus(slow.id, 'ACTIVE');
+    expect((await api.get(`${base}/loadbalancers/${slow.id}`)).body.loadbalancer.vip_address).toMatch(/^10\./);
+    world.misbehave.set('network.allocateVip', ['fail']);
+    expect(await make()).toMatchObject({ vip_address: null });
+  });
+
   test('has children that are made, changed and removed one by one', async () => {
     const id = await created();
     const listener = (
