@@ -176,7 +176,7 @@ async function startParts(config: Config, log: Logger, started: Started): Promis
     config.quota,
   );
   const { topology, antiAffinity } = config.loadBalancers;
-  if (antiAffinity !== 'off' && !drivers.compute.knowsHosts) {
+  if (antiAffinity !== 'off' && !drivers.compute.offers.includes('antiAffinity')) {
     throw new Error(
       `loadBalancers.antiAffinity: expected off, given ${antiAffinity}: the driver ${config.driver} knows no hosts`,
     );

@@ -12,6 +12,7 @@ import { RpcError } from '../channels/rpc/errors.ts';
 import { amphora, type AmphoraEntity } from '../domain/amphora/amphora.ts';
 import { heardFacts } from '../domain/amphora/facts.ts';
 import { plainKind } from '../domain/amphora/kind.ts';
+import type { WantedAmphora } from '../domain/amphora/wanted.ts';
 import type { PeerCalls } from '../domain/cluster/messages.ts';
 import type { AmphoraQuestion, LoadBalancerQuestion } from '../domain/cluster/questions.ts';
 import type { AlertChange } from '../domain/alert-views.ts';
@@ -76,8 +77,13 @@ export function peerHandlers(tree: Tree, actors: ClusterActors, { feed, alerts }
       kind === 'amphora'
         ? cluster.amphorae.whenHere(id, question as AmphoraQuestion, signal)
         : cluster.loadBalancers.whenHere(id, question as LoadBalancerQuestion, signal),
-    'spares.suggest': ({ loadBalancerId, excluded, kind, sharing }, { signal }) =>
-      cluster.singletons.suggestHere(loadBalancerId, kind ?? plainKind, sharing ?? undefined, excluded, signal),
+    'spares.suggest': ({ loadBalancerId, excluded, kind, sharing, antiAffinity }, { signal }) => {
+      const more = {
+        ...((sharing ?? null) !== null && { sharing }),
+        ...((antiAffinity ?? null) !== null && { antiAffinity }),
+      } as Partial<WantedAmphora>;
+      return cluster.singletons.suggestHere(loadBalancerId, { kind: kind ?? plainKind, ...more }, excluded, signal);
+    },
     'spares.show': (_, { signal }) => cluster.singletons.sparesViewHere(signal),
     'housekeeping.sweep': ({ dryRun }) => cluster.singletons.sweepHere(dryRun),
     'actors.tree': async () => ({ actors: actors.treeHere() }),

@@ -1,6 +1,7 @@
 // Every setting there is: its name, kind, default and meaning. The single source for loading, `amphi config show` and
 // the documentation.
 import { z } from 'zod';
+import { antiAffinities } from '../domain/amphora/kind.ts';
 import { alpnProtocols, tlsVersions } from '../domain/load-balancer/attributes.ts';
 import {
   addresses,
@@ -209,7 +210,7 @@ export const schema = z.strictObject({
     topology: withDefault(choice(['SINGLE', 'ACTIVE_STANDBY']), 'SINGLE').describe(
       'Amphorae of a load balancer whose flavor does not say: `SINGLE`, one, replaced when it is lost; `ACTIVE_STANDBY`, a pair of which the other takes over within seconds.',
     ),
-    antiAffinity: withDefault(choice(['off', 'soft', 'hard']), 'off').describe(
+    antiAffinity: withDefault(choice(antiAffinities), 'off').describe(
       'Whether the two amphorae of a pair are on different machines: `hard`, they must be; `soft`, where there are enough. Not with driver `local`.',
     ),
   }),

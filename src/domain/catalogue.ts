@@ -1,7 +1,7 @@
 // What administrators offer: flavors and availability zones, and the profiles behind them. Pure: kinds, their attributes, and
 // what a profile may say.
 
-import type { InstanceKind } from './amphora/kind.ts';
+import { type AntiAffinity, antiAffinities, type InstanceKind } from './amphora/kind.ts';
 import type { Topology } from './statuses.ts';
 
 /** The only provider, and its other name. */
@@ -66,7 +66,7 @@ export interface Capability {
 }
 
 /** What the compute driver offers, of instances and of amphorae that several load balancers may share, and the network driver of ports. */
-export type Offer = keyof InstanceKind | 'sharedAmphorae' | 'sriovPorts';
+export type Offer = keyof InstanceKind | 'sharedAmphorae' | 'antiAffinity' | 'sriovPorts';
 
 /** More than that are no saving any more, and too many that fail over at once. */
 const mostPerAmphora = 100;
@@ -91,6 +91,13 @@ export const allCapabilities: Readonly<Record<'flavorProfile' | 'availabilityZon
       description: 'The tag of the image that amphorae are made of.',
       takes: 'text',
       needs: 'imageTag',
+    },
+    {
+      name: 'anti_affinity',
+      description:
+        'Whether the two amphorae of a pair are on different machines. off: as it comes. soft: where there are enough. hard: always.',
+      takes: antiAffinities,
+      needs: 'antiAffinity',
     },
     {
       name: 'sriov_vip',
@@ -156,6 +163,8 @@ export interface Wish {
   readonly allowsMemberSriov: boolean;
   /** How many load balancers may be on one amphora. */
   readonly perAmphora: number;
+  /** Undefined where it is left open. */
+  readonly antiAffinity: AntiAffinity | undefined;
   /** Ids; undefined where VIPs may be anywhere. */
   readonly validVipNetworks: readonly string[] | undefined;
 }
@@ -169,6 +178,7 @@ export function wishOf(flavorData = '{}', availabilityZoneData = '{}'): Wish {
   return {
     topology: perAmphora > 1 ? 'SINGLE' : (flavor['loadbalancer_topology'] as Topology | undefined),
     perAmphora,
+    antiAffinity: flavor['anti_affinity'] as AntiAffinity | undefined,
     instances: {
       computeFlavor: text(flavor, 'compute_flavor'),
       imageTag: text(flavor, 'amp_image_tag'),

@@ -159,3 +159,12 @@ test('a VIP is only on networks that the availability zone allows', async () => 
     message: expect.stringContaining('is not valid in availability zone nowhere'),
   });
 }, 60_000);
+
+test('a flavor says for its own pairs whether they must be apart', async () => {
+  await world.control('hosts', { count: 1 });
+  // Of a kind that no spare has.
+  const pair = { loadbalancer_topology: 'ACTIVE_STANDBY', compute_flavor: 'of one machine' };
+  const id = await create({ flavorId: await flavor('together', { ...pair, anti_affinity: 'soft' }) });
+  expect(await hostsOf(id)).toEqual(new Set(['host-0']));
+  await world.control('hosts', { count: 3 });
+}, 60_000);

@@ -501,7 +501,7 @@ export class SimulatedNode {
   }
 
   #claim(
-    { loadBalancerId, role, sharing }: Extract<LoadBalancerStep, { type: 'claimAmphora' }>,
+    { loadBalancerId, role, wanted: { sharing } }: Extract<LoadBalancerStep, { type: 'claimAmphora' }>,
     hear: (result: { readonly type: string } | undefined) => void,
   ): void {
     const amphoraId = this.#suggest(loadBalancerId, sharing);

@@ -47,7 +47,6 @@ export class FakeWorld {
     name: 'fake',
     listsEverything: true,
     offers: [],
-    knowsHosts: false,
     create: ({ amphoraId }, signal) =>
       this.#call('compute.create', amphoraId, signal, () => {
         const host = '127.0.0.1';

@@ -1,6 +1,6 @@
 // The spares pool and housekeeping of the cluster, wherever they run.
-import { type AmphoraKind, isPlain } from '../../domain/amphora/kind.ts';
-import type { Sharing } from '../../domain/amphora/sharing.ts';
+import { isPlain } from '../../domain/amphora/kind.ts';
+import type { WantedAmphora } from '../../domain/amphora/wanted.ts';
 import type { PeerCalls, SuggestionMessage, SweepReport } from '../../domain/cluster/messages.ts';
 import type { AmphoraId, LoadBalancerId } from '../../domain/ids.ts';
 import type { SparesPoolView } from '../../domain/operator-views.ts';
@@ -34,28 +34,22 @@ export class Singletons {
   /** A spare for a load balancer; waits until there is one. @throws when the signal aborts first */
   suggest(
     loadBalancerId: LoadBalancerId,
-    kind: AmphoraKind,
-    sharing: Sharing | undefined,
+    wanted: WantedAmphora,
     excluded: readonly AmphoraId[],
     signal: AbortSignal,
   ): Promise<SuggestionMessage> {
     const { ownership, peers } = this.#options;
-    const here = () => this.suggestHere(loadBalancerId, kind, sharing, excluded, signal);
+    const here = () => this.suggestHere(loadBalancerId, wanted, excluded, signal);
+    const { kind, ...more } = wanted;
     // Nodes of earlier versions know neither.
-    const asked = {
-      loadBalancerId,
-      excluded,
-      ...(!isPlain(kind) && { kind }),
-      ...(sharing !== undefined && { sharing }),
-    };
+    const asked = { loadBalancerId, excluded, ...(!isPlain(kind) && { kind }), ...more };
     const there = (node: string) => peers.call(node, 'spares.suggest', asked, signal);
     return askWherever<SuggestionMessage>(ownership, sparesPlace, here, there, signal);
   }
 
   async suggestHere(
     loadBalancerId: LoadBalancerId,
-    kind: AmphoraKind,
-    sharing: Sharing | undefined,
+    wanted: WantedAmphora,
     excluded: readonly AmphoraId[],
     signal: AbortSignal,
   ): Promise<PeerCalls['spares.suggest']['result']> {
@@ -64,8 +58,7 @@ export class Singletons {
     const request = ++this.#requests;
     try {
       return await ask<PeerCalls['spares.suggest']['result']>(
-        (replyTo) =>
-          pool.tell({ type: 'suggest', request, loadBalancerId, kind, sharing, excluded: [...excluded], replyTo }),
+        (replyTo) => pool.tell({ type: 'suggest', request, loadBalancerId, wanted, excluded: [...excluded], replyTo }),
         signal,
       );
     } catch (error) {

@@ -4,8 +4,7 @@ import type { Secrets } from '../../domain/haproxy/tls.ts';
 import { renderLvs } from '../../domain/lvs/render.ts';
 import type { AmphoraId, LoadBalancerId } from '../../domain/ids.ts';
 import { interfaceRules } from '../../domain/interface-rules.ts';
-import type { AmphoraKind } from '../../domain/amphora/kind.ts';
-import type { Sharing } from '../../domain/amphora/sharing.ts';
+import type { WantedAmphora } from '../../domain/amphora/wanted.ts';
 import type { AmphoraEntity } from '../../domain/amphora/amphora.ts';
 import type { AmphoraAnswer, AmphoraCommand } from '../../domain/amphora/commands.ts';
 import type { SuggestionMessage } from '../../domain/cluster/messages.ts';
@@ -30,8 +29,7 @@ export interface LoadBalancerPorts {
   readonly spares: {
     suggest(
       loadBalancerId: LoadBalancerId,
-      kind: AmphoraKind,
-      sharing: Sharing | undefined,
+      wanted: WantedAmphora,
       excluded: readonly AmphoraId[],
       signal: AbortSignal,
     ): Promise<SuggestionMessage>;
@@ -79,7 +77,7 @@ export async function runLoadBalancerStep(
 
 /** Asks until an amphora grants itself: a suggested one may have been taken, or be gone. */
 async function claimAmphora(
-  { loadBalancerId, role, kind, sharing, isRepeat }: Step<'claimAmphora'>,
+  { loadBalancerId, role, wanted, isRepeat }: Step<'claimAmphora'>,
   ports: LoadBalancerPorts,
   signal: AbortSignal,
 ): Promise<LoadBalancerStepResult> {
@@ -89,10 +87,10 @@ async function claimAmphora(
     ? [...(await ports.loadBalancers.query<Answers['claimedAmphorae']>(loadBalancerId, claimed, signal))]
     : [];
   for (;;) {
-    const suggestion = await ports.spares.suggest(loadBalancerId, kind, sharing, excluded, signal);
+    const suggestion = await ports.spares.suggest(loadBalancerId, wanted, excluded, signal);
     if (suggestion.type === 'none') throw new Error(suggestion.reason);
-    const shared = sharing === undefined ? {} : { sharing };
-    const command = { type: 'allocateAmphora', loadBalancerId, role, kind, ...shared } as const;
+    const { antiAffinity: _, ...more } = wanted;
+    const command = { type: 'allocateAmphora', loadBalancerId, role, ...more } as const;
     const reply = await ports.amphorae.ask(suggestion.amphoraId, command, signal);
     if (reply.type === 'ok' && reply.answer.instance !== null) {
       const { computeId, agent } = reply.answer.instance;

@@ -2,7 +2,7 @@
 // state is what amphorae tell; it is learnt anew from their rows at the start.
 import type { Logger } from 'pino';
 import type { AmphoraKind, Apart } from '../../domain/amphora/kind.ts';
-import type { Sharing } from '../../domain/amphora/sharing.ts';
+import type { WantedAmphora } from '../../domain/amphora/wanted.ts';
 import type { AmphoraFacts } from '../../domain/amphora/facts.ts';
 import type { Elsewhere, SuggestionMessage } from '../../domain/cluster/messages.ts';
 import type { AmphoraId, LoadBalancerId } from '../../domain/ids.ts';
@@ -33,9 +33,7 @@ export type SparesPoolMessage =
       readonly type: 'suggest';
       readonly request: number;
       readonly loadBalancerId: LoadBalancerId;
-      readonly kind: AmphoraKind;
-      /** With nobody when undefined. */
-      readonly sharing: Sharing | undefined;
+      readonly wanted: WantedAmphora;
       /** Amphorae the load balancer counts as its own already, or that did not grant themselves. */
       readonly excluded: readonly AmphoraId[];
       /** Told `elsewhere` when the pool ends or starts anew: to be asked again. */
@@ -116,11 +114,10 @@ function receive(
   const { pool, waiters } = state;
   switch (message.type) {
     case 'suggest': {
-      const { request, loadBalancerId, kind, sharing, excluded, replyTo } = message;
+      const { request, loadBalancerId, wanted, excluded, replyTo } = message;
       const granted = findGranted(pool, loadBalancerId, excluded);
       if (granted !== undefined) return replyTo.tell({ type: 'amphora', amphoraId: granted });
-      const shared = sharing === undefined ? {} : { sharing };
-      pool.waiting.set(request, { id: request, loadBalancerId, kind, ...shared, excluded });
+      pool.waiting.set(request, { id: request, loadBalancerId, ...wanted, excluded });
       waiters.set(request, { replyTo });
       return;
     }

@@ -26,7 +26,7 @@ export async function creationOf(
   refuseWithout(network, params);
   const place = await vipWishOf(network, params, signal);
   const wish = await wishedFor(ports, params);
-  const { topology = placement.topology, instances, validVipNetworks, perAmphora, provider } = wish;
+  const { topology = placement.topology, instances, validVipNetworks, perAmphora, antiAffinity, provider } = wish;
   if (validVipNetworks?.includes(place.networkId) === false) {
     const what = `Supplied VIP network ${place.networkId} is not valid in availability zone ${params.availabilityZone}`;
     throw refused('vipNetworkId', what);
@@ -36,6 +36,7 @@ export async function creationOf(
     ...(topology !== 'SINGLE' && { topology }),
     ...(!isSame(instances, plainInstance) && { instances }),
     ...(perAmphora > 1 && { perAmphora }),
+    ...(antiAffinity !== undefined && { antiAffinity }),
     ...(provider !== 'amphora' && { provider }),
     ...(wish.allowsMemberSriov && { allowsMemberSriov: true }),
     loadBalancerId: deriveId<LoadBalancerId>(command.id, 'loadBalancer'),

@@ -1,6 +1,6 @@
 // The methods of `/peer`: what nodes ask of each other, and what they tell without waiting for an answer. Peers are programs of
 // ours, known by a certificate: their messages are checked for their frame, and read as what their version says.
-import type { AmphoraKind } from '../../domain/amphora/kind.ts';
+import { type AmphoraKind, antiAffinities } from '../../domain/amphora/kind.ts';
 import type { Sharing } from '../../domain/amphora/sharing.ts';
 import type { PeerCalls, PeerNotices } from '../../domain/cluster/messages.ts';
 import { type HandlersOf, reads, result } from '../rpc/method.ts';
@@ -63,6 +63,7 @@ export const peerMethods = {
       excluded: needed(trustedList<AmphoraId>(), 'Not these.'),
       kind: maybe(trustedObject<AmphoraKind>(), 'Of what kind; plain unless given.'),
       sharing: maybe(trustedObject<Sharing>(), 'With whom it may be shared; with nobody unless given.'),
+      antiAffinity: maybe(oneOf(antiAffinities), 'Whether on another machine; as the settings say unless given.'),
     },
     result: result<PeerCalls['spares.suggest']['result']>('The suggestion.'),
   }),

@@ -38,6 +38,10 @@ export function isPlain(kind: AmphoraKind): boolean {
   return kindKey(kind) === kindKey(plainKind);
 }
 
+/** Whether the amphorae of a load balancer must, or should, be on different machines. */
+export const antiAffinities = ['off', 'soft', 'hard'] as const;
+export type AntiAffinity = (typeof antiAffinities)[number];
+
 /** Amphorae whose machine another one must not share, or should not where there is another. */
 export interface Apart {
   readonly amphorae: readonly AmphoraId[];

@@ -1,6 +1,6 @@
 // What nodes say to each other over `/peer`. Every call may be repeated: it changes nothing by itself, or carries a command,
 // which is known by its id or idempotent.
-import type { AmphoraKind } from '../amphora/kind.ts';
+import type { AmphoraKind, AntiAffinity } from '../amphora/kind.ts';
 import type { EntityKind } from '../entity.ts';
 import type { Group } from '../health/groups.ts';
 import type { HeartbeatMessage } from '../health/message.ts';
@@ -70,6 +70,8 @@ export interface PeerCalls {
       readonly kind?: AmphoraKind | undefined;
       /** With nobody when absent. */
       readonly sharing?: Sharing | undefined;
+      /** As the settings say when absent. */
+      readonly antiAffinity?: AntiAffinity | undefined;
     };
     readonly result: SuggestionMessage | Elsewhere;
   };

@@ -12,7 +12,7 @@ import type {
   ObjectId,
   PoolId,
 } from '../ids.ts';
-import type { InstanceKind } from '../amphora/kind.ts';
+import type { AntiAffinity, InstanceKind } from '../amphora/kind.ts';
 import type { Provider } from '../catalogue.ts';
 import type { Topology } from '../statuses.ts';
 import type {
@@ -78,6 +78,8 @@ export type LoadBalancerCommand =
       readonly allowsMemberSriov?: boolean;
       /** How many load balancers may be on one amphora; alone when absent. */
       readonly perAmphora?: number;
+      /** Whether its amphorae are on different machines; as the settings say when absent. */
+      readonly antiAffinity?: AntiAffinity;
       readonly vip: VipWish;
       readonly attributes: LoadBalancerAttributes;
       readonly listeners: readonly NewListener[];

@@ -63,13 +63,14 @@ type CreateCommand = Extract<LoadBalancerCommand, { type: 'createLoadBalancer' }
 function decideCreate(state: MaybeLoadBalancer, command: CreateCommand, at: number): LbDecision {
   const { loadBalancerId: id, projectId, vip } = command;
   if (state !== undefined) return refuse('conflict', `Load Balancer ${id} exists already.`);
-  const { topology, instances, perAmphora, provider, allowsMemberSriov } = command;
+  const { topology, instances, perAmphora, antiAffinity, provider, allowsMemberSriov } = command;
   const more = {
     ...(topology !== undefined && { topology }),
     ...(instances !== undefined && { instances }),
     ...(provider !== undefined && { provider }),
     ...(allowsMemberSriov !== undefined && { allowsMemberSriov }),
     ...(perAmphora !== undefined && { perAmphora }),
+    ...(antiAffinity !== undefined && { antiAffinity }),
   };
   const created: LoadBalancerEvent = { type: 'loadBalancerCreated', at, id, projectId, ...more, vip };
   const empty = evolveLoadBalancer(undefined, created);

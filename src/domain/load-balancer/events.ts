@@ -1,7 +1,7 @@
 // The facts a load balancer's journal is made of. Changing the meaning of one needs a new version and an upcaster
 // (`src/domain/upcast.ts`); adding an optional field does not.
 import type { AmphoraId, LoadBalancerId, ObjectId } from '../ids.ts';
-import type { InstanceKind } from '../amphora/kind.ts';
+import type { AntiAffinity, InstanceKind } from '../amphora/kind.ts';
 import type { Provider } from '../catalogue.ts';
 import type { AmphoraRole, Topology } from '../statuses.ts';
 import type { StepEvent } from '../step.ts';
@@ -34,6 +34,8 @@ export type LoadBalancerEvent =
       readonly allowsMemberSriov?: boolean;
       /** How many load balancers may be on one amphora; alone when absent. */
       readonly perAmphora?: number;
+      /** Whether its amphorae are on different machines; as the settings say when absent. */
+      readonly antiAffinity?: AntiAffinity;
       readonly vip: VipWish;
     }
   | { readonly type: 'objectsChanged'; readonly at: number; readonly changes: readonly ObjectChange[] }

@@ -22,6 +22,7 @@ function created(event: Extract<LoadBalancerEvent, { type: 'loadBalancerCreated'
     ...(event.provider !== undefined && { provider: event.provider }),
     ...(event.allowsMemberSriov !== undefined && { allowsMemberSriov: event.allowsMemberSriov }),
     ...(event.perAmphora !== undefined && { perAmphora: event.perAmphora }),
+    ...(event.antiAffinity !== undefined && { antiAffinity: event.antiAffinity }),
     vip: { ...event.vip, taken: [], port: null },
     objects: {},
     generation: 0,

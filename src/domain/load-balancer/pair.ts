@@ -4,6 +4,7 @@
 // and a newcomer starts once it is spoken to. All of this is a difference between what slots know and what they should.
 import { type AmphoraKind, plainInstance } from '../amphora/kind.ts';
 import type { Sharing } from '../amphora/sharing.ts';
+import type { WantedAmphora } from '../amphora/wanted.ts';
 import type { AmphoraId } from '../ids.ts';
 import type { AmphoraRole, Topology } from '../statuses.ts';
 import type { LoadBalancerEvent } from './events.ts';
@@ -20,7 +21,7 @@ export function topologyOf(state: LoadBalancerState): Topology {
 }
 
 /** Of what kind its amphorae are. */
-export function kindOf(state: LoadBalancerState): AmphoraKind {
+function kindOf(state: LoadBalancerState): AmphoraKind {
   return { topology: topologyOf(state), ...(state.instances ?? plainInstance) };
 }
 
@@ -35,9 +36,20 @@ export function mayShare({ perAmphora = 1 }: LoadBalancerState): boolean {
 }
 
 /** What it says to others who would share its amphora; undefined when it has one alone. */
-export function sharingBy(state: LoadBalancerState): Sharing | undefined {
+function sharingBy(state: LoadBalancerState): Sharing | undefined {
   const { projectId, perAmphora: most = 1 } = state;
   return mayShare(state) ? { projectId, most } : undefined;
+}
+
+/** What it wants its amphorae to be. */
+export function wantedBy(state: LoadBalancerState): WantedAmphora {
+  const { antiAffinity } = state;
+  const sharing = sharingBy(state);
+  return {
+    kind: kindOf(state),
+    ...(sharing !== undefined && { sharing }),
+    ...(antiAffinity !== undefined && { antiAffinity }),
+  };
 }
 
 export function isPair(state: LoadBalancerState): boolean {

@@ -6,12 +6,11 @@ import {
   isAheadOfPeer,
   isBehindLeaver,
   isPair,
-  kindOf,
   mayShare,
   pairingOf,
   rolesOf,
   servingSlots,
-  sharingBy,
+  wantedBy,
 } from './pair.ts';
 import type { LoadBalancerState, Slot } from './state.ts';
 import { type LoadBalancerStep, type PlacedVip, type SlotAddress, stepKeys } from './steps.ts';
@@ -64,9 +63,7 @@ function stepsToPlace(state: LoadBalancerState): readonly LoadBalancerStep[] {
     const key = stepKeys.claim(role);
     // Any earlier run may have been granted an amphora whose name never reached the journal.
     const isRepeat = state.steps.retries[key] !== undefined || state.steps.runs > 0;
-    const sharing = sharingBy(state);
-    const shared = sharing === undefined ? {} : { sharing };
-    steps.push({ type: 'claimAmphora', key, loadBalancerId, role, kind: kindOf(state), ...shared, isRepeat });
+    steps.push({ type: 'claimAmphora', key, loadBalancerId, role, wanted: wantedBy(state), isRepeat });
   }
   return steps;
 }

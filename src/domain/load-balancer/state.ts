@@ -11,7 +11,7 @@ import type {
   ObjectId,
   PoolId,
 } from '../ids.ts';
-import type { InstanceKind } from '../amphora/kind.ts';
+import type { AntiAffinity, InstanceKind } from '../amphora/kind.ts';
 import type { Provider } from '../catalogue.ts';
 import type { AmphoraRole, Topology } from '../statuses.ts';
 import type { StepsState } from '../step.ts';
@@ -166,6 +166,8 @@ export interface LoadBalancerState {
   readonly allowsMemberSriov?: boolean;
   /** How many load balancers of its project may be on one amphora, itself included; alone when absent. */
   readonly perAmphora?: number;
+  /** Whether its amphorae are on different machines; as the settings say when absent. */
+  readonly antiAffinity?: AntiAffinity;
   readonly vip: VipState;
   readonly objects: Readonly<Record<ObjectId, LbObject>>;
   /** Counts accepted changes. */

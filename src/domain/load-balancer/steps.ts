@@ -1,7 +1,6 @@
 // The steps of a load balancer: their keys, what each is told, and what each brings back.
 import type { VipPort } from './state.ts';
-import type { AmphoraKind } from '../amphora/kind.ts';
-import type { Sharing } from '../amphora/sharing.ts';
+import type { WantedAmphora } from '../amphora/wanted.ts';
 import type { AmphoraId, LoadBalancerId } from '../ids.ts';
 import type { AmphoraRole } from '../statuses.ts';
 import type { ServedTree, VipPolicy, VnicType } from './attributes.ts';
@@ -72,9 +71,7 @@ export type LoadBalancerStep = { readonly key: string; readonly loadBalancerId: 
   | {
       readonly type: 'claimAmphora';
       readonly role: AmphoraRole;
-      readonly kind: AmphoraKind;
-      /** With nobody when absent. */
-      readonly sharing?: Sharing;
+      readonly wanted: WantedAmphora;
       readonly isRepeat: boolean;
     }
   /** Gives one of a pair its port: the other one must know its address. */

@@ -1,9 +1,10 @@
 // What becomes of those who wait for an amphora.
-import { type AmphoraKind, plainKind } from '../amphora/kind.ts';
+import { type AmphoraKind, type AntiAffinity, plainKind } from '../amphora/kind.ts';
 import { mayJoin, type Sharing } from '../amphora/sharing.ts';
 import type { AmphoraId, LoadBalancerId } from '../ids.ts';
 import { findSpare, isOfKind, type Overview } from './overview.ts';
 import {
+  antiAffinityOf,
   type KnownAmphora,
   type Pointing,
   type PoolLimits,
@@ -18,6 +19,8 @@ export interface Boot {
   readonly meantFor: LoadBalancerId | null;
   /** Who may join that one; nobody when absent. */
   readonly sharing?: Sharing;
+  /** As the settings say when absent. */
+  readonly antiAffinity?: AntiAffinity;
 }
 
 /** An amphora of others that one who waits may join: at once when `isThere`, else when they have it. */
@@ -42,7 +45,7 @@ export function assign(
 ): { readonly point: readonly Pointing[]; readonly boots: readonly Boot[] } {
   const [point, boots, joinable]: [Pointing[], Boot[], Joinable[]] = [[], [], joinables(seen, now)];
   for (const request of pool.waiting.values()) {
-    const { loadBalancerId: meantFor, kind = plainKind, sharing } = request;
+    const { loadBalancerId: meantFor, kind = plainKind, sharing, antiAffinity } = request;
     const joined = sharing === undefined ? undefined : fullest(joinable, request);
     if (joined !== undefined) {
       joined.count++;
@@ -56,7 +59,10 @@ export function assign(
       point.push({ request, amphoraId: spare });
       take(seen, spare, meantFor);
     } else if (booting !== undefined) seen.booting.delete(booting);
-    else boots.push({ kind, meantFor, ...(sharing !== undefined && { sharing }) });
+    else {
+      const more = { ...(sharing !== undefined && { sharing }), ...(antiAffinity !== undefined && { antiAffinity }) };
+      boots.push({ kind, meantFor, ...more });
+    }
   }
   return { point, boots };
 }
@@ -90,13 +96,10 @@ function take({ spares, byOwner }: Overview, id: AmphoraId, owner: LoadBalancerI
 }
 
 /** Where machines matter, one that boots for the load balancer itself: only that is kept apart. */
-function findBooting(
-  { booting }: Overview,
-  request: Request,
-  { antiAffinity = 'off' }: PoolLimits,
-): AmphoraId | undefined {
+function findBooting({ booting }: Overview, request: Request, limits: PoolLimits): AmphoraId | undefined {
+  const isOff = antiAffinityOf(request, limits) === 'off';
   for (const [id, known] of booting) {
-    if (isOfKind(known, request) && (antiAffinity === 'off' || known.meantFor === request.loadBalancerId)) return id;
+    if (isOfKind(known, request) && (isOff || known.meantFor === request.loadBalancerId)) return id;
   }
   return undefined;
 }

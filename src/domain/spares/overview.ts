@@ -2,7 +2,14 @@
 // boot, and whose machines matter to whom.
 import { type AmphoraKind, kindKey, plainKind } from '../amphora/kind.ts';
 import type { AmphoraId, LoadBalancerId } from '../ids.ts';
-import { type KnownAmphora, type PoolLimits, type PoolState, type Request, suggestionMs } from './pool.ts';
+import {
+  antiAffinityOf,
+  type KnownAmphora,
+  type PoolLimits,
+  type PoolState,
+  type Request,
+  suggestionMs,
+} from './pool.ts';
 
 type Amphorae = Map<AmphoraId, KnownAmphora>;
 
@@ -17,11 +24,8 @@ export interface Overview {
   readonly byOwner: Map<LoadBalancerId, Amphorae>;
 }
 
-export function overview(
-  pool: PoolState,
-  { antiAffinity = 'off' }: Pick<PoolLimits, 'antiAffinity'>,
-  now: number,
-): Overview {
+export function overview(pool: PoolState, limits: Pick<PoolLimits, 'antiAffinity'>, now: number): Overview {
+  const isOff = [{}, ...pool.waiting.values()].every((one) => antiAffinityOf(one, limits) === 'off');
   const seen: Overview = {
     spares: new Map(),
     suggested: new Map(),
@@ -37,7 +41,7 @@ export function overview(
     else if (status === 'READY') suggested.set(id, known);
     else if (status === 'BOOTING') booting.set(id, known);
     else if (status === 'ALLOCATED' && known.sharing !== undefined) open.set(id, known);
-    if (antiAffinity === 'off' || isSpare || !['ALLOCATED', 'READY', 'BOOTING'].includes(status)) continue;
+    if (isOff || isSpare || !['ALLOCATED', 'READY', 'BOOTING'].includes(status)) continue;
     const owners = status === 'ALLOCATED' || known.meantFor === undefined ? known.loadBalancerIds : [known.meantFor];
     for (const owner of owners) {
       const others = byOwner.get(owner);
@@ -55,8 +59,9 @@ export function overview(
 export function findSpare(
   { spares, byOwner }: Overview,
   request: Request,
-  { antiAffinity = 'off' }: Pick<PoolLimits, 'antiAffinity'>,
+  limits: Pick<PoolLimits, 'antiAffinity'>,
 ): AmphoraId | undefined {
+  const antiAffinity = antiAffinityOf(request, limits);
   const taken = new Set(Array.from(byOwner.get(request.loadBalancerId)?.values() ?? [], ({ host }) => host));
   let shared: AmphoraId | undefined;
   for (const [id, known] of spares) {

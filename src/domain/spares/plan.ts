@@ -4,7 +4,7 @@ import { type Apart, plainKind } from '../amphora/kind.ts';
 import type { AmphoraId } from '../ids.ts';
 import { assign, type Boot } from './assign.ts';
 import { isOfKind, type Overview, overview } from './overview.ts';
-import { type Pointing, type PoolLimits, type PoolState, suggestionMs } from './pool.ts';
+import { antiAffinityOf, type Pointing, type PoolLimits, type PoolState, suggestionMs } from './pool.ts';
 
 export interface PoolPlan {
   readonly point: readonly Pointing[];
@@ -38,15 +38,11 @@ function nextLapse({ suggested }: Overview): number | undefined {
 }
 
 /** Amphorae whose machine one that is about to boot must not share, or should not. */
-export function apartFrom(
-  pool: PoolState,
-  { meantFor }: Boot,
-  limits: Pick<PoolLimits, 'antiAffinity'>,
-  now: number,
-): Apart {
-  const isHard = limits.antiAffinity === 'hard';
-  if (meantFor === null || (limits.antiAffinity ?? 'off') === 'off') return { amphorae: [], isHard };
-  return { amphorae: [...(overview(pool, limits, now).byOwner.get(meantFor)?.keys() ?? [])], isHard };
+export function apartFrom(pool: PoolState, boot: Boot, limits: Pick<PoolLimits, 'antiAffinity'>, now: number): Apart {
+  const antiAffinity = antiAffinityOf(boot, limits);
+  const isHard = antiAffinity === 'hard';
+  if (boot.meantFor === null || antiAffinity === 'off') return { amphorae: [], isHard };
+  return { amphorae: [...(overview(pool, { antiAffinity }, now).byOwner.get(boot.meantFor)?.keys() ?? [])], isHard };
 }
 
 function missingSpares({ spares, booting }: Overview, { size, kind = plainKind }: PoolLimits): readonly Boot[] {

@@ -1,7 +1,8 @@
 // What the spares pool knows: amphorae that are there or boot, and who waits for one. The pool only suggests: the amphora's own
 // journal grants. Pure.
-import type { AmphoraKind } from '../amphora/kind.ts';
+import type { AmphoraKind, AntiAffinity } from '../amphora/kind.ts';
 import type { Sharing } from '../amphora/sharing.ts';
+import type { WantedAmphora } from '../amphora/wanted.ts';
 import type { AmphoraId, LoadBalancerId } from '../ids.ts';
 import type { AmphoraStatus } from '../statuses.ts';
 
@@ -22,13 +23,10 @@ export interface KnownAmphora {
   readonly host?: string | null;
 }
 
-export interface Request {
+/** The kind is plain when absent. */
+export interface Request extends Partial<WantedAmphora> {
   readonly id: number;
   readonly loadBalancerId: LoadBalancerId;
-  /** Plain when absent. */
-  readonly kind?: AmphoraKind;
-  /** With nobody when absent. */
-  readonly sharing?: Sharing;
   /** Not to be joined; none when absent. */
   readonly excluded?: readonly AmphoraId[];
 }
@@ -41,16 +39,21 @@ export interface PoolState {
   notBefore: number;
 }
 
-/** Whether the two amphorae of a pair must, or should, be on different machines. */
-export type AntiAffinity = 'off' | 'soft' | 'hard';
-
 export interface PoolLimits {
   readonly size: number;
   readonly maxBooting: number;
   /** Of spares; plain when absent. */
   readonly kind?: AmphoraKind;
-  /** `off` when absent. */
+  /** Of those who do not say; `off` when absent. */
   readonly antiAffinity?: AntiAffinity;
+}
+
+/** What is asked for in a request, or by a boot for one. */
+export function antiAffinityOf(
+  { antiAffinity }: { readonly antiAffinity?: AntiAffinity | undefined },
+  limits: Pick<PoolLimits, 'antiAffinity'>,
+): AntiAffinity {
+  return antiAffinity ?? limits.antiAffinity ?? 'off';
 }
 
 /** Somebody who waits is told of an amphora. */

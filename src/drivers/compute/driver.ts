@@ -47,10 +47,11 @@ export interface ComputeDriver {
    * the world itself; false for a service that may answer from a stale or partial view.
    */
   readonly listsEverything: boolean;
-  /** What can be asked of an instance, by flavors and availability zones; nothing else is ever asked. */
+  /**
+   * What can be asked of an instance, by flavors and availability zones; nothing else is ever asked. `antiAffinity`: instances are
+   * on machines that the driver can tell apart.
+   */
   readonly offers: Offers;
-  /** Whether instances are on machines that the driver can tell apart. */
-  readonly knowsHosts: boolean;
   /**
    * Makes the instance `amphora-<id>`, or adopts the one of that name (which keeps the files it was made with).
    * Returns as soon as the instance exists; it may still be in BUILD.

@@ -24,7 +24,13 @@ const folder = tempFolder('peers');
 const node = randomUUID();
 const loadBalancerId = randomUUID() as LoadBalancerId;
 const amphoraId = randomUUID() as AmphoraId;
-const suggestion = { loadBalancerId, excluded: [], kind: plainKind, sharing: { projectId: 'p', most: 2 } };
+const suggestion = {
+  loadBalancerId,
+  excluded: [],
+  kind: plainKind,
+  sharing: { projectId: 'p', most: 2 },
+  antiAffinity: 'soft',
+} as const;
 let ours: PeerCredentials;
 let others: PeerCredentials;
 let shown: ServerTls;

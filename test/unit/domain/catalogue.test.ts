@@ -10,6 +10,7 @@ const everything = [
   'managementNetwork',
   'sriovPorts',
   'sharedAmphorae',
+  'antiAffinity',
 ] as const;
 
 describe('a profile', () => {
@@ -17,6 +18,7 @@ describe('a profile', () => {
     ['flavorProfile', { loadbalancer_topology: 'ACTIVE_STANDBY', compute_flavor: 'large', amp_image_tag: 'v2' }],
     ['flavorProfile', { sriov_vip: true, allow_member_sriov: false }],
     ['flavorProfile', { loadbalancers_per_amphora: 8, loadbalancer_topology: 'SINGLE' }],
+    ['flavorProfile', { loadbalancer_topology: 'ACTIVE_STANDBY', anti_affinity: 'hard' }],
     ['flavorProfile', { loadbalancers_per_amphora: 1, loadbalancer_topology: 'ACTIVE_STANDBY' }],
     ['availabilityZoneProfile', { compute_zone: 'az1', volume_zone: 'az1', management_network: 'net' }],
     ['availabilityZoneProfile', { valid_vip_networks: ['net-1', 'net-2'] }],
@@ -25,6 +27,7 @@ describe('a profile', () => {
   });
 
   test.each([
+    ['flavorProfile', { anti_affinity: 'soft' }, 'the compute driver does not know anti_affinity'],
     ['flavorProfile', { compute_flavor: 'large' }, 'the compute driver does not know compute_flavor'],
     ['flavorProfile', { sriov_vip: false }, 'the network driver does not know sriov_vip'],
     ['flavorProfile', { allow_member_sriov: true }, 'the network driver does not know allow_member_sriov'],
@@ -36,6 +39,7 @@ describe('a profile', () => {
   });
 
   test.each([
+    ['flavorProfile', { anti_affinity: 'yes' }, 'anti_affinity: expected off or soft or hard, given "yes"'],
     ['flavorProfile', { sriov_vip: 'yes' }, 'sriov_vip: expected true or false, given "yes"'],
     ['flavorProfile', { compute_flavor: 7 }, 'compute_flavor: expected a text of 1 to 255 characters, given 7'],
     ...[0, 101, 2.5, '2', null].map(
@@ -67,6 +71,7 @@ describe('a profile', () => {
       hasSriovVip: false,
       allowsMemberSriov: false,
       perAmphora: 1,
+      antiAffinity: undefined,
       validVipNetworks: undefined,
     });
     expect(wishOf('{"sriov_vip":true}')).toMatchObject({ hasSriovVip: true, allowsMemberSriov: false });

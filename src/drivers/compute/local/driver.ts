@@ -42,7 +42,6 @@ export function localCompute(options: LocalComputeOptions): ComputeDriver {
     name: 'local',
     listsEverything: true,
     offers: ['sharedAmphorae'],
-    knowsHosts: false,
     create: (request, signal) => compute.create(request, signal),
     get: (amphoraId, signal) => compute.get(amphoraId, signal),
     delete: (amphoraId, signal) => compute.delete(amphoraId, signal),

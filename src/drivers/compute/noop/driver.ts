@@ -8,8 +8,15 @@ export function noopCompute(world: WorldClient, deploymentId: DeploymentId): Com
   return {
     name: 'noop',
     listsEverything: true,
-    offers: ['computeFlavor', 'imageTag', 'computeZone', 'volumeZone', 'managementNetwork', 'sharedAmphorae'],
-    knowsHosts: true,
+    offers: [
+      'computeFlavor',
+      'imageTag',
+      'computeZone',
+      'volumeZone',
+      'managementNetwork',
+      'sharedAmphorae',
+      'antiAffinity',
+    ],
     create: (request, signal) => world.call('compute.create', request, signal),
     get: async (amphoraId, signal) => (await world.call('compute.get', { amphoraId }, signal)) ?? undefined,
     delete: async (amphoraId, signal) => void (await world.call('compute.delete', { amphoraId }, signal)),

@@ -144,6 +144,17 @@ describe('the spares pool, of kinds and machines,', () => {
     expect(apartFrom(pool, boot, { antiAffinity: 'hard' }, 0)).toEqual({ amphorae: ['a0'], isHard: true });
   });
 
+  test('keeps apart whom their flavor has apart, whatever the settings say', () => {
+    const pool = pooled({ status: 'ALLOCATED', loadBalancerIds: [lb], host: 'h1' }, { host: 'h1' });
+    const request = { id: 1, loadBalancerId: lb };
+    pool.waiting.set(1, { ...request, antiAffinity: 'hard' });
+    const { point, boot } = planPool(pool, limits, 0);
+    expect([point, boot]).toEqual([[], [{ kind: plainKind, meantFor: lb, antiAffinity: 'hard' }]]);
+    expect(apartFrom(pool, { kind: plainKind, meantFor: lb, antiAffinity: 'hard' }, {}, 0).amphorae).toEqual(['a0']);
+    pool.waiting.set(1, { ...request, antiAffinity: 'off' });
+    expect(planPool(pool, { ...limits, antiAffinity: 'hard' }, 0).point).toMatchObject([{ amphoraId: 'a1' }]);
+  });
+
   test('counts the machine of what was suggested to the load balancer just now', () => {
     const pool = pooled({ host: 'h1', meantFor: lb, suggestedAt: 0 }, { host: 'h1' }, { host: 'h2' });
     expect(spareAt(pool, 1, { antiAffinity: 'hard' }, { id: 2, loadBalancerId: lb })).toBe('a2');
