@@ -348,6 +348,7 @@ async function startParts(config: Config, log: Logger, started: Started): Promis
   writeRunFile(dataDir, {
     pid: process.pid,
     apiPort: ports.api,
+    controlHost: config.control.host,
     controlPort: ports.control,
     controlCertificate: tls?.certificate ?? null,
     heartbeatPort: ports.heartbeat,

@@ -22,10 +22,11 @@ export function controllerOf(env: Environment, config: () => Config): ConnectOpt
   if (url !== undefined) return { url: protectedUrl(webSocketUrl(url), token), token, tls: own };
   const { dataDir, control } = config();
   const run = runningIn(dataDir);
-  // An older controller wrote no such field.
+  // The settings of this shell need not be those that it was started with. An older controller wrote neither field.
+  const host = reachable(run.controlHost ?? control.host);
   const pinned = run.controlCertificate ?? undefined;
   return {
-    url: `${pinned === undefined ? 'ws' : 'wss'}://${reachable(control.host)}:${run.controlPort}`,
+    url: `${pinned === undefined ? 'ws' : 'wss'}://${host}:${run.controlPort}`,
     token: token ?? tokenIn(dataDir),
     tls: own.ca === undefined ? { ...own, pinned } : own,
   };

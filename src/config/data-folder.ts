@@ -18,6 +18,8 @@ const format = 1;
 export interface RunFile {
   readonly pid: number;
   readonly apiPort: number | null;
+  /** Where the control port listens, as its settings say; an older node wrote none. */
+  readonly controlHost?: string;
   readonly controlPort: number;
   /** The certificate that the control port shows, PEM; null when it speaks clear text. */
   readonly controlCertificate: string | null;

@@ -213,6 +213,11 @@ describe('amphi', () => {
     expect((await fetch(`http://127.0.0.1:${running.controlPort}/readyz`)).status).toBe(200);
   });
 
+  test('a command finds the controller where it listens, whatever the settings of its own shell say', async () => {
+    const elsewhere = { AMPHI_CONTROL_HOST: '127.0.0.9', AMPHI_CONTROL_PORT: '1' };
+    expect(await run(['lb', 'ls'], elsewhere)).toMatchObject({ status: 0 });
+  });
+
   test('a second controller on the same data folder is refused', async () => {
     const second = await run(['up', '--driver', 'noop'], { AMPHI_CONTROL_PORT: '0', AMPHI_HEARTBEAT_PORT: '0' });
     expect(second).toMatchObject({ status: 1, output: expect.stringContaining(`pid ${running.process.pid}`) });
