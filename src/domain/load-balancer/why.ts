@@ -30,7 +30,7 @@ function aside(view: Omit<ExplanationView, 'why'>): readonly string[] {
     ...(operatingStatus === 'ONLINE' || operatingStatus === 'OFFLINE'
       ? []
       : [
-          `its operating status ${operatingStatus} is what amphorae report of its members: see \`amphi lb show ${view.id}\``,
+          `its operating status ${operatingStatus} is what amphorae report of its members: see \`amphi lb show ${view.id}\`, and why \`amphi alerts --lb ${view.id}\``,
         ]),
     ...departures(view)
       .filter(({ goneAt, why }) => goneAt !== null && why === 'lost')

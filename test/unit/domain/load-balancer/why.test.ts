@@ -35,6 +35,13 @@ describe('a load balancer', () => {
     expect(why({})).toEqual(['it is ACTIVE, and nothing is left to do']);
   });
 
+  test('that is ACTIVE and not well says where its members are shown, and the reasons', () => {
+    expect(why({ operatingStatus: 'DEGRADED' })).toEqual([
+      'it is ACTIVE, and nothing is left to do',
+      `its operating status DEGRADED is what amphorae report of its members: see \`amphi lb show ${settled.id}\`, and why \`amphi alerts --lb ${settled.id}\``,
+    ]);
+  });
+
   test('that waits for a spare says so, and why no amphora boots', () => {
     const lastError = 'no spare amphora, and booting one failed: no host has room';
     const waiting = step('claim:STANDALONE', { failures: 2, retryAt: 'soon', lastError });
