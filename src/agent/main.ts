@@ -87,7 +87,7 @@ async function run(root: string): Promise<void> {
   // Not before the port is ours: an agent that can't listen must not leave a haproxy behind.
   await amphora.resume();
   heartbeats.start();
-  log.info({ host: settings.bindHost, address: server.address(), pid: process.pid }, 'the agent serves');
+  log.info({ host: settings.bindHost, address: server.address() }, 'the agent serves');
 }
 
 const { values } = parseArgs({ options: { root: { type: 'string' } } });

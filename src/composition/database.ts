@@ -38,7 +38,8 @@ async function openEmbedded(dataDir: string, log: Logger, started: Started): Pro
   let lastFailure = '';
   const revive = async () => {
     if (isAlive(server.pid)) return;
-    if (lastFailure === '') log.warn({ pid: server.pid }, 'the embedded PostgreSQL has died: it is started again');
+    if (lastFailure === '')
+      log.warn({ postgresPid: server.pid }, 'the embedded PostgreSQL has died: it is started again');
     try {
       server = await start(Number(new URL(url).port));
       lastFailure = '';
