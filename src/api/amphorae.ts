@@ -84,9 +84,12 @@ export function amphoraRoutes(ports: ApiPorts, options: ObjectOptions): readonly
       access: 'admin',
       summary: 'Replaces an amphora of a load balancer.',
       handle: async (request) => {
-        const { id, loadBalancerId } = await found(request);
-        const place = loadBalancerId === null ? undefined : await ports.reads.placeOf('loadBalancer', loadBalancerId);
-        if (place !== undefined) objects.refuseWhenBusy('amphora', place);
+        const { id, loadBalancerId, otherLoadBalancerIds } = await found(request);
+        // All that share it move.
+        for (const one of loadBalancerId === null ? [] : [loadBalancerId, ...otherLoadBalancerIds]) {
+          const place = await ports.reads.placeOf('loadBalancer', one);
+          if (place !== undefined) objects.refuseWhenBusy('amphora', place);
+        }
         await change(ports, 'amphora.failover', { id }, request);
         return { status: 202 };
       },

@@ -2,6 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { startTestApi, useTestApi } from '../../support/api.ts';
 import { FakeWorld } from '../../support/fake-drivers.ts';
+import { createLoadBalancer, listener } from '../../support/load-balancer-commands.ts';
+import { newLoadBalancerId, send, untilStatus } from '../../support/tree.ts';
 
 const world = new FakeWorld();
 const { api, node } = useTestApi(world, { spares: 2 });
@@ -342,6 +344,33 @@ describe('changes to a load balancer that is being changed', () => {
       open();
       await strict.untilStatus(id, 'ACTIVE');
       expect((await strict.request('PUT', listener, { listener: { name: 'b' } })).status).toBe(200);
+    } finally {
+      await strict.close();
+    }
+  });
+
+  test('reject: an amphora is not failed over while one of those that share it is being changed', async () => {
+    const strict = await startTestApi(node, world, { changes: 'reject' });
+    try {
+      const projectId = randomUUID();
+      const [one, two] = [newLoadBalancerId(), newLoadBalancerId()];
+      for (const id of [one, two]) {
+        await send(node, id, createLoadBalancer(id, { projectId, perAmphora: 2, listeners: [listener(80)] }));
+        await untilStatus(node, id, 'ACTIVE');
+      }
+      const [amphora] = (await strict.get(`/v2/octavia/amphorae?loadbalancer_id=${two}`)).body.amphorae;
+      expect((await strict.get(`/v2/octavia/amphorae/${amphora.id}`)).body.amphora.loadbalancer_id).toBe(one);
+      let open: () => void = () => undefined;
+      world.gates.set('amphora.serve', new Promise((resolve) => (open = resolve)));
+      await send(node, two, { type: 'createListener', listener: listener(81) });
+      const failover = await strict.request('PUT', `/v2/octavia/amphorae/${amphora.id}/failover`);
+      expect([failover.status, failover.body.faultstring]).toEqual([
+        409,
+        `Load Balancer ${two} is immutable and cannot be updated.`,
+      ]);
+      open();
+      await untilStatus(node, two, 'ACTIVE');
+      expect((await strict.request('PUT', `/v2/octavia/amphorae/${amphora.id}/failover`)).status).toBe(202);
     } finally {
       await strict.close();
     }
