@@ -10,7 +10,7 @@ import { type JournalPersistenceEngine, keyOf } from './persistence-engine.ts';
 import { ask, nobody, type ReplyTo } from './reply.ts';
 
 export interface EntityManagerOptions<E extends Entity>
-  extends Omit<EntitySurroundings<E>, 'onWakeAt' | 'onEnd' | 'onLeft' | 'onChange' | 'mayStart'> {
+  extends Omit<EntitySurroundings<E>, 'onWakeAt' | 'onEnd' | 'onLeft' | 'onChange' | 'onRecovered' | 'mayStart'> {
   readonly parent: NactRef;
   /** Actors are called `<prefix>-<id>`. */
   readonly prefix: string;
@@ -260,14 +260,19 @@ export class EntityManager<E extends Entity> {
       mayStart: this.#options.accepts,
       onChange: (entityId, before, after) => {
         for (const listener of this.#listeners) listener(entityId, before, after);
-        for (const { isSo, tell } of this.#waiters.get(entityId) ?? []) if (isSo(after)) tell(true);
+        this.#tellWaiters(entityId, after);
       },
+      onRecovered: (entityId, state) => this.#tellWaiters(entityId, state),
       onWakeAt: (entityId, at) => this.wakeAt(entityId, at),
       onEnd: (entityId, why) => this.#onEnd(entityId, why),
       onLeft: (entityId, messages) => this.#onLeft(entityId, messages),
     });
     this.#live.set(id, entity);
     return entity;
+  }
+
+  #tellWaiters(id: string, state: E['state']): void {
+    for (const { isSo, tell } of this.#waiters.get(id) ?? []) if (isSo(state)) tell(true);
   }
 
   #onEnd(id: string, why: 'over' | 'stale' | { readonly fault: Error }): void {

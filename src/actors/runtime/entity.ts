@@ -49,6 +49,8 @@ export interface EntitySurroundings<E extends Entity> extends ActorSurroundings 
   readonly snapshotEvery: number;
   /** After every durable change. */
   readonly onChange: (id: string, before: E['state'] | undefined, after: E['state']) => void;
+  /** It has come from the journal, where it may have become what no change has told: the outcome of a write was not known. */
+  readonly onRecovered: (id: string, state: E['state']) => void;
   readonly onWakeAt: (id: string, at: number | undefined) => void;
   /** False while the entity is being handed over: whoever has it next starts the steps that the journal names. */
   readonly mayStart: (id: string) => boolean;
@@ -194,6 +196,7 @@ class EntityActor<E extends Entity> implements LiveEntity<E> {
     this.#waiting.delete(live);
     begin(this.record, live);
     this.#current = current;
+    if (current.isFresh && current.state !== undefined) this.#with.onRecovered(this.#id, current.state);
     this.#current = await this.#handle(current, live, ctx.persist);
     end(this.record);
     this.#tellSettled();

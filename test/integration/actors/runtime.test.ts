@@ -363,6 +363,29 @@ describe('a database that is lost', () => {
     expect((await stateOf(counters, id))?.count).toBe(3);
   });
 
+  test('behind a write leaves nobody waiting for what the write has brought about', async () => {
+    const proxy = await startDatabaseProxy(database.url);
+    undo.push(() => proxy.close());
+    const counters = await node({ url: proxy.url });
+    const id = await create(counters);
+    const gone = counters.manager.whenGone(id, AbortSignal.timeout(10_000));
+    const answer = proxy.hold('toClient', 'written');
+    counters.post(id, { type: 'delete' }, 'delete');
+    await answer.caught;
+    // Only the connection that wrote: the session goes on, and with it the ownership.
+    const other = new pg.Client({ connectionString: database.url });
+    await other.connect();
+    undo.push(() => other.end());
+    const ended = await other.query(
+      `select pg_terminate_backend(pid) from pg_stat_activity
+       where datname = current_database() and pid <> pg_backend_pid() and query like '%append_entries%'`,
+    );
+    expect(ended.rowCount).toBe(1);
+    await gone;
+    expect(counters.ownership.isConnected).toBe(true);
+    answer.release();
+  });
+
   test('aborts steps, which do not count as failures and run again afterwards', async () => {
     const proxy = await startDatabaseProxy(database.url);
     undo.push(() => proxy.close());
