@@ -15,6 +15,7 @@ export function whyNotActive(view: Omit<ExplanationView, 'why'>): readonly strin
     ...(owner === null ? ['no node owns it: none runs, or one is about to take it over'] : []),
     ...replacements(view),
     ...steps.map(ofStep),
+    ...waits(view),
     ...unsettled.filter((object) => object.provisioningStatus === 'ERROR').map(ofRefused),
   ];
   if (reasons.length > 0) return reasons;
@@ -54,6 +55,14 @@ function replacements(view: Pick<ExplanationView, 'history'>): readonly string[]
     .map(({ amphoraId, why, reason }) => {
       return `amphora ${amphoraId} ${why === 'lost' ? 'is lost' : 'is being replaced'}: ${reason}`;
     });
+}
+
+/** Steps that were interrupted are not begun anew, nor what would contradict them, before they are certain to be over. */
+function waits({ steps, wakeAt, provisioningStatus }: Omit<ExplanationView, 'why'>): readonly string[] {
+  const isIdle = steps.length === 0 && provisioningStatus.startsWith('PENDING');
+  return isIdle && wakeAt !== null
+    ? [`it waits until ${wakeAt}: a call that was interrupted may still have an effect before`]
+    : [];
 }
 
 interface Departure {

@@ -73,6 +73,16 @@ describe('a load balancer', () => {
     ]);
   });
 
+  test('that waits for the end of a push that was interrupted says until when', () => {
+    const waits = 'it waits until soon: a call that was interrupted may still have an effect before';
+    expect(why({ provisioningStatus: 'PENDING_DELETE', wakeAt: 'soon' })).toEqual([waits]);
+    const leaving = { type: 'amphoraLeaving', amphoraId: 'a', why: 'replaced', reason: 'failover was asked for' };
+    expect(why({ provisioningStatus: 'PENDING_UPDATE', wakeAt: 'soon', history: [entry(2, leaving)] })).toEqual([
+      'amphora a is being replaced: failover was asked for',
+      waits,
+    ]);
+  });
+
   test('whose pair is replaced one after the other names both, until they are gone', () => {
     const due = (amphoraId: string) => ({ type: 'replacementDue', amphoraId, reason: 'failover was asked for' });
     const steps = [step('plug:b', { state: 'running', startedAt: 'then' })];
