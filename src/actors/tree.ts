@@ -179,11 +179,12 @@ export class Tree {
     });
     this.loadBalancers.onChange((_id, _before, after) => this.operating.update(after));
     this.amphorae.onChange((id, before, after) => this.#onAmphoraChange(id as AmphoraId, before, after));
-    this.fleet.onChange((id, now) => {
+    this.fleet.onChange((id, now, before) => {
       if (now.status === 'DELETED') {
         table.forget(id);
         statistics.forget(id);
       }
+      this.heartbeats.onAmphoraChange(id, now, before);
       this.#owned.amphoraChanged(id, now);
     });
   }

@@ -16,7 +16,7 @@ interface Known {
 /** Lists of nodes that are shared; there are as many as nodes have come and gone of late. */
 const mostLists = 1000;
 
-type Listener = (id: AmphoraId, facts: AmphoraFacts) => void;
+type Listener = (id: AmphoraId, facts: AmphoraFacts, before: AmphoraFacts | undefined) => void;
 
 const deleted: AmphoraFacts = { status: 'DELETED', loadBalancerIds: [], bootFailure: null, controllers: [] };
 
@@ -49,7 +49,7 @@ export class Fleet {
     for (const [id, { facts }] of this.#known) yield [id, facts];
   }
 
-  /** Calls `listener` with every change. */
+  /** Calls `listener` with every change, and with what was known before. */
   onChange(listener: Listener): void {
     this.#listeners.add(listener);
   }
@@ -89,13 +89,14 @@ export class Fleet {
 
   #set(id: AmphoraId, facts: AmphoraFacts): void {
     this.#changes++;
+    const before = this.get(id);
     if (facts.status === 'DELETED') this.#known.delete(id);
     else {
       const controllers = this.#shared(facts.controllers);
       const known = { facts: { ...facts, controllers }, shard: this.shardOf(id), revision: this.#revision };
       this.#known.set(id, { ...known, seenAtLook: this.#looks });
     }
-    for (const listener of this.#listeners) listener(id, facts);
+    for (const listener of this.#listeners) listener(id, facts, before);
   }
 
   #shared(list: readonly string[]): readonly string[] {

@@ -172,6 +172,18 @@ export class Heartbeats {
     this.#unsaid.clear();
   }
 
+  /**
+   * A load balancer has joined others. What its amphora says of it may have come before this was known, and have gone to the others
+   * alone. Where nobody was before, it is said until there is somebody.
+   */
+  onAmphoraChange(id: AmphoraId, now: AmphoraFacts, before: AmphoraFacts | undefined): void {
+    const known = before?.loadBalancerIds ?? [];
+    const joined = now.loadBalancerIds.filter((one) => !known.includes(one));
+    if (known.length === 0 || joined.length === 0) return;
+    if (joined.some((one) => this.#options.ownership.owns(one))) this.want(id);
+    else this.#options.table.expectNews(id, undefined);
+  }
+
   /** New owners of load balancers have heard nothing yet: what an amphora says next counts as new, if it differs from before. */
   onView({ owners }: ClusterView): void {
     const before = this.#owners;

@@ -127,6 +127,30 @@ describe('load balancers that share amphorae', () => {
     expect(destroyed(shared, amphora)).toBe(true);
   });
 
+  test('hear what their amphora says, also when it is known late that one of them has come', async () => {
+    const shared = await share(2, 2);
+    const { node } = shared;
+    const [one, two] = shared.ids as [LoadBalancerId, LoadBalancerId];
+    const amphora = await amphoraOf(shared, one);
+    const facts = node.tree.fleet.get(amphora);
+    if (facts === undefined) throw new Error('the amphora is not in the fleet');
+    const states = await Promise.all([one, two].map((id) => stateOf(node, id)));
+    const objects = states.flatMap((state) => Object.values(state?.objects ?? {}));
+    const open = { status: 'OPEN', stats: { tx: 0, rx: 0, conns: 0, totconns: 0, ereq: 0 } } as const;
+    const listeners = Object.fromEntries(
+      objects.filter(({ kind }) => kind === 'listener').map(({ id }) => [id, open] as const),
+    );
+    const say = (seq: number) => node.tree.heartbeats.receive({ id: amphora, seq, ver: 3, listeners, pools: {} }, seq);
+    const isOnline = (id: LoadBalancerId) => node.tree.operating.get(id)?.get(id) === 'ONLINE';
+    node.tree.fleet.learn(amphora, { ...facts, loadBalancerIds: [one] });
+    for (let seq = 1; seq <= 3; seq++) say(seq);
+    await waitFor(() => isOnline(one), { describe: 'what is known of the first' });
+    expect(isOnline(two)).toBe(false);
+    node.tree.fleet.learn(amphora, facts);
+    say(4);
+    await waitFor(() => isOnline(two), { describe: 'what is known of the second' });
+  });
+
   test('of another project have amphorae of their own, and so has who shares with nobody', async () => {
     const shared = await share(1, 4);
     const [alone, foreign] = [newLoadBalancerId(), newLoadBalancerId()];
