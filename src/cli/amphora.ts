@@ -10,6 +10,7 @@ import { allPages, loadBalancerIdOf } from './find.ts';
 import { CliFailure } from './failure.ts';
 import { examples } from './help.ts';
 import { parsePace } from './numbers.ts';
+import { timeout, untilReplaced, wait as waitOption } from './waiting.ts';
 
 /** The first, and how many share it with that. */
 function loadBalancersOf({ loadBalancerId, otherLoadBalancerIds }: AmphoraView): string | null {
@@ -69,16 +70,20 @@ export function amphoraCommand(program: Command, act: Act): void {
   const failover = amphora
     .command('failover <id>')
     .description('Replace an amphora of a load balancer.')
+    .addOption(waitOption('until it is gone and others serve; fails when a load balancer ends in ERROR'))
+    .addOption(timeout())
     .action(
-      act(({ withCommand, output }, [id = '']) =>
+      act(({ withCommand, output }, [id = ''], { wait: waits, timeout: seconds }) =>
         withCommand(async (client) => {
+          const before = await client.call('amphora.show', { id });
           const answer = await client.call('amphora.failover', { id });
+          if (waits === true) await untilReplaced(client, before, Number(seconds));
           if (output.isJson) output.show(answer);
-          else output.say(`amphora ${id} is being replaced`);
+          else output.say(`amphora ${id} is ${waits === true ? 'replaced' : 'being replaced'}`);
         }),
       ),
     );
-  examples(failover, 'amphi amphora failover 5c6f1d2e-…');
+  examples(failover, 'amphi amphora failover 5c6f1d2e-…', 'amphi amphora failover 5c6f1d2e-… --wait');
   addConfigure(amphora, act);
   const rotate = amphora
     .command('rotate <id>')

@@ -1,8 +1,9 @@
-// Waiting for load balancers: the options of commands that do, and until when they wait.
+// Waiting for load balancers and amphorae: the options of commands that do, and until when they wait.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Option } from 'commander';
 import type { CommandClient } from '../channels/command/client.ts';
 import { RpcError } from '../channels/rpc/errors.ts';
+import type { AmphoraView } from '../domain/views.ts';
 import { CliFailure } from './failure.ts';
 import { parseSeconds } from './numbers.ts';
 
@@ -50,13 +51,25 @@ export async function untilHeard(client: CommandClient, id: string, seconds: num
 }
 
 export async function untilGone(client: CommandClient, id: string, seconds: number): Promise<void> {
+  await untilNotFound(() => client.call('loadBalancer.show', { id }), `load balancer ${id} is not gone`, seconds);
+}
+
+/** Until an amphora that is replaced is gone, and what it served is served by others. @throws CliFailure as untilSettled does */
+export async function untilReplaced(client: CommandClient, amphora: AmphoraView, seconds: number): Promise<void> {
+  const { id, loadBalancerId, otherLoadBalancerIds } = amphora;
+  await untilNotFound(() => client.call('amphora.show', { id }), `amphora ${id} is not replaced`, seconds);
+  const served = loadBalancerId === null ? [] : [loadBalancerId, ...otherLoadBalancerIds];
+  for (const each of served) await untilSettled(client, each, seconds, 'itself');
+}
+
+async function untilNotFound(show: () => Promise<unknown>, otherwise: string, seconds: number): Promise<void> {
   for (const deadline = Date.now() + seconds * 1000; ; await sleep(pollMs)) {
     try {
-      await client.call('loadBalancer.show', { id });
+      await show();
     } catch (error) {
       if (error instanceof RpcError && error.code === 'notFound') return;
       throw error;
     }
-    if (Date.now() > deadline) throw new CliFailure(`load balancer ${id} is not gone after ${seconds} s`);
+    if (Date.now() > deadline) throw new CliFailure(`${otherwise} after ${seconds} s`);
   }
 }

@@ -89,6 +89,14 @@ describe('amphi', () => {
     const amphorae = await json<{ id: string; loadBalancerId: string }[]>('amphora', 'ls', '--lb', 'web');
     expect(await json('amphora', 'stats', amphorae[0]?.id ?? '')).toEqual([]);
     expect(amphorae.map((amphora) => amphora.loadBalancerId)).toEqual([made.id]);
+    const replaced = amphorae[0]?.id ?? '';
+    expect(await run(['amphora', 'failover', replaced, '--wait'])).toEqual({
+      status: 0,
+      output: `amphora ${replaced} is replaced\n`,
+    });
+    const others = await json<{ id: string; status: string }[]>('amphora', 'ls', '--lb', 'web');
+    expect(others).toMatchObject([{ id: expect.not.stringContaining(replaced), status: 'ALLOCATED' }]);
+    expect(await json('lb', 'show', 'web')).toMatchObject({ provisioningStatus: 'ACTIVE' });
 
     expect(await run(['lb', 'delete', 'web'])).toMatchObject({
       status: 1,
