@@ -4,6 +4,7 @@ import type { AmphoraId } from '../ids.ts';
 import { claimOf } from '../load-balancer/decide.ts';
 import { isPlaced } from '../load-balancer/plan.ts';
 import type { LoadBalancerState } from '../load-balancer/state.ts';
+import { stepKeys } from '../load-balancer/steps.ts';
 
 export type LoadBalancerQuestion =
   /** Whether it counts an amphora as its own. */
@@ -42,7 +43,8 @@ export function answerOfLoadBalancer(
     case 'isPlaced':
       return state === undefined || isPlaced(state);
     case 'isPushing':
-      return state !== undefined && state.push !== null;
+      // Not while a push that failed waits for its next try: that may be for as long as what it lacks is missing.
+      return Object.keys(state?.steps.running ?? {}).some(stepKeys.isDeploy);
   }
 }
 

@@ -118,6 +118,21 @@ describe('the certificate of an amphora', () => {
     await untilShown(node, amphoraId, await waitFor(() => world.certified.get(amphoraId), { describe: 'it' }));
   });
 
+  test('is replaced though pushes to its load balancer go on failing', async () => {
+    const world = new FakeWorld();
+    const node = await start(world);
+    const { id, amphoraId } = await served(node);
+    world.misbehave.set(
+      'amphora.serve',
+      Array.from({ length: 1_000 }, () => 'fail' as const),
+    );
+    await send(node, id, { type: 'updateLoadBalancer', patch: { adminStateUp: false } });
+    await untilStatus(node, id, 'ERROR');
+    await rotate(node, amphoraId);
+    await untilShown(node, amphoraId, await waitFor(() => world.certified.get(amphoraId), { describe: 'it' }));
+    expect((await stateOf(node, id))?.push).not.toBeNull();
+  });
+
   test('whose replacement was under way when its node ended is replaced by the next one', async () => {
     const world = new FakeWorld();
     const first = await start(world);
