@@ -40,10 +40,14 @@ export function missingInstancesChore({ compute, fleet, isHeld, failOver }: Miss
       if (first.expected.every((id) => first.instances.has(id))) return { done: 0, isMore: false };
       await wait(secondLookMs, undefined, { signal });
       const second = await look(signal);
-      const missing = missingTwice(first, second).filter((id) => {
-        const facts = fleet.get(id);
-        return facts !== undefined && !isHeld(facts);
-      });
+      const isSpare = (id: AmphoraId) => fleet.get(id)?.status === 'READY';
+      const missing = missingTwice(first, second)
+        .filter((id) => {
+          const facts = fleet.get(id);
+          return facts !== undefined && !isHeld(facts);
+        })
+        // Or load balancers that lose theirs would be given a spare that is gone, and wait for its silence.
+        .toSorted((a, b) => Number(isSpare(b)) - Number(isSpare(a)));
       for (const id of missing.slice(0, mostAtOnce)) {
         const facts = fleet.get(id);
         const instance = second.stopped.find(({ amphoraId }) => amphoraId === id);

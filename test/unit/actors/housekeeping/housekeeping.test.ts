@@ -6,7 +6,7 @@ import { Fleet } from '../../../../src/actors/cluster/fleet.ts';
 import { type Chore, spawnHousekeeping } from '../../../../src/actors/housekeeping/housekeeping.ts';
 import { missingInstancesChore } from '../../../../src/actors/housekeeping/missing-instances.ts';
 import { Registry } from '../../../../src/actors/runtime/registry.ts';
-import type { AmphoraId } from '../../../../src/domain/ids.ts';
+import type { AmphoraId, LoadBalancerId } from '../../../../src/domain/ids.ts';
 import { FakeWorld } from '../../../support/fake-drivers.ts';
 import { waitFor } from '../../../support/wait-for.ts';
 
@@ -66,4 +66,21 @@ test('the look for missing instances does not wait for its second look when anot
   await expect(outcome).rejects.toThrow();
   expect(world.calls).toEqual(['compute.list ']);
   expect(failed).toEqual([]);
+});
+
+test('spares whose instances are missing go first, so that none is given to a load balancer that has lost its own', async () => {
+  const fleet = new Fleet();
+  const [served, spare] = [randomUUID() as AmphoraId, randomUUID() as AmphoraId];
+  const loadBalancerIds = [randomUUID() as LoadBalancerId];
+  fleet.learn(served, { status: 'ALLOCATED', loadBalancerIds, bootFailure: null, controllers: [] });
+  fleet.learn(spare, { status: 'READY', loadBalancerIds: [], bootFailure: null, controllers: [] });
+  const failed: AmphoraId[] = [];
+  const chore = missingInstancesChore({
+    compute: new FakeWorld().compute,
+    fleet,
+    isHeld: () => false,
+    failOver: (amphoraId) => failed.push(amphoraId),
+  });
+  expect(await chore.run(new AbortController().signal)).toEqual({ done: 2, isMore: false });
+  expect(failed).toEqual([spare, served]);
 });
