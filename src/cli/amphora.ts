@@ -13,7 +13,10 @@ import { parsePace } from './numbers.ts';
 import { timeout, untilReplaced, wait as waitOption } from './waiting.ts';
 
 /** The first, and how many share it with that. */
-function loadBalancersOf({ loadBalancerId, otherLoadBalancerIds }: AmphoraView): string | null {
+export function loadBalancersOf({
+  loadBalancerId,
+  otherLoadBalancerIds,
+}: Pick<AmphoraView, 'loadBalancerId' | 'otherLoadBalancerIds'>): string | null {
   if (loadBalancerId === null || otherLoadBalancerIds.length === 0) return loadBalancerId;
   return `${loadBalancerId} and ${otherLoadBalancerIds.length} more`;
 }

@@ -2,6 +2,7 @@
 import type { Command } from 'commander';
 import type { OrderScope } from '../domain/cluster/orders.ts';
 import type { Act } from './act.ts';
+import { loadBalancersOf } from './amphora.ts';
 import { CliFailure } from './failure.ts';
 import { examples } from './help.ts';
 import { showOrders, tellHowMany, whoAsks } from './maintenance.ts';
@@ -25,7 +26,7 @@ export function failoversCommand(program: Command, act: Act): void {
             view.held,
             [
               { title: 'AMPHORA', of: (held) => held.amphoraId },
-              { title: 'LOAD BALANCER', of: (held) => held.loadBalancerId },
+              { title: 'LOAD BALANCER', of: loadBalancersOf },
               { title: 'ZONE', of: (held) => held.zone },
               { title: 'HOST', of: (held) => held.host },
               { title: 'SINCE', of: (held) => held.since },

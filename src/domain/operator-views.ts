@@ -115,6 +115,8 @@ export interface HeldFailoverView {
   readonly amphoraId: string;
   /** Null for a spare. */
   readonly loadBalancerId: string | null;
+  /** Others that share it. */
+  readonly otherLoadBalancerIds: readonly string[];
   readonly zone: string | null;
   readonly host: string | null;
   /** What it waits for. */

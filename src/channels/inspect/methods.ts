@@ -111,7 +111,7 @@ export const inspectMethods = {
     summary: 'Failovers that are held, and what the cluster may still begin in this minute.',
     params: { limit: withDefault(wholeNumber({ min: 1, max: 10_000 }), 100, 'Most amphorae that are listed.') },
     result: result<FailoversView>(
-      '`perMinute` and `left`: failovers of a minute, and those of them that are left. `counts`: how many are held, by reason. `held`: list of `amphoraId`, `loadBalancerId`, `zone`, `host`, `kind` (maintenance, breaker, loss or pace), `why` and `since`, those held longest first. `releases`: list of releases in force.',
+      '`perMinute` and `left`: failovers of a minute, and those of them that are left. `counts`: how many are held, by reason. `held`: list of `amphoraId`, `loadBalancerId`, `otherLoadBalancerIds` (they share it), `zone`, `host`, `kind` (maintenance, breaker, loss or pace), `why` and `since`, those held longest first. `releases`: list of releases in force.',
     ),
   }),
   'failovers.release': reads({

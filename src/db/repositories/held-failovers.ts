@@ -27,7 +27,8 @@ export async function listHeld(
   const from = `from held_failovers h join amphorae a on a.id = h.amphora_id where a.status in ('READY', 'ALLOCATED')`;
   const [{ rows }, counted] = await Promise.all([
     pool.query<Omit<HeldFailoverView, 'since'> & { readonly since: Date }>(
-      `select a.id as "amphoraId", a.load_balancer_id as "loadBalancerId", a.host,
+      `select a.id as "amphoraId", a.load_balancer_id as "loadBalancerId",
+              a.other_load_balancer_ids as "otherLoadBalancerIds", a.host,
               coalesce(a.cached_zone, a.kind ->> 'computeZone') as zone, h.kind, h.why, h.since
        ${from} order by h.since, a.id limit $1`,
       [limit],

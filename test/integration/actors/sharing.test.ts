@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { describe, expect, test } from '@jest/globals';
+import { listHeld } from '../../../src/db/repositories/held-failovers.ts';
 import type { AmphoraId, LoadBalancerId } from '../../../src/domain/ids.ts';
 import { FakeWorld } from '../../support/fake-drivers.ts';
 import { createLoadBalancer, listener } from '../../support/load-balancer-commands.ts';
@@ -149,6 +150,19 @@ describe('load balancers that share amphorae', () => {
     node.tree.fleet.learn(amphora, facts);
     say(4);
     await waitFor(() => isOnline(two), { describe: 'what is known of the second' });
+  });
+
+  test('are all named where the failover of their amphora is held', async () => {
+    const shared = await share(2, 2);
+    const { pool } = shared.node;
+    const amphora = await amphoraOf(shared, shared.ids[0] as LoadBalancerId);
+    await pool.query(`insert into held_failovers (amphora_id, kind, why) values ($1, 'breaker', 'many are silent')`, [
+      amphora,
+    ]);
+    const { held } = await listHeld(pool, 10);
+    expect(held).toHaveLength(1);
+    const [{ loadBalancerId, otherLoadBalancerIds } = { loadBalancerId: null, otherLoadBalancerIds: [] }] = held;
+    expect(new Set([loadBalancerId, ...otherLoadBalancerIds])).toEqual(new Set(shared.ids));
   });
 
   test('of another project have amphorae of their own, and so has who shares with nobody', async () => {
