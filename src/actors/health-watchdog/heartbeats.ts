@@ -204,11 +204,16 @@ export class Heartbeats {
     const { table, heardBefore, log } = this.#options;
     for (let from = 0; from < ids.length; from += askedAtOnce) {
       const some = ids.slice(from, from + askedAtOnce);
+      const numbers = some.map((id) => table.numbers(id)?.seq);
       const before = await heardBefore(some).catch((error: unknown) => {
         log.debug({ err: error }, 'what was heard before is not known: all is taken for new');
         return new Map<string, string>();
       });
-      for (const id of some) table.expectNews(id, before.get(id));
+      // Whoever was heard meanwhile may have said something else, and say the former again.
+      some.forEach((id, index) => {
+        const isHeard = table.numbers(id)?.seq !== numbers[index];
+        table.expectNews(id, isHeard ? undefined : before.get(id));
+      });
     }
   }
 
