@@ -106,7 +106,7 @@ function optionFor({ name, description, takes }: Capability): Option {
 
 /** What is no number is refused by whoever knows what is expected. */
 function numberOrText(text: string): number | string {
-  return /^-?\d+$/.test(text) ? Number(text) : text;
+  return /^-?\d+(\.\d+)?$/.test(text) ? Number(text) : text;
 }
 
 function optionName(capability: Pick<Capability, 'name'> | undefined): string {

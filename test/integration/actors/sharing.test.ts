@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { describe, expect, test } from '@jest/globals';
 import { listHeld } from '../../../src/db/repositories/held-failovers.ts';
 import type { AmphoraId, LoadBalancerId } from '../../../src/domain/ids.ts';
@@ -16,8 +15,6 @@ emptyBeforeEach(database);
 interface Shared {
   readonly node: TestNode;
   readonly world: FakeWorld;
-  /** Of its own: what other tests have left is not to be joined. */
-  readonly projectId: string;
   readonly ids: readonly LoadBalancerId[];
 }
 
@@ -26,15 +23,12 @@ async function share(count: number, perAmphora: number, spares = 1): Promise<Sha
   const world = new FakeWorld();
   const node = await startTestNode({ url: database.url, world, spares });
   undo.push(() => node.close());
-  const projectId = randomUUID();
   const ids = Array.from({ length: count }, newLoadBalancerId);
   await Promise.all(
-    ids.map((id, index) =>
-      send(node, id, createLoadBalancer(id, { projectId, perAmphora, listeners: [listener(80 + index)] })),
-    ),
+    ids.map((id, index) => send(node, id, createLoadBalancer(id, { perAmphora, listeners: [listener(80 + index)] }))),
   );
   await Promise.all(ids.map((id) => untilStatus(node, id, 'ACTIVE')));
-  return { node, world, projectId, ids };
+  return { node, world, ids };
 }
 
 async function amphoraOf({ node }: Shared, id: LoadBalancerId): Promise<AmphoraId> {
@@ -168,12 +162,8 @@ describe('load balancers that share amphorae', () => {
   test('of another project have amphorae of their own, and so has who shares with nobody', async () => {
     const shared = await share(1, 4);
     const [alone, foreign] = [newLoadBalancerId(), newLoadBalancerId()];
-    await send(
-      shared.node,
-      alone,
-      createLoadBalancer(alone, { projectId: shared.projectId, listeners: [listener(90)] }),
-    );
-    await send(shared.node, foreign, createLoadBalancer(foreign, { perAmphora: 4, projectId: randomUUID() }));
+    await send(shared.node, alone, createLoadBalancer(alone, { listeners: [listener(90)] }));
+    await send(shared.node, foreign, createLoadBalancer(foreign, { perAmphora: 4, projectId: 'another' }));
     await Promise.all([alone, foreign].map((id) => untilStatus(shared.node, id, 'ACTIVE')));
     const all = { ...shared, ids: [...shared.ids, alone, foreign] };
     expect(new Set(await amphoraeOf(all)).size).toBe(3);

@@ -134,18 +134,21 @@ describe('what cannot work is said in a sentence', () => {
     await refused(dataDir, /was made by PostgreSQL 15, this is 18/);
   });
 
-  (byRoot ? test : test.skip)("another user's data", async () => {
+  (byRoot ? test : test.skip)("another user's data (skipped where nobody may give a file away)", async () => {
     const dataDir = await stoppedDatabase('foreign');
     chownSync(dataOf(dataDir), 65_534, 65_534);
     await refused(dataDir, /belongs to user 65534, PostgreSQL would run as user \d+/);
   });
 
-  (byRoot ? test : test.skip)('a dataDir in which an ordinary user has a database', async () => {
-    const dataDir = newDataDir('ordinary');
-    mkdirSync(join(dataDir, 'postgresql'), { recursive: true });
-    chownSync(join(dataDir, 'postgresql'), 1234, 1234);
-    await refused(dataDir, /ordinary holds the database of user 1234: run as that user/);
-  });
+  (byRoot ? test : test.skip)(
+    'a dataDir in which an ordinary user has a database (skipped where nobody may give a file away)',
+    async () => {
+      const dataDir = newDataDir('ordinary');
+      mkdirSync(join(dataDir, 'postgresql'), { recursive: true });
+      chownSync(join(dataDir, 'postgresql'), 1234, 1234);
+      await refused(dataDir, /ordinary holds the database of user 1234: run as that user/);
+    },
+  );
 
   test('a folder that holds something else', async () => {
     const dataDir = newDataDir('else');
