@@ -296,7 +296,8 @@ describe('members that speak TLS', () => {
   test('are shown the certificate of the pool', async () => {
     const port = await tlsMember({ requestCert: true, ca: read(authority.file) });
     const without = await serve({ listener: plain, pool: { tlsEnabled: true }, port });
-    expect(await status(without.vip)).toBe(502);
+    // In TLS 1.3 a member refuses after haproxy has thought itself connected: the request may have been sent by then (502) or not (503).
+    expect([502, 503]).toContain(await status(without.vip));
     const { vip } = await serve({ listener: plain, pool: { tlsEnabled: true, tlsContainerRef: 'client' }, port });
     expect((await ask({ host: vip, port: 8443 })).body).toBe('encrypted for good');
   });
