@@ -148,6 +148,8 @@ export interface AmphoraView {
   readonly loadBalancerId: string | null;
   /** Others that share it. */
   readonly otherLoadBalancerIds: readonly string[];
+  /** More of their project may come to share it. */
+  readonly mayBeJoined: boolean;
   /** `FAILOVER_STOPPED`: it is silent, and its failover is held. */
   readonly status: AmphoraStatus | 'FAILOVER_STOPPED';
   /** Why its failover is held, as a sentence; null when it is not. */

@@ -109,6 +109,20 @@ test('an amphora that is shared is failed over with all that have it', async () 
   expect(after.map(({ length }) => length)).toEqual([1, 1, 1]);
 }, 60_000);
 
+test('an amphora that others may join is joined by nobody once its failover is asked for', async () => {
+  const flavorId = await flavor('shared by two', { loadbalancers_per_amphora: 2 });
+  const first = await create({ flavorId });
+  const [before] = (await client.call('amphora.list', { loadBalancerId: first })).items;
+  expect(before).toMatchObject({ otherLoadBalancerIds: [], mayBeJoined: true });
+  const { amphora } = await client.call('amphora.failover', { id: before?.id ?? '' });
+  expect(amphora ?? { mayBeJoined: false }).toMatchObject({ mayBeJoined: false });
+  await create({ flavorId });
+  await waitFor(async () => (await client.call('amphora.list', {})).items.every(({ id }) => id !== before?.id), {
+    describe: 'the end of the amphora',
+  });
+  await untilActive(client, first, false);
+}, 60_000);
+
 test('an amphora is made as its flavor and availability zone say, and shows that', async () => {
   const flavorId = await flavor('large', { compute_flavor: 'm1.large', amp_image_tag: 'next' });
   const availabilityZone = await zone('east', { compute_zone: 'az-east', management_network: 'mgmt' });

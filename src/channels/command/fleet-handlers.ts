@@ -37,11 +37,11 @@ export function fleetHandlers(
         why: 'replaced',
         reason: 'failover was asked for',
       } as const;
-      // Those that share it hear of it from the amphora, each at its time.
-      if (amphora.otherLoadBalancerIds.length === 0) {
-        await dispatch.toLoadBalancer(amphora.loadBalancerId, command, context);
-      } else {
+      if (amphora.mayBeJoined || amphora.otherLoadBalancerIds.length > 0) {
+        // Those that share it hear of it from the amphora, each at its time; so does one that joins until then.
         await dispatch.toAmphora(id, { type: 'vacateAmphora', reason: command.reason }, context);
+      } else {
+        await dispatch.toLoadBalancer(amphora.loadBalancerId, command, context);
       }
       return { amphora: (await reads.findAmphora(id)) ?? null };
     },

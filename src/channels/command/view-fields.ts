@@ -124,6 +124,7 @@ const amphora: Fields<AmphoraView> = {
   id: 'Its id.',
   loadBalancerId: 'Load balancer that it serves, the first when several share it; null for a spare.',
   otherLoadBalancerIds: 'The others that share it.',
+  mayBeJoined: 'Whether more of their project may come to share it.',
   status:
     'BOOTING, READY (a spare), ALLOCATED, PENDING_DELETE, ERROR, or FAILOVER_STOPPED (silent, and its failover is held).',
   failoverHeld: 'Why its failover is held; null when it is not.',

@@ -16,7 +16,7 @@ export function isOf(loadBalancerId: string, t = 't'): string {
 }
 
 /** The row of the amphora `t` and what is known of it besides, as JSON. */
-export const amphoraJson = `to_jsonb(t) || jsonb_build_object('status', ${shownStatus}, 'failover_held',
+export const amphoraJson = `to_jsonb(t) || jsonb_build_object('status', ${shownStatus}, 'may_be_joined', t.sharing is not null, 'failover_held',
   case when ${isHeld} then (select why from held_failovers h where h.amphora_id = t.id) end)`;
 
 const select = `select ${amphoraJson} as row from amphorae t`;
