@@ -5,7 +5,7 @@
 // Of a frozen controller's calls only pushes are let through, until their deadline: they are what nothing can fence. A
 // boot that comes through as late leaves an instance that no amphora knows, which is the sweep's.
 import { amphoraStatus } from '../../src/domain/amphora/status.ts';
-import type { AmphoraId, LoadBalancerId } from '../../src/domain/ids.ts';
+import { type AmphoraId, deriveId, type LoadBalancerId } from '../../src/domain/ids.ts';
 import type { LoadBalancerCommand } from '../../src/domain/load-balancer/commands.ts';
 import type { LoadBalancerState } from '../../src/domain/load-balancer/state.ts';
 import { isPair } from '../../src/domain/load-balancer/pair.ts';
@@ -14,7 +14,9 @@ import { desired } from '../../src/domain/load-balancer/tree.ts';
 import { createLoadBalancer, listener } from '../support/load-balancer-commands.ts';
 import type { Bug } from './bugs.ts';
 import { FakeJournal, keyOf, type NewEntry } from './journal.ts';
-import { type Answer, replay, SimulatedNode, simulatedId, type Surroundings } from './node.ts';
+import { SimulatedNode } from './node.ts';
+import { fleetOf, replay } from './replay.ts';
+import type { Answer, Surroundings } from './steps.ts';
 import { Random } from './random.ts';
 import { World } from './world.ts';
 
@@ -166,7 +168,7 @@ class Simulation {
 
   /** An operator has a shared amphora replaced. */
   #vacateSomeAmphora(): void {
-    const shared = this.#node.fleet().filter(({ allocations }) => allocations.length > 1);
+    const shared = fleetOf(this.#journal).filter(({ allocations }) => allocations.length > 1);
     if (shared.length === 0) return;
     const command = { type: 'vacateAmphora', reason: 'asked for' } as { type: string };
     this.#node.command('amphora', this.#random.pick(shared).id, command, () => undefined);
@@ -175,7 +177,7 @@ class Simulation {
   /** The watchdog: tells of lost amphorae until somebody has taken them out of service. */
   #reportLost(): void {
     for (const amphoraId of this.#world.lost) {
-      const state = this.#node.fleet().find((one) => one.id === amphoraId);
+      const state = fleetOf(this.#journal).find((one) => one.id === amphoraId);
       if (state === undefined) continue;
       const ignore = () => undefined;
       const status = amphoraStatus(state);
@@ -228,7 +230,7 @@ class Simulation {
   }
 
   #hasLostInService(): boolean {
-    return this.#node.fleet().some(({ id, deletion }) => this.#world.lost.has(id) && deletion === null);
+    return fleetOf(this.#journal).some(({ id, deletion }) => this.#world.lost.has(id) && deletion === null);
   }
 
   #judge(): readonly string[] {
@@ -237,7 +239,7 @@ class Simulation {
       if (times > 1) broken.push(`command ${commandId} took effect ${times} times`);
     }
     for (const client of this.#clients) broken.push(...this.#judgeLoadBalancer(client));
-    for (const state of this.#node.fleet()) {
+    for (const state of fleetOf(this.#journal)) {
       if (!this.#world.instances.has(state.id) && state.deletion === null) broken.push(`${state.id} has no instance`);
       for (const { loadBalancerId } of state.allocations) {
         if (!this.#slotsOf(loadBalancerId).includes(state.id))
@@ -245,7 +247,7 @@ class Simulation {
       }
       if (state.vacating !== undefined) broken.push(`${state.id} was to be left, and is there`);
     }
-    const known = new Set(this.#node.fleet().map(({ id }) => id));
+    const known = new Set(fleetOf(this.#journal).map(({ id }) => id));
     for (const id of this.#world.instances) if (!known.has(id)) broken.push(`instance ${id} is an orphan`);
     return broken;
   }
@@ -293,4 +295,9 @@ class Simulation {
     if (self !== name) broken.push(`${id} is called ${self}, not ${name}`);
     return broken;
   }
+}
+
+/** Ids of a simulation's objects. */
+export function simulatedId<T extends string>(...parts: readonly (string | number)[]): T {
+  return deriveId<T>('simulation', ...parts);
 }
