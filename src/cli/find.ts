@@ -1,6 +1,6 @@
 // Finding objects for people: by id or by name, and all pages of a list.
 import type { CommandClient } from '../channels/command/client.ts';
-import type { Page } from '../channels/command/methods.ts';
+import type { Page } from '../channels/command/lists.ts';
 import { isUuid } from '../domain/ids.ts';
 import type { LoadBalancerView } from '../domain/views.ts';
 import { CliFailure } from './failure.ts';

@@ -3,12 +3,10 @@ import type { LoadBalancerId } from '../../domain/ids.ts';
 import type { AlertChange, AlertView } from '../../domain/alert-views.ts';
 import { type HandlersOf, reads, result } from '../rpc/method.ts';
 import { maybe, withDefault } from '../rpc/parameters.ts';
-import { flag, objectId, text, wholeNumber } from '../rpc/values.ts';
-import { pageOf, refuseLostMarker } from './lists.ts';
-import type { Page } from './methods.ts';
+import { flag, objectId, text } from '../rpc/values.ts';
+import { limitOf, type Page, pageOf, refuseLostMarker } from './lists.ts';
 import { Subscriptions } from './subscriptions.ts';
 
-const mostListed = 1_000;
 const ofLoadBalancer = maybe(objectId<LoadBalancerId>(), 'Only of this load balancer and what is in it.');
 
 export const alertMethods = {
@@ -18,7 +16,7 @@ export const alertMethods = {
       projectId: maybe(text({ min: 1, max: 36 }), 'Only those of this project.'),
       loadBalancerId: ofLoadBalancer,
       openOnly: withDefault(flag(), false, 'Only those that were not cleared.'),
-      limit: withDefault(wholeNumber({ min: 1, max: mostListed }), mostListed, 'Most alerts in the answer.'),
+      limit: limitOf('alerts'),
       marker: maybe(objectId<string>(), 'Id of the last alert of the page before.'),
     },
     result: result<Page<AlertView>>(

@@ -5,7 +5,7 @@ import { changes, reads, result } from '../rpc/method.ts';
 import { maybe, needed } from '../rpc/parameters.ts';
 import { flag, objectId, oneOf, text } from '../rpc/values.ts';
 import { change, creation, fixed, optional, required, shape } from './attributes.ts';
-import type { Deleted } from './methods.ts';
+import type { Deleted } from './object-methods.ts';
 
 /** Characters of JSON that a profile may have. */
 const mostData = 4_096;

@@ -10,16 +10,16 @@ import type { ObjectKind } from '../../domain/load-balancer/state.ts';
 import type { StatusChange } from '../../domain/views.ts';
 import type { CallContext, CommandKey } from '../rpc/method.ts';
 import { refuseSwitchedOff, refuseSwitchedOffIn, refuseUnplaced } from './allowances.ts';
-import { agentHandlers } from './amphora-methods.ts';
 import { alertHandlers } from './alerts.ts';
 import { attributesIn, patchIn } from './attributes.ts';
 import { creationOf } from './creation.ts';
 import { type ChangeContext, type Dispatch, dispatchTo } from './dispatch.ts';
 import { catalogueHandlers } from './catalogue-handlers.ts';
-import type { CommandHandlers, Deleted, HandlersFor } from './methods.ts';
+import type { CommandHandlers, HandlersFor } from './methods.ts';
+import type { Deleted } from './object-methods.ts';
 import type { CommandPorts } from './ports.ts';
-import { fleetHandlers } from './fleet-handlers.ts';
-import { found, listed } from './lists.ts';
+import { fleetHandlers } from './fleet.ts';
+import { found, listedWithin } from './lists.ts';
 import { quotaHandlers } from './quota.ts';
 import {
   healthMonitorShape,
@@ -48,7 +48,6 @@ export function commandHandlers(ports: CommandPorts): CommandHandlers {
     ...l7RuleHandlers(ports, dispatch),
     ...quotaHandlers(ports.quotas),
     ...fleetHandlers(ports, dispatch),
-    ...agentHandlers(ports.reads, dispatch),
     ...catalogueHandlers(ports.catalogue, ports.placement.offers),
     ...alertHandlers(ports),
     ...statusHandlers(ports),
@@ -92,7 +91,7 @@ function loadBalancerHandlers(ports: CommandPorts, dispatch: Dispatch, tls: TlsA
       return view(id);
     },
     'loadBalancer.show': ({ id }) => found(reads.findObject('loadBalancer', id), 'loadBalancer', id),
-    'loadBalancer.list': ({ projectId, ...page }) => listed(reads, 'loadBalancer', page, 'project_id', projectId),
+    'loadBalancer.list': ({ projectId, ...page }) => listedWithin(reads, 'loadBalancer', page, 'project_id', projectId),
     'loadBalancer.status': ({ id }) => found(reads.statusTree(id), 'loadBalancer', id),
     'loadBalancer.statistics': async ({ id }) => {
       await found(reads.findObject('loadBalancer', id), 'loadBalancer', id);
@@ -129,7 +128,7 @@ function listenerHandlers(
       return reads.statisticsOf('listener', id);
     },
     'listener.list': ({ loadBalancerId, ...page }) =>
-      listed(reads, 'listener', page, 'load_balancer_id', loadBalancerId),
+      listedWithin(reads, 'listener', page, 'load_balancer_id', loadBalancerId),
   };
 }
 
@@ -154,7 +153,7 @@ function poolHandlers({ reads, allowed }: CommandPorts, dispatch: Dispatch, tls:
     },
     'pool.delete': ({ id }, context) => deletion(dispatch, 'pool', id, context),
     'pool.show': ({ id }) => found(reads.findObject('pool', id), 'pool', id),
-    'pool.list': ({ loadBalancerId, ...page }) => listed(reads, 'pool', page, 'load_balancer_id', loadBalancerId),
+    'pool.list': ({ loadBalancerId, ...page }) => listedWithin(reads, 'pool', page, 'load_balancer_id', loadBalancerId),
   };
 }
 
@@ -192,11 +191,11 @@ function memberHandlers({ reads }: CommandPorts, dispatch: Dispatch): HandlersFo
         () => ({ type: 'replaceMembers', poolId, members, additiveOnly }),
         context,
       );
-      const { items } = await listed(reads, 'member', { limit: 10_000, marker: null }, 'pool_id', poolId);
+      const { items } = await listedWithin(reads, 'member', { limit: 10_000, marker: null }, 'pool_id', poolId);
       return { members: items };
     },
     'member.show': ({ id }) => found(reads.findObject('member', id), 'member', id),
-    'member.list': ({ poolId, ...page }) => listed(reads, 'member', page, 'pool_id', poolId),
+    'member.list': ({ poolId, ...page }) => listedWithin(reads, 'member', page, 'pool_id', poolId),
   };
 }
 
@@ -219,7 +218,7 @@ function healthMonitorHandlers({ reads, allowed }: CommandPorts, dispatch: Dispa
     'healthMonitor.delete': ({ id }, context) => deletion(dispatch, 'healthMonitor', id, context),
     'healthMonitor.show': ({ id }) => found(reads.findObject('healthMonitor', id), 'healthMonitor', id),
     'healthMonitor.list': ({ loadBalancerId, ...page }) =>
-      listed(reads, 'healthMonitor', page, 'load_balancer_id', loadBalancerId),
+      listedWithin(reads, 'healthMonitor', page, 'load_balancer_id', loadBalancerId),
   };
 }
 
@@ -247,8 +246,8 @@ function l7PolicyHandlers(
     'l7Policy.show': ({ id }) => found(reads.findObject('l7Policy', id), 'l7Policy', id),
     'l7Policy.list': ({ listenerId, loadBalancerId, ...page }) =>
       listenerId === null
-        ? listed(reads, 'l7Policy', page, 'load_balancer_id', loadBalancerId)
-        : listed(reads, 'l7Policy', page, 'listener_id', listenerId),
+        ? listedWithin(reads, 'l7Policy', page, 'load_balancer_id', loadBalancerId)
+        : listedWithin(reads, 'l7Policy', page, 'listener_id', listenerId),
   };
 }
 
@@ -268,7 +267,7 @@ function l7RuleHandlers({ reads }: CommandPorts, dispatch: Dispatch): HandlersFo
     },
     'l7Rule.delete': ({ id }, context) => deletion(dispatch, 'l7Rule', id, context),
     'l7Rule.show': ({ id }) => found(reads.findObject('l7Rule', id), 'l7Rule', id),
-    'l7Rule.list': ({ l7PolicyId, ...page }) => listed(reads, 'l7Rule', page, 'l7_policy_id', l7PolicyId),
+    'l7Rule.list': ({ l7PolicyId, ...page }) => listedWithin(reads, 'l7Rule', page, 'l7_policy_id', l7PolicyId),
   };
 }
 

@@ -2,9 +2,33 @@
 import type { ObjectKind } from '../../domain/load-balancer/state.ts';
 import type { Views } from '../../domain/views.ts';
 import { RpcError } from '../rpc/errors.ts';
+import { maybe, withDefault } from '../rpc/parameters.ts';
+import { objectId, wholeNumber } from '../rpc/values.ts';
 import { notFound } from './dispatch.ts';
-import type { Page } from './methods.ts';
 import type { ListQuery, Reads } from './ports.ts';
+
+/** Objects on one page of a list. */
+const mostListed = 1_000;
+
+/** How long a page may be. */
+export function limitOf(what: string) {
+  return withDefault(wholeNumber({ min: 1, max: mostListed }), mostListed, `Most ${what} in the answer.`);
+}
+
+/** Parameters of a list. */
+export const page = {
+  limit: limitOf('objects'),
+  marker: maybe(objectId<string>(), 'Id of the last object of the page before.'),
+};
+
+/** What `items` and `next` of a list are, for its description. */
+export const listed =
+  'Oldest first. `next` is the marker of the next page, null when there is none. A marker that was deleted is notFound.';
+
+export interface Page<T> {
+  readonly items: readonly T[];
+  readonly next: string | null;
+}
 
 /** @throws RpcError when it is not there */
 export async function found<T>(reading: Promise<T | undefined>, kind: ObjectKind | 'amphora', id: string): Promise<T> {
@@ -14,7 +38,7 @@ export async function found<T>(reading: Promise<T | undefined>, kind: ObjectKind
 }
 
 /** A page of the objects whose column has that value; of all when it is null. */
-export async function listed<K extends ObjectKind>(
+export async function listedWithin<K extends ObjectKind>(
   reads: Reads,
   kind: K,
   { limit, marker }: { readonly limit: number; readonly marker: string | null },

@@ -4,7 +4,8 @@ import type { Quotas } from '../../domain/quota.ts';
 import { kindNames } from '../../domain/load-balancer/rules.ts';
 import { quotaKinds } from '../../domain/quota.ts';
 import { type HandlersOf, reads, result } from '../rpc/method.ts';
-import { maybe, needed, type Parameter, withDefault } from '../rpc/parameters.ts';
+import { limitOf } from './lists.ts';
+import { maybe, needed, type Parameter } from '../rpc/parameters.ts';
 import { text, wholeNumber } from '../rpc/values.ts';
 
 export interface QuotaView extends Quotas {
@@ -22,7 +23,6 @@ export interface QuotaPort {
   reset(projectId: string): Promise<void>;
 }
 
-const mostListed = 1_000;
 const limitValue = wholeNumber({ min: -1, max: 2_000_000_000 });
 
 function limitParameter(name: string): Parameter<number | null | undefined> {
@@ -50,7 +50,7 @@ export const quotaMethods = {
   'quota.list': reads({
     summary: 'Quotas of the projects that have limits of their own.',
     params: {
-      limit: withDefault(wholeNumber({ min: 1, max: mostListed }), mostListed, 'Most projects in the answer.'),
+      limit: limitOf('projects'),
       marker: maybe(text({ min: 1, max: 36 }), 'The last project of the page before.'),
       projectId: maybe(text({ min: 1, max: 36 }), 'Only this project.'),
     },
