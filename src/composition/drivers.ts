@@ -64,7 +64,8 @@ export async function openDrivers(
   async function openNoop() {
     let address = config.noop.world;
     if (address === undefined) {
-      const world = await startNoopWorld({ logFile: join(config.dataDir, 'noop-world.log') });
+      const logFile = join(config.dataDir, 'noop-world.log');
+      const world = await startNoopWorld({ logFile, isBoundless: config.noop.subnets === 'any' });
       started.add(() => world.stop());
       address = world.address;
     }

@@ -379,6 +379,9 @@ export const schema = z.strictObject({
     world: maybe(text('host:port', /^\S+:\d{1,5}$/)).describe(
       'Process that plays the world (driver `noop`). Without it, the node starts one of its own.',
     ),
+    subnets: withDefault(choice(['own', 'any']), 'own').describe(
+      'Subnets of the world that the node starts (driver `noop`). `own`: two of its own. `any`: also each that is named, of whichever network, as with the no-op driver of Octavia; for test suites that make ids up.',
+    ),
   }),
   log: z.strictObject({
     level: withDefault(choice(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']), 'info').describe(

@@ -1,4 +1,4 @@
-// The process in which a noop world lives: `main.js [--port n] [--log file] [--detached]`. Prints its address as a JSON
+// The process in which a noop world lives: `main.js [--port n] [--log file] [--detached] [--boundless]`. Prints its address as a JSON
 // line. Ends when its standard input closes, so with the process that started it, unless it is detached.
 import { parseArgs } from 'node:util';
 import { serveWorld } from './server.ts';
@@ -8,10 +8,11 @@ const { values } = parseArgs({
     port: { type: 'string', default: '0' },
     log: { type: 'string' },
     detached: { type: 'boolean', default: false },
+    boundless: { type: 'boolean', default: false },
   },
 });
 
-const server = await serveWorld({ port: Number(values.port), logFile: values.log });
+const server = await serveWorld({ port: Number(values.port), logFile: values.log, isBoundless: values.boundless });
 process.stdout.write(`${JSON.stringify({ address: server.address, pid: process.pid })}\n`);
 
 if (!values.detached) {

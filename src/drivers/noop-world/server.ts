@@ -14,6 +14,7 @@ import {
   type WorldReply,
   type WorldRequest,
 } from './protocol.ts';
+import { WorldNetwork } from './network.ts';
 import { World } from './world.ts';
 
 export interface WorldServer {
@@ -27,12 +28,14 @@ export interface ServeWorld {
   readonly port?: number;
   /** Appended to, a JSON line a call; none is written without it. */
   readonly logFile?: string | undefined;
+  /** Every network and subnet that is named is there; else only two subnets of its own. */
+  readonly isBoundless?: boolean;
 }
 
 type Controls = { [C in WorldControl]: (params: WorldControls[C]['params']) => WorldControls[C]['result'] };
 
 /** @throws the error of `listen` when the port cannot be used. */
-export async function serveWorld({ port = 0, logFile }: ServeWorld): Promise<WorldServer> {
+export async function serveWorld({ port = 0, logFile, isBoundless = false }: ServeWorld): Promise<WorldServer> {
   const heartbeats = new Heartbeats();
   const behaviours = new Behaviours();
   const log = openLog(logFile);
@@ -44,6 +47,7 @@ export async function serveWorld({ port = 0, logFile }: ServeWorld): Promise<Wor
       configured: (instance) => heartbeats.restart(instance),
     },
     Date.now,
+    new WorldNetwork(isBoundless),
   );
   const controls = controlsOf(world, behaviours, heartbeats);
   const sockets = new Set<Socket>();

@@ -7,6 +7,8 @@ import { lineReader } from './protocol.ts';
 export interface StartWorld {
   readonly logFile?: string | undefined;
   readonly port?: number;
+  /** As `ServeWorld` has it. */
+  readonly isBoundless?: boolean;
   /** Goes on when this process ends. */
   readonly detached?: boolean;
   /** The built main.js; the one beside this file unless given. */
@@ -23,10 +25,15 @@ export interface StartedWorld {
 export function startNoopWorld({
   logFile,
   port = 0,
+  isBoundless = false,
   detached = false,
   main = ownMain,
 }: StartWorld): Promise<StartedWorld> {
-  const flags = [...(logFile === undefined ? [] : ['--log', logFile]), ...(detached ? ['--detached'] : [])];
+  const flags = [
+    ...(logFile === undefined ? [] : ['--log', logFile]),
+    ...(detached ? ['--detached'] : []),
+    ...(isBoundless ? ['--boundless'] : []),
+  ];
   const child = spawn(process.execPath, [main, '--port', String(port), ...flags], {
     stdio: [detached ? 'ignore' : 'pipe', 'pipe', detached ? 'ignore' : 'pipe'],
     detached,

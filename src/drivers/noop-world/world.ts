@@ -1,33 +1,14 @@
 // The imagined outside world: instances, ports and what amphorae were told to serve. Holds state and answers calls; the
 // network, the log and misbehaviour are around it.
-import { createHash, X509Certificate } from 'node:crypto';
+import { X509Certificate } from 'node:crypto';
 import { type AmphoraId, deriveId } from '../../domain/ids.ts';
 import { servedDigest } from '../../domain/load-balancer/digest.ts';
 import type { InstanceKind, InstancePlace } from '../../domain/amphora/kind.ts';
 import type { Instance } from '../compute/driver.ts';
 import { PermanentFailure, TransientFailure } from '../failure.ts';
-import type { AllocateVip, PluggedPort, Subnet, Vip } from '../network/driver.ts';
-import { objectionTo, rangeOf, resolveIn, subnetOf, toAddress } from '../network/subnet.ts';
+import { rangeOf, toAddress } from '../network/subnet.ts';
+import { WorldNetwork } from './network.ts';
 import type { WireAmphoraInfo, WorldCall, WorldCalls, WorldPlug, WorldState } from './protocol.ts';
-
-export const noopSubnet: Subnet = {
-  id: deriveId('noop', 'subnet'),
-  name: 'noop',
-  networkId: deriveId('noop', 'network'),
-  cidr: '10.0.0.0/8',
-  gateway: '10.0.0.1',
-};
-
-/** For additional VIPs. */
-const additionalSubnet: Subnet = {
-  id: deriveId('noop', 'additional subnet'),
-  name: 'noop-additional',
-  networkId: noopSubnet.networkId,
-  cidr: '192.168.0.0/16',
-  gateway: '192.168.0.1',
-  isForAdditionalVips: true,
-};
-const subnets = [noopSubnet, additionalSubnet] as const;
 
 /** An instance with the amphora in it. */
 export interface WorldInstance {
@@ -67,21 +48,17 @@ export class World {
   hosts = 0;
   refusedConfigurations: RegExp | undefined;
   readonly #instances = new Map<string, WorldInstance>();
-  /** Load balancer → port. */
-  readonly #ports = new Map<string, Vip>();
-  /** Address → load balancer. */
-  readonly #holders = new Map<string, string>();
+  readonly #network: WorldNetwork;
   /** Address → amphorae that have it. */
   readonly #plugged = new Map<string, Set<string>>();
   #nextHost = rangeOf(managementCidr).first + 1;
-  /** Subnet → where the search for a free address goes on. */
-  readonly #nextVip = new Map<string, number>();
   readonly #events: WorldEvents;
   readonly #now: () => number;
 
-  constructor(events: WorldEvents, now: () => number) {
+  constructor(events: WorldEvents, now: () => number, network = new WorldNetwork(false)) {
     this.#events = events;
     this.#now = now;
+    this.#network = network;
   }
 
   /** @throws TransientFailure, PermanentFailure like the drivers. */
@@ -120,7 +97,7 @@ export class World {
         host: instance.place.host,
         kind: instance.kind ?? null,
       })),
-      ports: Object.fromEntries([...this.#ports].map(([loadBalancerId, { address }]) => [loadBalancerId, address])),
+      ports: this.#network.addresses(),
     };
   }
 
@@ -130,7 +107,7 @@ export class World {
       if (known !== undefined) return this.#view(known);
       const instance: WorldInstance = {
         ...request,
-        computeId: `noop-${request.amphoraId}`,
+        computeId: deriveId('noop', 'instance', request.amphoraId),
         host: toAddress(this.#nextHost++),
         bootedAt: this.#now() + this.bootMs,
         place: this.#placeFor(request),
@@ -160,18 +137,9 @@ export class World {
     },
     'compute.list': ({ deploymentId }) =>
       [...this.#instances.values()].filter((one) => one.deploymentId === deploymentId).map((one) => this.#view(one)),
-    'network.subnets': () => subnets,
-    'network.resolveVip': (request) => resolveIn(subnets, request),
-    'network.allocateVip': (request) => {
-      const { loadBalancerId, taken } = request;
-      const known = this.#ports.get(loadBalancerId);
-      if (known !== undefined && !addressesOf(known).some((address) => taken.includes(address))) return known;
-      const vip = this.#allocate(request);
-      if (known !== undefined) for (const address of addressesOf(known)) this.#holders.delete(address);
-      this.#ports.set(loadBalancerId, vip);
-      for (const address of addressesOf(vip)) this.#holders.set(address, loadBalancerId);
-      return vip;
-    },
+    'network.subnets': () => this.#network.subnets,
+    'network.resolveVip': (request) => this.#network.resolve(request),
+    'network.allocateVip': (request) => this.#network.allocate(request),
     'network.plugVip': ({ amphoraId, loadBalancerId, vip, policy }) => {
       const instance = this.#instances.get(amphoraId);
       if (instance === undefined)
@@ -182,7 +150,7 @@ export class World {
       const sriovSubnetIds = policy.sriovSubnetIds ?? [];
       instance.plugs.set(loadBalancerId, { vnicType, sriovSubnetIds, ...(rules !== undefined && { rules }) });
       this.#plugged.set(vip.address, (this.#plugged.get(vip.address) ?? new Set()).add(amphoraId));
-      return portOf(amphoraId, loadBalancerId, instance.host, vip);
+      return this.#network.portOf(amphoraId, loadBalancerId, instance.host, vip);
     },
     'network.unplugVip': ({ amphoraId, loadBalancerId }) => {
       const instance = this.#instances.get(amphoraId);
@@ -190,9 +158,7 @@ export class World {
       return null;
     },
     'network.releaseVip': ({ loadBalancerId }) => {
-      const vip = this.#ports.get(loadBalancerId);
-      for (const address of vip === undefined ? [] : addressesOf(vip)) this.#holders.delete(address);
-      this.#ports.delete(loadBalancerId);
+      this.#network.release(loadBalancerId);
       return null;
     },
     'amphora.info': ({ amphoraId }) => infoOf(this.#agent(amphoraId, 'amphora.noop info')),
@@ -284,40 +250,6 @@ export class World {
     return `[ALERT] config : parsing [haproxy.cfg:${index + 1}] : '${lines[index]?.trim()}' is refused by the noop world.`;
   }
 
-  #allocate({ loadBalancerId, subnetId, address, additional = [], taken }: AllocateVip): Vip {
-    const choose = (id: string, asked: string | null): string => {
-      const subnet = subnets.find((one) => one.id === id) ?? noopSubnet;
-      return asked === null ? this.#freeAddress(subnet, taken) : this.#grant(asked, subnet, loadBalancerId, taken);
-    };
-    const portId = deriveId<string>(`lb-${loadBalancerId}-vip`);
-    const vip = { portId, address: choose(subnetId, address), subnetId, networkId: noopSubnet.networkId };
-    if (additional.length === 0) return vip;
-    return { ...vip, additional: additional.map((one) => ({ ...one, address: choose(one.subnetId, one.address) })) };
-  }
-
-  #freeAddress(subnet: Subnet, taken: readonly string[]): string {
-    const { first, last } = rangeOf(subnet.cidr);
-    let next = this.#nextVip.get(subnet.id) ?? first + 1;
-    for (let tried = first; tried < last; tried++) {
-      const address = toAddress(next++);
-      if (next >= last) next = first + 1;
-      this.#nextVip.set(subnet.id, next);
-      const usable = objectionTo(address, subnet) === undefined;
-      if (usable && !this.#holders.has(address) && !taken.includes(address)) return address;
-    }
-    throw new PermanentFailure(`subnet ${subnet.id} has no free address`, { call: allocating });
-  }
-
-  #grant(address: string, subnet: Subnet, loadBalancerId: string, taken: readonly string[]): string {
-    const objection = objectionTo(address, subnet);
-    if (objection !== undefined) throw new PermanentFailure(objection, { call: allocating });
-    const holder = this.#holders.get(address);
-    if (taken.includes(address) || (holder !== undefined && holder !== loadBalancerId)) {
-      throw new PermanentFailure(`${address} is in use`, { call: allocating });
-    }
-    return address;
-  }
-
   #unplug(instance: WorldInstance, loadBalancerId: string): void {
     const address = instance.vips.get(loadBalancerId);
     instance.vips.delete(loadBalancerId);
@@ -329,27 +261,7 @@ export class World {
 }
 
 const managementCidr = '172.16.0.0/12';
-const allocating = 'network.noop allocateVip';
 const plugging = 'network.noop plugVip';
-
-function addressesOf({ address, additional = [] }: Vip): readonly string[] {
-  return [address, ...additional.map((one) => one.address)];
-}
-
-function portOf(amphoraId: string, loadBalancerId: string, host: string, vip: Vip): PluggedPort {
-  const hash = createHash('sha1').update(amphoraId).digest('hex');
-  const macAddress = `fa:16:3e:${hash.slice(0, 2)}:${hash.slice(2, 4)}:${hash.slice(4, 6)}`;
-  const portId = deriveId<string>(`lb-${loadBalancerId}-vrrp-${amphoraId}`);
-  const { cidr: subnetCidr, gateway } = noopSubnet;
-  const plain = { subnetCidr, gateway, macAddress, vrrpAddress: host, portId, mtu: null };
-  const port = vip.vnicType === 'direct' ? { ...plain, isSriov: true } : plain;
-  if (vip.additional === undefined) return port;
-  const additional = vip.additional.map(({ address, subnetId }) => {
-    const { cidr, gateway: router } = subnetOf(subnets, subnetId);
-    return { address, subnetCidr: cidr, gateway: router };
-  });
-  return { ...port, additional };
-}
 
 /** A world that was given no certificate answers with an empty fingerprint. */
 function infoOf({ amphoraId, files }: WorldInstance): WireAmphoraInfo {

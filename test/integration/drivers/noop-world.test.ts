@@ -10,6 +10,7 @@ import { openPacket } from '../../../src/domain/health/packet.ts';
 import type { AmphoraId, DeploymentId, LoadBalancerId } from '../../../src/domain/ids.ts';
 import { noopAmphora } from '../../../src/drivers/amphora/noop/driver.ts';
 import { noopCompute } from '../../../src/drivers/compute/noop/driver.ts';
+import { noopNetwork } from '../../../src/drivers/network/noop/driver.ts';
 import { WorldClient } from '../../../src/drivers/noop-world/client.ts';
 import type { CallRecord } from '../../../src/drivers/noop-world/protocol.ts';
 import { type StartedWorld, startNoopWorld } from '../../../src/drivers/noop-world/start.ts';
@@ -267,6 +268,68 @@ describe('the process', () => {
     expect(await client.call('network.subnets', {}, signal)).toHaveLength(2);
     await client.close();
     await second.stop();
+  });
+});
+
+describe('a boundless world', () => {
+  let boundless: StartedWorld;
+  let client: WorldClient;
+  beforeAll(async () => {
+    boundless = await startNoopWorld({ main, isBoundless: true });
+    client = new WorldClient({ address: boundless.address, node: 'n' });
+  });
+  afterAll(async () => {
+    await client.close();
+    await boundless.stop();
+  });
+
+  const nothing = { subnetId: null, networkId: null, portId: null, address: null };
+  const newLoadBalancer = (): LoadBalancerId => randomUUID() as LoadBalancerId;
+
+  test('has every subnet that is named, of IPv4 and IPv6, in the network that is named with it', async () => {
+    const network = noopNetwork(client);
+    for (const address of ['198.18.33.33', '2001:db8:33::33', null]) {
+      const [subnetId, networkId] = [randomUUID(), randomUUID()];
+      const place = await network.resolveVip({ ...nothing, subnetId, networkId, address }, signal);
+      expect(place).toEqual({ ok: true, subnetId, networkId, address });
+      const vip = await network.allocateVip(
+        { loadBalancerId: newLoadBalancer(), subnetId, address, taken: [] },
+        signal,
+      );
+      expect(vip).toMatchObject({ subnetId, networkId, address: address ?? expect.stringMatching(/^10\./) });
+    }
+  });
+
+  test('has one subnet of a network that is named alone, and one network of such a subnet', async () => {
+    const network = noopNetwork(client);
+    for (const named of [{ subnetId: randomUUID() }, { networkId: randomUUID() }]) {
+      const place = await network.resolveVip({ ...nothing, ...named }, signal);
+      expect(place).toMatchObject({ ok: true, ...named });
+      expect(await network.resolveVip({ ...nothing, ...named }, signal)).toEqual(place);
+    }
+  });
+
+  test('grants an address once in a network, and refuses what is none', async () => {
+    const network = noopNetwork(client);
+    const granted = async (networkId: string) => {
+      const subnetId = randomUUID();
+      await network.resolveVip({ ...nothing, subnetId, networkId }, signal);
+      const request = { loadBalancerId: newLoadBalancer(), subnetId, address: '198.18.0.1', taken: [] };
+      return network.allocateVip(request, signal);
+    };
+    const one = randomUUID();
+    await granted(one);
+    await expect(granted(one)).rejects.toThrow('198.18.0.1 is in use');
+    expect(await granted(randomUUID())).toMatchObject({ address: '198.18.0.1' });
+    const wrong = { ...nothing, subnetId: randomUUID(), address: 'nowhere' };
+    expect(await network.resolveVip(wrong, signal)).toMatchObject({ ok: false, field: 'vipAddress' });
+  });
+
+  test('still has its own two subnets, with their bounds', async () => {
+    const network = noopNetwork(client);
+    const [{ id: subnetId } = { id: '' }] = await network.subnets(signal);
+    const outside = { ...nothing, subnetId, address: '198.18.0.1' };
+    expect(await network.resolveVip(outside, signal)).toMatchObject({ ok: false, field: 'vipAddress' });
   });
 });
 
