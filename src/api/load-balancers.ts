@@ -14,7 +14,9 @@ export function loadBalancerRoutes(ports: ApiPorts, options: ObjectOptions): rea
     const { id = '' } = request.params;
     await objects.visible('loadBalancer', id, request, 'read');
     const tree = await ports.reads.statusTree(id);
-    return { status: 200, body: { statuses: { loadbalancer: statusAnswer(tree) } } };
+    // As in Octavia, pools that no listener leads to are not told of here.
+    const { pools: _, ...told } = tree ?? { pools: [] };
+    return { status: 200, body: { statuses: { loadbalancer: statusAnswer(told) } } };
   };
   const stats = (kind: 'loadBalancer' | 'listener') => async (request: ApiRequest) => {
     const { id = '' } = request.params;

@@ -54,6 +54,9 @@ const besides: Readonly<Record<ObjectKind, string>> = {
   l7Rule: '',
 };
 
+/** What is not measured is ONLINE as soon as amphorae have it. */
+const unmeasured = `case when t.admin_state_up and t.provisioning_status not in ('PENDING_CREATE', 'ERROR') then 'ONLINE' else 'OFFLINE' end`;
+
 /** What an object is as long as no heartbeat has told. */
 export const untold: Readonly<Record<ObjectKind, string>> = {
   loadBalancer: `'OFFLINE'`,
@@ -61,9 +64,9 @@ export const untold: Readonly<Record<ObjectKind, string>> = {
   pool: `'OFFLINE'`,
   member: `case when exists (select 1 from health_monitors h where h.load_balancer_id = t.load_balancer_id and h.pool_id = t.pool_id)
       then 'OFFLINE' else 'NO_MONITOR' end`,
-  healthMonitor: `'OFFLINE'`,
-  l7Policy: `'OFFLINE'`,
-  l7Rule: `'OFFLINE'`,
+  healthMonitor: unmeasured,
+  l7Policy: unmeasured,
+  l7Rule: unmeasured,
 };
 
 /** `t` is the object, `o` what heartbeats say of it. `extra` adds fields: pairs of name and expression. */

@@ -16,7 +16,11 @@ export interface Said {
   readonly isStale: boolean;
 }
 
-/** The status of every object; when nobody said anything, nothing is known to serve. What was not to be said stays as `before`. */
+/**
+ * The status of every object that is measured; when nobody said anything, nothing is known to serve. What was not to be said
+ * stays as `before`. Monitors, policies and rules are not measured: they are ONLINE when they are switched on and amphorae have
+ * them, and have no status here until then.
+ */
 export function operatingStatuses(
   state: LoadBalancerState,
   said: readonly Said[],
@@ -36,18 +40,16 @@ export function operatingStatuses(
     statuses.set(listener.id, isServing ? seen : 'OFFLINE');
   }
   for (const policy of desired(state, 'l7Policy')) {
-    const isUsed = policy.form.adminStateUp && isWhole(state, policy, (object) => object.accepted);
-    const isServed = isUsed && isKnownToServe(statuses.get(policy.parentId));
-    statuses.set(policy.id, isServed ? 'ONLINE' : 'OFFLINE');
+    if (policy.accepted === null) continue;
+    const isThere = policy.form.adminStateUp && isWhole(state, policy, (object) => object.accepted);
+    statuses.set(policy.id, isThere ? 'ONLINE' : 'OFFLINE');
   }
   for (const rule of desired(state, 'l7Rule')) {
-    const isServed = rule.form.adminStateUp && statuses.get(rule.parentId) === 'ONLINE';
-    statuses.set(rule.id, isServed ? 'ONLINE' : 'OFFLINE');
+    if (rule.accepted !== null) statuses.set(rule.id, rule.form.adminStateUp ? 'ONLINE' : 'OFFLINE');
   }
   const monitored = new Set(desired(state, 'healthMonitor').map((monitor) => monitor.parentId));
   for (const monitor of desired(state, 'healthMonitor')) {
-    const isChecking = monitor.form.adminStateUp && monitor.accepted !== null;
-    statuses.set(monitor.id, isUp && isChecking && isHeard ? 'ONLINE' : 'OFFLINE');
+    if (monitor.accepted !== null) statuses.set(monitor.id, monitor.form.adminStateUp ? 'ONLINE' : 'OFFLINE');
   }
   const reportsOf = said.map(({ observation }) => reportsByPool(observation));
   for (const pool of desired(state, 'pool')) {
@@ -56,7 +58,7 @@ export function operatingStatuses(
     for (const member of members) {
       const words = reports.flatMap((report) => report.members[member.id] ?? []);
       const seen = () => memberStatus(words, monitored.has(pool.id), before.get(member.id));
-      statuses.set(member.id, member.form.adminStateUp ? seen() : 'OFFLINE');
+      statuses.set(member.id, member.form.adminStateUp || !isHeard ? seen() : 'OFFLINE');
     }
     const memberStatuses = members.map((member) => statuses.get(member.id));
     const isServing = isUp && pool.form.adminStateUp && reports.length > 0;
@@ -105,10 +107,6 @@ function statusOfWord(word: string, before: OperatingStatus): OperatingStatus {
 function poolStatus(words: readonly string[], members: readonly (OperatingStatus | undefined)[]): OperatingStatus {
   if (words.every((word) => word === 'DOWN')) return 'ERROR';
   return words.includes('DOWN') || members.includes('ERROR') ? 'DEGRADED' : 'ONLINE';
-}
-
-function isKnownToServe(listener: OperatingStatus | undefined): boolean {
-  return listener === 'ONLINE' || listener === 'DEGRADED';
 }
 
 /** A pool in ERROR makes the load balancer so; anything less than ONLINE degrades it; nothing that serves is OFFLINE. */

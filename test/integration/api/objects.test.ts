@@ -4,6 +4,7 @@ import { startTestApi, useTestApi } from '../../support/api.ts';
 import { FakeWorld } from '../../support/fake-drivers.ts';
 import { createLoadBalancer, listener } from '../../support/load-balancer-commands.ts';
 import { newLoadBalancerId, send, untilStatus } from '../../support/tree.ts';
+import { waitFor } from '../../support/wait-for.ts';
 
 const world = new FakeWorld();
 const { api, node } = useTestApi(world, { spares: 2 });
@@ -103,6 +104,8 @@ describe('a load balancer over the REST API', () => {
 
     const status = await api.get(`${base}/loadbalancers/${id}/status`);
     const [listener] = status.body.statuses.loadbalancer.listeners;
+    const keys = ['id', 'listeners', 'name', 'operating_status', 'provisioning_status'];
+    expect(Object.keys(status.body.statuses.loadbalancer).toSorted()).toEqual(keys);
     expect(listener.pools[0]).toMatchObject({ name: 'site', health_monitor: { type: 'HTTP' } });
     expect(listener.pools[0].members).toHaveLength(2);
     expect((await api.get(`${base}/loadbalancers/${id}/statuses`)).body).toEqual(status.body);
@@ -117,6 +120,23 @@ describe('a load balancer over the REST API', () => {
     await api.untilStatus(id, undefined);
     const gone = await api.get(`${base}/loadbalancers/${id}`);
     expect([gone.status, gone.body.faultstring]).toEqual([404, `Load Balancer ${id} not found.`]);
+  });
+
+  test('has monitors, policies and rules that are ONLINE as soon as amphorae have them, heard or not', async () => {
+    const id = await created({ ...tree, name: 'unheard' });
+    const statusOf = async (path: string, envelope: string) =>
+      (await api.get(`${base}/${path}`)).body[envelope].operating_status;
+    const [{ id: policyId, rules }] = (await api.get(`${base}/l7policies?loadbalancer_id=${id}`)).body.l7policies;
+    const [{ id: monitorId }] = (await api.get(`${base}/healthmonitors?loadbalancer_id=${id}`)).body.healthmonitors;
+    expect(await statusOf(`l7policies/${policyId}`, 'l7policy')).toBe('ONLINE');
+    expect(await statusOf(`l7policies/${policyId}/rules/${rules[0].id}`, 'rule')).toBe('ONLINE');
+    expect(await statusOf(`healthmonitors/${monitorId}`, 'healthmonitor')).toBe('ONLINE');
+    expect(await statusOf(`loadbalancers/${id}`, 'loadbalancer')).toBe('OFFLINE');
+    await api.request('PUT', `${base}/l7policies/${policyId}`, { l7policy: { admin_state_up: false } });
+    await waitFor(async () => (await statusOf(`l7policies/${policyId}`, 'l7policy')) === 'OFFLINE', {
+      describe: 'the policy to be OFFLINE',
+    });
+    await api.request('DELETE', `${base}/loadbalancers/${id}?cascade=true`);
   });
 
   test('is answered with the address of its VIP, or without one where the network is slow or fails', async () => {
