@@ -167,12 +167,12 @@ function answerOf(object: object): Item {
   return Object.fromEntries(Object.entries(object).map(([name, value]: [string, unknown]) => [apiName(name), value]));
 }
 
-/** `all` come in their usual order, which decides between equals. @throws ApiError 400 for a marker that is not there */
+/** What they are known by decides between equals, as in Octavia, which keeps no time of creation of them. @throws ApiError 400 for a marker that is not there */
 function pageOf(all: readonly Item[], { query, marker }: ListRequest, key: string): readonly Item[] {
   const { filters, sort, limit, isReverse } = query;
   const wanted = all.filter((item) => filters.every(({ column, value }) => isSame(item[column], value)));
   const sorted = wanted.toSorted((a, b) => {
-    for (const { column, isDescending } of sort) {
+    for (const { column, isDescending } of [...sort, { column: key, isDescending: false }]) {
       const [x, y] = [String(a[column]), String(b[column])];
       if (x !== y) return x < y === isDescending ? 1 : -1;
     }

@@ -7,7 +7,7 @@ import type { Route } from './request.ts';
 
 const [usual, ...aliases] = names;
 const providers = [
-  { name: usual, description: 'Amphitheatre: haproxy in amphorae, kept by supervised actors.' },
+  { name: usual, description: 'Amphitheatre: haproxy in amphorae that supervised actors keep.' },
   ...aliases.map((name) => ({ name, description: `Another name of the provider ${usual}.` })),
 ];
 

@@ -71,24 +71,24 @@ export type Offer = keyof InstanceKind | 'sharedAmphorae' | 'antiAffinity' | 'sr
 /** More than that are no saving any more, and too many that fail over at once. */
 const mostPerAmphora = 100;
 
-/** What a profile may say, by kind: keys of Octavia's amphora provider that this one carries out. */
+/** What a profile may say, by kind: keys of Octavia's amphora provider that this one carries out, described in its words, and some of our own. */
 export const allCapabilities: Readonly<Record<'flavorProfile' | 'availabilityZoneProfile', readonly Capability[]>> = {
   flavorProfile: [
     {
       name: 'loadbalancer_topology',
       description:
-        'The load balancer topology. SINGLE: one amphora, replaced when it is lost. ACTIVE_STANDBY: a pair of amphorae, of which the other takes over within seconds.',
+        'The load balancer topology. One of: SINGLE - One amphora per load balancer. ACTIVE_STANDBY - Two amphora per load balancer.',
       takes: ['SINGLE', 'ACTIVE_STANDBY'],
     },
     {
       name: 'compute_flavor',
-      description: 'The flavor of the compute service that amphorae have.',
+      description: 'The compute driver flavor ID.',
       takes: 'text',
       needs: 'computeFlavor',
     },
     {
       name: 'amp_image_tag',
-      description: 'The tag of the image that amphorae are made of.',
+      description: 'The amphora image tag.',
       takes: 'text',
       needs: 'imageTag',
     },
@@ -101,13 +101,13 @@ export const allCapabilities: Readonly<Record<'flavorProfile' | 'availabilityZon
     },
     {
       name: 'sriov_vip',
-      description: 'Whether amphorae have the VIP on a port of SR-IOV.',
+      description: 'When true, the VIP port will be created using an SR-IOV VF port.',
       takes: 'flag',
       needs: 'sriovPorts',
     },
     {
       name: 'allow_member_sriov',
-      description: 'Whether members may ask to be reached by a port of SR-IOV (request_sriov).',
+      description: 'When true, users can request a member port be SR-IOV enabled at member creation time.',
       takes: 'flag',
       needs: 'sriovPorts',
     },
@@ -121,25 +121,25 @@ export const allCapabilities: Readonly<Record<'flavorProfile' | 'availabilityZon
   availabilityZoneProfile: [
     {
       name: 'compute_zone',
-      description: 'The zone of the compute service that amphorae are in.',
+      description: 'The compute availability zone.',
       takes: 'text',
       needs: 'computeZone',
     },
     {
       name: 'volume_zone',
-      description: 'The zone of the volumes that amphorae boot from.',
+      description: 'The volume availability zone.',
       takes: 'text',
       needs: 'volumeZone',
     },
     {
       name: 'management_network',
-      description: 'The id of the network on which amphorae are managed.',
+      description: 'The management network ID for the amphora.',
       takes: 'text',
       needs: 'managementNetwork',
     },
     {
       name: 'valid_vip_networks',
-      description: 'Ids of the networks that VIPs may be on.',
+      description: 'List of network IDs that are allowed for VIP use.',
       takes: 'texts',
     },
   ],

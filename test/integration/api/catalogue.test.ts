@@ -59,16 +59,18 @@ describe('the catalogue', () => {
     expect((await api.get(own)).status).toBe(404);
   });
 
-  test('is listed with filters, in order, page by page', async () => {
+  test('is listed with filters, in order (of ids unless another one is asked for), page by page', async () => {
+    const byId: [id: string, name: string][] = [];
     for (const name of ['a', 'c', 'b']) {
       const flavorprofile = { name, provider_name: 'amphora', flavor_data: '{}' };
       const { body } = await api.request('POST', `${base}/flavorprofiles`, { flavorprofile });
       const flavor = { name, flavor_profile_id: body.flavorprofile.id, enabled: name !== 'c' };
-      await api.request('POST', `${base}/flavors`, { flavor });
+      byId.push([(await api.request('POST', `${base}/flavors`, { flavor })).body.flavor.id, name]);
     }
     const names = async (query: string) =>
       (await api.get(`${base}/flavors?${query}`)).body.flavors.map(({ name }: { name: string }) => name).join('');
-    expect(await names('')).toBe('acb');
+    const sorted = byId.toSorted(([one], [other]) => (one < other ? -1 : 1));
+    expect(await names('')).toBe(sorted.map(([, name]) => name).join(''));
     expect(await names('sort=name:desc')).toBe('cba');
     expect(await names('enabled=False')).toBe('c');
     expect(await names('name=b')).toBe('b');
