@@ -143,6 +143,8 @@ test('an amphora is made as its flavor and availability zone say, and shows that
       compute_flavor: 'm1.large',
       cached_zone: 'az-east',
       image_id: expect.any(String),
+      vrrp_ip: expect.any(String),
+      vrrp_port_id: expect.any(String),
       vrrp_priority: null,
     }),
   ]);

@@ -146,7 +146,14 @@ async function deploy(
         configuration,
         (lvs ?? []).map((listener) => listener.configuration),
       ) ?? null;
-    return { type: 'served', amphoraId, digest, ...(peerAddress !== undefined && { peerAddress }) };
+    const ownPort = { portId: port.portId, address: port.vrrpAddress };
+    return {
+      type: 'served',
+      amphoraId,
+      digest,
+      ...(peerAddress !== undefined && { peerAddress }),
+      ...(pairing === null && port.portId !== null && { ownPort }),
+    };
 
     function vrrpInstance({ role, address, beginsAs, peer }: Pairing): VrrpInstance {
       const { subnetCidr, gateway, additional }: PluggedPort = port;

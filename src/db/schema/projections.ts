@@ -34,7 +34,7 @@ export const loadBalancers = pgTable(
     vipSgIds: jsonb('vip_sg_ids').$type<readonly string[]>().notNull().default([]),
     topology: text().notNull().default('SINGLE'),
     provider: text().notNull().default('amphora'),
-    /** Of a pair, by amphora. */
+    /** Amphorae's own ports on the VIP's subnet, by amphora. */
     vrrpPorts: jsonb('vrrp_ports').notNull().default({}),
     /** By amphora, a digest of what it has accepted. */
     served: jsonb().notNull().default({}),

@@ -185,8 +185,10 @@ function decideResult(
       return becomes({ type: 'amphoraPlugged', at, amphoraId, port });
     }
     case 'served': {
-      const { type: _, ...served } = result;
-      return becomes({ type: 'pushAccepted', at, ...served });
+      const { type: _, ownPort, ...served } = result;
+      const known = state.slots.find(({ amphoraId }) => amphoraId === served.amphoraId)?.ownPort;
+      const isNews = ownPort !== undefined && ownPort.portId !== known?.portId;
+      return becomes({ type: 'pushAccepted', at, ...served, ...(isNews && { ownPort }) });
     }
     case 'servingRefused':
       return becomes(...decideServingRefused(state, key, result, at));

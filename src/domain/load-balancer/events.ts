@@ -84,6 +84,8 @@ export type LoadBalancerEvent =
       readonly peerAddress?: string;
       /** Of what it serves (`digest.ts`); null when that is nothing. */
       readonly digest?: string | null;
+      /** Of one that stands alone, when it has not been noted yet. */
+      readonly ownPort?: VrrpPort;
     }
   | { readonly type: 'pushRefused'; readonly at: number; readonly amphoraId: AmphoraId; readonly reason: string }
   | { readonly type: 'changeRefused'; readonly at: number; readonly objectId: ObjectId; readonly reason: string }

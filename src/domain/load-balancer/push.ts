@@ -61,13 +61,14 @@ function pendingInOrder(state: LoadBalancerState): readonly ObjectId[] {
 
 export function acceptPush(
   state: LoadBalancerState,
-  { amphoraId, peerAddress, digest }: Extract<LoadBalancerEvent, { type: 'pushAccepted' }>,
+  { amphoraId, peerAddress, digest, ownPort }: Extract<LoadBalancerEvent, { type: 'pushAccepted' }>,
 ): LoadBalancerState {
   const push = state.push;
   const steps = endStep(state.steps, stepKeys.deploy(amphoraId));
   if (push === null) return { ...state, steps };
+  const told = { serves: true, ...(ownPort !== undefined && { ownPort }) };
   const slots = state.slots.map((slot) =>
-    slot.amphoraId === amphoraId ? { ...learnDigest(learnPeer(slot, peerAddress), digest), serves: true } : slot,
+    slot.amphoraId === amphoraId ? { ...learnDigest(learnPeer(slot, peerAddress), digest), ...told } : slot,
   );
   const awaits = push.awaits.filter((awaited) => awaited !== amphoraId);
   if (awaits.length > 0) return { ...state, slots, steps, push: { ...push, awaits } };

@@ -71,7 +71,9 @@ function servedBy(state: LoadBalancerState): Readonly<Record<string, object>> {
 
 function loadBalancerColumns(state: LoadBalancerState): Record<string, unknown> {
   const { projectId, vip, generation } = state;
-  const ports = state.slots.flatMap(({ amphoraId, port }) => (port === undefined ? [] : [[amphoraId, port]]));
+  const ports = state.slots.flatMap(({ amphoraId, ownPort, port = ownPort }) =>
+    port === undefined ? [] : [[amphoraId, port]],
+  );
   return {
     projectId,
     topology: topologyOf(state),

@@ -80,6 +80,8 @@ export interface Slot {
   readonly leaving: { readonly why: 'lost' | 'replaced'; readonly reason: string } | null;
   /** Its port on the VIP's subnet; of a pair only, and absent until it has one. */
   readonly port?: { readonly portId: string | null; readonly address: string };
+  /** The same of one that stands alone, where the network has ports: for those who look. */
+  readonly ownPort?: { readonly portId: string | null; readonly address: string };
   /**
    * Address of the other one of the pair, as it was told last; absent when it was told none, null while it has not answered
    * and may have been told any.

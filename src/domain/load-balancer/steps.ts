@@ -107,12 +107,16 @@ export type LoadBalancerStepResult =
   | ({ readonly type: 'vipOffered' } & VipPort)
   | ({ readonly type: 'amphoraGranted'; readonly role: AmphoraRole } & SlotAddress)
   | { readonly type: 'amphoraPlugged'; readonly amphoraId: AmphoraId; readonly port: VrrpPort }
-  /** `peerAddress` is that of the peer it was told; absent when it was told none. `digest` names what it serves (`digest.ts`). */
+  /**
+   * `peerAddress` is that of the peer it was told; absent when it was told none. `digest` names what it serves (`digest.ts`).
+   * `ownPort` is that of one that stands alone, where the network has ports.
+   */
   | {
       readonly type: 'served';
       readonly amphoraId: AmphoraId;
       readonly peerAddress?: string;
       readonly digest?: string | null;
+      readonly ownPort?: VrrpPort;
     }
   | { readonly type: 'servingRefused'; readonly amphoraId: AmphoraId; readonly reason: string }
   /** There is nobody to push to: nobody knows the amphora any more. */
