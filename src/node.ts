@@ -3,60 +3,41 @@
 import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
 import { Registry } from 'prom-client';
-import { apiMetrics } from './channels/api-metrics.ts';
-import { ClusterActors } from './actors/cluster/actors.ts';
 import { alertFeed } from './actors/channels/alert-feed.ts';
 import { StatusFeed } from './actors/channels/status-feed.ts';
-import { Sweep } from './actors/housekeeping/sweep.ts';
-import { StatisticsWriter } from './actors/statistics/writer.ts';
+import { ClusterActors } from './actors/cluster/actors.ts';
 import { Ownership } from './actors/runtime/ownership.ts';
+import { StatisticsWriter } from './actors/statistics/writer.ts';
 import { Tree } from './actors/tree.ts';
-import { kernelDrops } from './channels/heartbeat/kernel-drops.ts';
+import { apiMetrics } from './channels/api-metrics.ts';
 import type { HeartbeatReceiver } from './channels/heartbeat/receiver.ts';
 import { PeerLinks } from './channels/peer/links.ts';
 import { Activity } from './composition/activity.ts';
+import { clearingOfAlerts } from './composition/alerts.ts';
 import { serveApi } from './composition/api.ts';
 import { tlsPortOf } from './composition/certificates.ts';
 import { controlTls, serveControl } from './composition/control.ts';
 import { driftRepairOf } from './composition/drift.ts';
-import { openDatabase, readDeploymentId, refuseOtherDriver } from './composition/database.ts';
-import { offersOf, openDrivers } from './composition/drivers.ts';
-import { fingerprints } from './composition/alike.ts';
-import { outcomesOf, startHeartbeats } from './composition/heartbeats.ts';
-import { meteringOf } from './composition/metering.ts';
+import { layFoundation } from './composition/foundation.ts';
+import { heartbeatFigures, listeningAddresses, startHeartbeats } from './composition/heartbeats.ts';
 import { returnUnusedMemory } from './composition/memory.ts';
-import { certificatesFolder, peerCredentials, peerHandlers, readSharedSecrets } from './composition/peers.ts';
+import { meteringOf } from './composition/metering.ts';
+import { peerHandlers } from './composition/peers.ts';
 import { restoreCheck } from './composition/restore.ts';
-import { clearingOfAlerts } from './composition/alerts.ts';
 import { purgeChore, startSnapshots } from './composition/retention.ts';
 import { rotationOf } from './composition/rotation.ts';
 import { Started } from './composition/started.ts';
-import {
-  DataFolderError,
-  isRunning,
-  openDataFolder,
-  openSecretsFolder,
-  readRunFile,
-  removeRunFile,
-  secretIn,
-  writeRunFile,
-} from './config/data-folder.ts';
+import { sweepOf } from './composition/sweep.ts';
+import { poolLimits, treeSettings, watchdogLimits } from './composition/tree-settings.ts';
+import { removeRunFile, secretIn, writeRunFile } from './config/data-folder.ts';
 import type { Config } from './config/schema.ts';
-import { Journal } from './db/journal.ts';
-import { DatabaseMark } from './db/mark.ts';
-import { openPool } from './db/pool.ts';
 import { OwnershipSession } from './db/ownership.ts';
-import { writeStatistics } from './db/repositories/statistics.ts';
-import { knownAmphorae } from './db/repositories/fleet.ts';
 import { readHeld, writeHeld } from './db/repositories/held-failovers.ts';
 import { heardBefore, writeOperatingStatuses } from './db/repositories/operating-statuses.ts';
-import { plainKind } from './domain/amphora/kind.ts';
-import { anyMaintenance } from './domain/cluster/orders.ts';
-import type { Listening } from './domain/health/reporting.ts';
+import { writeStatistics } from './db/repositories/statistics.ts';
 import { HeartbeatTable } from './domain/health/table.ts';
-import { sweepShares } from './domain/housekeeping/sweep.ts';
 import type { AmphoraId, DeploymentId } from './domain/ids.ts';
-import { type ClusterView, familiesOf } from './domain/ownership.ts';
+import { familiesOf } from './domain/ownership.ts';
 import { dataVersion } from './domain/upcast.ts';
 
 export const version = '0.1.0';
@@ -96,37 +77,18 @@ export async function startNode({ config, log }: StartNode): Promise<RunningNode
 }
 
 async function startParts(config: Config, log: Logger, started: Started): Promise<RunningNode> {
-  const { dataDir } = config;
   const tls = controlTls(config.control.tls);
-  openDataFolder(dataDir);
-  const other = readRunFile(dataDir);
-  if (other !== undefined && other.pid !== process.pid && isRunning(other)) {
-    throw new DataFolderError(
-      `another amphi (pid ${other.pid}) runs with dataDir ${dataDir}: stop it with \`amphi down\``,
-    );
-  }
-  const { url: databaseUrl, revive } = await openDatabase(config, log, started);
-  const pool = openPool({
-    url: databaseUrl,
-    size: config.database.poolSize,
-    onIdleError: (error) => log.warn({ err: error }, 'an idle database connection broke'),
-  });
-  started.add(() => pool.end());
-  const deploymentId = await readDeploymentId(pool);
-  const mark = new DatabaseMark({ pool, dataDir, onWentBack: (reason) => log.error(reason) });
-  await mark.refresh();
-  mark.start();
-  started.add(() => mark.stop());
-  const id = randomUUID();
+  const {
+    nodeId: id,
+    database,
+    pool,
+    journal,
+    drivers,
+    placement,
+    credentials,
+    ...base
+  } = await layFoundation(config, log, started);
   const leaseMs = config.lease.duration * 1000;
-  const secretsDir = config.secretsDir ?? dataDir;
-  openSecretsFolder(secretsDir);
-  const heartbeatKey = config.heartbeat.key ?? secretIn(secretsDir, 'heartbeat.key');
-  const drivers = await openDrivers(config, deploymentId, id, started);
-  const credentials = await peerCredentials(certificatesFolder(secretsDir));
-  const shared = readSharedSecrets(certificatesFolder(secretsDir), heartbeatKey);
-  const settings = fingerprints(config, shared);
-  await refuseOtherDriver(pool, config.driver, settings['driver']);
   const registration = {
     id,
     roles: config.roles,
@@ -134,7 +96,7 @@ async function startParts(config: Config, log: Logger, started: Started): Promis
     version,
     dataVersion,
     leaseMs,
-    settings,
+    settings: base.fingerprints,
   };
   // Whoever has an embedded database is alone: nobody's session is waited for.
   const graceMs = config.database.url === undefined ? 0 : sessionGraceMs;
@@ -144,9 +106,9 @@ async function startParts(config: Config, log: Logger, started: Started): Promis
     leaseMs,
     log,
     openSession: async () => {
-      await revive();
+      await database.revive();
       const { peer: address, heartbeat: heartbeatAddress } = addresses;
-      return OwnershipSession.open(databaseUrl, { ...registration, address, heartbeatAddress, graceMs });
+      return OwnershipSession.open(database.url, { ...registration, address, heartbeatAddress, graceMs });
     },
     onGained: (shards) => activity.gained(shards),
     onLost: () => activity.lost(),
@@ -167,32 +129,8 @@ async function startParts(config: Config, log: Logger, started: Started): Promis
     log,
   });
   started.add(() => statistics.stop(lastStatisticsMs));
-  const journal = new Journal(
-    pool,
-    (trouble) => {
-      if (trouble === undefined) log.info('the database takes writes again');
-      else log.error({ trouble }, 'the database takes no writes: commands wait, nothing is lost');
-    },
-    config.quota,
-  );
-  const { topology, antiAffinity } = config.loadBalancers;
-  if (antiAffinity !== 'off' && !drivers.compute.offers.includes('antiAffinity')) {
-    throw new Error(
-      `loadBalancers.antiAffinity: expected off, given ${antiAffinity}: the driver ${config.driver} knows no hosts`,
-    );
-  }
-  const placement = { topology, offers: offersOf(drivers) };
   const controllers = () => config.heartbeat.controllers ?? ownership.view.heartbeatAddresses;
-  const sweep = new Sweep({
-    compute: drivers.compute,
-    known: (ids) => knownAmphorae(pool, ids),
-    limits: { ...sweepShares, graceMs: config.sweep.grace * 1000 },
-    everyMs: config.sweep.interval * 1000,
-    // An instance that nobody knows is of no zone that we know.
-    isHeld: () => anyMaintenance(ownership.view.orders) !== undefined,
-    now: Date.now,
-    log,
-  });
+  const sweep = sweepOf(config.sweep, { compute: drivers.compute, pool, ownership, log });
   const others = {
     nodeId: id,
     peers,
@@ -202,45 +140,23 @@ async function startParts(config: Config, log: Logger, started: Started): Promis
   const clearing = clearingOfAlerts(pool, config.alerts.settle, (change) => alerts.tell(change));
   const rotation = rotationOf(config.certificate, { pool, ownership: () => ownership, tree: () => tree, log });
   let receiver: HeartbeatReceiver | undefined;
-  const tickMs = Math.max(50, Math.min(1_000, (config.heartbeat.timeout * 1000) / 12));
+  const watchdog = watchdogLimits(config);
   const tree: Tree = new Tree({
     log,
     journal,
     ownership,
     peers,
-    policy: {
-      firstDelayMs: config.retry.firstDelay * 1000,
-      longestDelayMs: config.retry.cap * 1000,
-      budget: config.retry.attempts,
-      errorDelayMs: config.retry.errorInterval * 1000,
-    },
-    timeouts: { callMs: config.steps.timeout * 1000, bootMs: config.steps.bootTimeout * 1000 },
-    snapshotEvery: config.snapshots.every,
-    mailboxLimit: config.actors.mailboxLimit,
-    idleMs: config.actors.idleSeconds * 1000,
+    ...treeSettings(config),
     drivers: {
       ...drivers,
-      deploymentId,
+      deploymentId: base.deploymentId,
       // Not the heartbeat key, which may be replaced while pairs serve.
-      clusterSecret: shared.clusterKey,
-      heartbeats: () => ({ controllers: controllers(), key: heartbeatKey, interval: config.heartbeat.interval }),
+      clusterSecret: base.clusterSecret,
+      heartbeats: () => ({ controllers: controllers(), key: base.heartbeatKey, interval: config.heartbeat.interval }),
     },
     health: {
-      limits: {
-        timeoutMs: config.heartbeat.timeout * 1000,
-        tickMs,
-        intervalMs: config.heartbeat.interval * 1000,
-        failoversPerMinute: config.failover.perMinute,
-        breakers: {
-          fleet: { share: config.failover.fleetShare, minimum: config.failover.fleetMinimum },
-          zone: { share: config.failover.zoneShare, minimum: config.failover.zoneMinimum },
-          host: { share: config.failover.hostShare, minimum: config.failover.hostMinimum },
-        },
-      },
-      held: {
-        read: () => readHeld(pool),
-        write: (put, drop) => writeHeld(pool, put, drop),
-      },
+      limits: watchdog,
+      held: { read: () => readHeld(pool), write: (put, drop) => writeHeld(pool, put, drop) },
       table,
       controllers,
       listening: () => listeningAddresses(config, ownership.view, (node) => tree.failovers.heardSince(node)),
@@ -252,12 +168,7 @@ async function startParts(config: Config, log: Logger, started: Started): Promis
       lagMs: () => receiver?.lagMs() ?? 0,
     },
     spares: {
-      limits: {
-        size: config.spares.size,
-        maxBooting: config.spares.maxBooting,
-        kind: { ...plainKind, topology: config.loadBalancers.topology },
-        antiAffinity: config.loadBalancers.antiAffinity,
-      },
+      limits: poolLimits(config),
       newId: () => randomUUID() as AmphoraId,
     },
     housekeeping: {
@@ -273,7 +184,7 @@ async function startParts(config: Config, log: Logger, started: Started): Promis
   started.add(() => peers.close());
   const activity: Activity = new Activity({ tree, pool, ownership: () => ownership, log });
   if (config.roles.includes('health')) {
-    const listening = await startHeartbeats(config, heartbeatKey, tree.heartbeats, tickMs, log);
+    const listening = await startHeartbeats(config, base.heartbeatKey, tree.heartbeats, watchdog.tickMs, log);
     started.add(() => listening.close());
     addresses.heartbeat = `${config.heartbeat.host}:${listening.port}`;
     receiver = listening;
@@ -286,7 +197,7 @@ async function startParts(config: Config, log: Logger, started: Started): Promis
     quotas: config.quota,
     host: config.control.host,
     port: config.control.port,
-    token: secretIn(dataDir, 'control.token'),
+    token: secretIn(config.dataDir, 'control.token'),
     tls,
     limits: config.command,
     tree,
@@ -301,12 +212,7 @@ async function startParts(config: Config, log: Logger, started: Started): Promis
     feed,
     alerts,
     peer: { credentials, handlers: peerHandlers(tree, actors, { feed, alerts }, log) },
-    heartbeats: () => ({
-      outcomes: outcomesOf(receiver?.counters),
-      lagMs: receiver?.lagMs() ?? 0,
-      bufferBytes: receiver?.bufferBytes ?? 0,
-      kernelDrops: receiver && kernelDrops(receiver.port),
-    }),
+    heartbeats: () => heartbeatFigures(receiver),
     statistics,
     openAlerts: clearing.open,
     certificatesEnd: rotation.earliestEnd,
@@ -345,30 +251,15 @@ async function startParts(config: Config, log: Logger, started: Started): Promis
     : undefined;
   if (api !== undefined) started.add(() => api.close());
   const ports = { api: api?.port ?? null, control: control.port, heartbeat: receiver?.port ?? null };
-  writeRunFile(dataDir, {
+  writeRunFile(config.dataDir, {
     pid: process.pid,
     apiPort: ports.api,
     controlHost: config.control.host,
     controlPort: ports.control,
     controlCertificate: tls?.certificate ?? null,
     heartbeatPort: ports.heartbeat,
-    databaseUrl,
+    databaseUrl: database.url,
   });
-  started.add(() => removeRunFile(dataDir, process.pid));
-  return { id, deploymentId, ports, databaseUrl, tree, stop: () => started.stop(log) };
-}
-
-/** A node that hangs, or is cut off from this one, keeps what it hears to itself. Behind fixed addresses somebody always listens. */
-function listeningAddresses(
-  { heartbeat }: Config,
-  { nodes }: ClusterView,
-  heardSince: (node: string) => number | undefined,
-): Listening {
-  if (heartbeat.controllers !== undefined) return new Map(heartbeat.controllers.map((address) => [address, -Infinity]));
-  const listening = new Map<string, number>();
-  for (const { id, heartbeatAddress } of nodes) {
-    const since = heardSince(id);
-    if (heartbeatAddress !== null && since !== undefined) listening.set(heartbeatAddress, since);
-  }
-  return listening;
+  started.add(() => removeRunFile(config.dataDir, process.pid));
+  return { id, deploymentId: base.deploymentId, ports, databaseUrl: database.url, tree, stop: () => started.stop(log) };
 }

@@ -1,12 +1,25 @@
 // The heartbeat channel of a node.
 import type { Heartbeats } from '../actors/health-watchdog/heartbeats.ts';
+import { kernelDrops } from '../channels/heartbeat/kernel-drops.ts';
 import { type HeartbeatReceiver, startHeartbeatReceiver } from '../channels/heartbeat/receiver.ts';
 import { rememberedPort, rememberPort } from '../config/data-folder.ts';
 import type { Config } from '../config/schema.ts';
+import type { Listening } from '../domain/health/reporting.ts';
+import type { ClusterView } from '../domain/ownership.ts';
 import type { Logger } from 'pino';
 
-/** Heartbeats by what became of them; none without the role `health`. */
-export function outcomesOf(counters: HeartbeatReceiver['counters'] | undefined): Readonly<Record<string, number>> {
+/** What the channel says of itself; without the role `health` there is none. */
+export function heartbeatFigures(receiver: HeartbeatReceiver | undefined) {
+  return {
+    outcomes: outcomesOf(receiver?.counters),
+    lagMs: receiver?.lagMs() ?? 0,
+    bufferBytes: receiver?.bufferBytes ?? 0,
+    kernelDrops: receiver && kernelDrops(receiver.port),
+  };
+}
+
+/** Heartbeats by what became of them. */
+function outcomesOf(counters: HeartbeatReceiver['counters'] | undefined): Readonly<Record<string, number>> {
   if (counters === undefined) return {};
   const { received: _, ...outcomes } = counters;
   return outcomes;
@@ -50,4 +63,19 @@ export async function startHeartbeats(
       return receiver.close();
     },
   };
+}
+
+/** A node that hangs, or is cut off from this one, keeps what it hears to itself. Behind fixed addresses somebody always listens. */
+export function listeningAddresses(
+  { heartbeat }: Config,
+  { nodes }: ClusterView,
+  heardSince: (node: string) => number | undefined,
+): Listening {
+  if (heartbeat.controllers !== undefined) return new Map(heartbeat.controllers.map((address) => [address, -Infinity]));
+  const listening = new Map<string, number>();
+  for (const { id, heartbeatAddress } of nodes) {
+    const since = heardSince(id);
+    if (heartbeatAddress !== null && since !== undefined) listening.set(heartbeatAddress, since);
+  }
+  return listening;
 }
