@@ -5,7 +5,6 @@ import type {
   HealthMonitorAttributes,
   HealthMonitorType,
   ListenerAttributes,
-  MemberAttributes,
   PoolAttributes,
   PoolProtocol,
 } from './attributes.ts';
@@ -40,13 +39,6 @@ export function brokenDatagramPersistenceRule({ protocol, sessionPersistence }: 
   if ((persistenceTimeout ?? persistenceGranularity ?? null) === null) return undefined;
   const given = persistenceTimeout === null ? 'persistence_granularity' : 'persistence_timeout';
   return invalid(`${given} is for pools of protocol UDP or SCTP, given protocol ${protocol}`);
-}
-
-/** LVS has no members that only stand by. */
-export function brokenDatagramMemberRule(protocol: PoolProtocol, { backup }: MemberAttributes): Broken {
-  if (!isDatagram(protocol) || !backup) return undefined;
-  const message = `Validation failure: backup members are not for pools of protocol ${protocol}`;
-  return refuse('invalid', message, 'backup');
 }
 
 const datagramMonitors: readonly HealthMonitorType[] = ['UDP-CONNECT', 'SCTP', 'TCP', 'HTTP'];

@@ -11,7 +11,6 @@ import type {
 } from './attributes.ts';
 import {
   brokenDatagramListenerRule,
-  brokenDatagramMemberRule,
   brokenDatagramPersistenceRule,
   brokenMonitorTypeRule,
   transportOf,
@@ -203,7 +202,7 @@ function brokenMemberRule(state: LoadBalancerState, { id, parentId, form }: Chan
       other.form.address === address &&
       other.form.protocolPort === protocolPort,
   );
-  if (twin === undefined) return brokenDatagramMemberRule(pool.form.protocol, form);
+  if (twin === undefined) return undefined;
   return refuse(
     'conflict',
     `Another member on this pool is already using ip ${address} on protocol_port ${protocolPort}`,

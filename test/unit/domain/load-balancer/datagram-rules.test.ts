@@ -66,9 +66,8 @@ test('nobody can be kept out of a UDP listener', () => {
   expect(refusalOf({ listeners })).toEqual(['invalid', 'allowedCidrs']);
 });
 
-test('members that stand by are not for UDP', () => {
-  expect(refusalOf({ pools: [pool('UDP', { backup: true })] })).toEqual(['invalid', 'backup']);
-  expect(refusalOf({ pools: [pool('TCP', { backup: true })] })).toBeUndefined();
+test('members of UDP may be called backups, as Octavia lets them', () => {
+  expect(refusalOf({ pools: [pool('UDP', { backup: true })] })).toBeUndefined();
 });
 
 const byAddress = { type: 'SOURCE_IP', cookieName: null } as const;
