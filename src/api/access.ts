@@ -65,7 +65,7 @@ export function demand(caller: Caller, access: Access): void {
   if (!caller.seesAll && caller.projectId === null) throw new ApiError(403, forbidden);
 }
 
-/** Whether an object of that project exists for the caller. */
+/** Whether the caller may do that with an object of that project. */
 export function sees(caller: Caller, projectId: string, access: Access): boolean {
   if (caller.projectId === projectId) return true;
   if (access === 'members' && caller.isService) return true;

@@ -105,7 +105,8 @@ export class Objects {
     const { id = '' } = request.params;
     const within = parentFilter(resource, request);
     const [view] = isUuid(id) ? await this.#ports.reads.queryObjects(kind, byId(id, within)) : [];
-    if (view === undefined || !sees(request.caller, view.projectId, 'read')) throw notFound(kindNames[kind], id);
+    if (view === undefined) throw notFound(kindNames[kind], id);
+    if (!sees(request.caller, view.projectId, 'read')) throw new ApiError(403, forbidden);
     const answer = answerOf(kind, view, view.projectId);
     return { status: 200, body: { [singular]: onlyFields(answer, fieldsIn(request.query)) } };
   }
@@ -127,12 +128,13 @@ export class Objects {
     return { status: 204 };
   }
 
-  /** Where an object is that the caller may see. @throws ApiError 404 */
+  /** Where an object is that the caller may see. @throws ApiError 404, 403 when it is another project's */
   async visible(kind: ObjectKind, id: string, request: ApiRequest, access: Access): Promise<ObjectPlace> {
     const { caller } = request;
     const place = isUuid(id) ? await this.#ports.reads.placeOf(kind, id) : undefined;
     if (place === undefined && access === 'write' && request.isRepeatable && isUuid(id)) return gone(caller);
-    if (place === undefined || !sees(caller, place.projectId, access)) throw notFound(kindNames[kind], id);
+    if (place === undefined) throw notFound(kindNames[kind], id);
+    if (!sees(caller, place.projectId, access)) throw new ApiError(403, forbidden);
     return place;
   }
 

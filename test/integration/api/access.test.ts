@@ -90,8 +90,8 @@ describe.each([
     expect((await api.get('/')).status).toBe(200);
   });
 
-  test('an object of another project does not exist', async () => {
-    const foreign = [404, `Load Balancer ${id} not found.`];
+  test('an object of another project is forbidden, and in no list', async () => {
+    const foreign = [403, 'Policy does not allow this request to be performed.'];
     const answers = [
       await api.get(`${path}/${id}`, nameOf('bob')),
       await api.get(`${path}/${id}/status`, nameOf('bob')),
@@ -144,7 +144,7 @@ describe.each([
     expect(body.members.map((one: { id: string }) => one.id)).toEqual([own.id]);
     const page = await api.get(`${members}?marker=${own.id}`, nameOf('compute'));
     expect(page.body.members).toEqual([]);
-    expect((await api.get(members, nameOf('bob'))).status).toBe(404);
+    expect((await api.get(members, nameOf('bob'))).status).toBe(403);
     for (const other of [path, '/v2/lbaas/pools', `${members}/${own.id}`, '/v2/octavia/amphorae']) {
       expect([other, (await api.get(other, nameOf('compute'))).status]).toEqual([other, 403]);
     }
