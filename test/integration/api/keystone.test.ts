@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { startTestApi, type TestApi } from '../../support/api.ts';
 import { FakeWorld } from '../../support/fake-drivers.ts';
-import { adminPassword, hasKeystone, useKeystone } from '../../support/keystone.ts';
+import { adminPassword, hasKeystone, type Keystone, keystoneToken, useKeystone } from '../../support/keystone.ts';
 import { useTestDatabase } from '../../support/postgres.ts';
 import { startTestNode, type TestNode } from '../../support/tree.ts';
 
@@ -18,48 +18,29 @@ afterAll(async () => {
 });
 const database = useTestDatabase();
 const path = '/v2/lbaas/loadbalancers';
-const domain = { id: 'default' };
-
-/** A token and the answer that it came with. */
-async function tokenFor(url: string, name: string, password: string, project: string) {
-  const identity = { methods: ['password'], password: { user: { name, password, domain } } };
-  const response = await fetch(`${url}/v3/auth/tokens`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ auth: { identity, scope: { project: { name: project, domain } } } }),
-  });
-  const body = (await response.json()) as { token: { project: { id: string } } };
-  return { token: response.headers.get('x-subject-token') ?? '', projectId: body.token.project.id };
-}
 
 withKeystone('(skipped where python3-keystone is not installed)', () => {
-  let url = '';
+  let identity: Keystone;
   let admin = '';
   let server: TestApi;
 
-  async function call<T>(method: string, to: string, body?: object): Promise<T> {
-    const headers = { 'content-type': 'application/json', 'x-auth-token': admin };
-    const init = { method, headers, ...(body === undefined ? {} : { body: JSON.stringify(body) }) };
-    const response = await fetch(`${url}/v3${to}`, init);
-    const text = await response.text();
-    if (!response.ok) throw new Error(`${method} ${to}: ${response.status} ${text}`);
-    return (text === '' ? undefined : JSON.parse(text)) as T;
-  }
-
   /** A user with a role in a project of its own; gives its token. */
   async function userWith(name: string, role: string) {
-    const { project } = await call<{ project: { id: string } }>('POST', '/projects', {
+    const { project } = await identity.call<{ project: { id: string } }>('POST', '/projects', {
       project: { name: `p-${name}` },
     });
-    const { user } = await call<{ user: { id: string } }>('POST', '/users', { user: { name, password: 'a-password' } });
-    const { roles } = await call<{ roles: { id: string }[] }>('GET', `/roles?name=${role}`);
-    await call('PUT', `/projects/${project.id}/users/${user.id}/roles/${roles[0]?.id}`);
-    return tokenFor(url, name, 'a-password', `p-${name}`);
+    const { user } = await identity.call<{ user: { id: string } }>('POST', '/users', {
+      user: { name, password: 'a-password' },
+    });
+    const { roles } = await identity.call<{ roles: { id: string }[] }>('GET', `/roles?name=${role}`);
+    await identity.call('PUT', `/projects/${project.id}/users/${user.id}/roles/${roles[0]?.id}`);
+    return keystoneToken(identity.url, { user: name, password: 'a-password', project: `p-${name}` });
   }
 
   beforeAll(async () => {
-    ({ url } = await keystone.start());
-    admin = (await tokenFor(url, 'admin', adminPassword, 'admin')).token;
+    identity = await keystone.start();
+    const { url } = identity;
+    admin = (await keystoneToken(url, { user: 'admin', password: adminPassword, project: 'admin' })).token;
     node = await startTestNode({ url: database.url, world, spares: 2 });
     server = await startTestApi(node, world, {
       auth: 'keystone',
@@ -89,7 +70,7 @@ withKeystone('(skipped where python3-keystone is not installed)', () => {
     expect((await server.request('POST', path, body, as(reader))).status).toBe(403);
     expect((await server.get(own, { 'x-auth-token': admin })).status).toBe(200);
     expect((await server.get(own, { 'x-auth-token': 'nonsense' })).status).toBe(401);
-    const revoked = await fetch(`${url}/v3/auth/tokens`, {
+    const revoked = await fetch(`${identity.url}/v3/auth/tokens`, {
       method: 'DELETE',
       headers: { 'x-auth-token': admin, 'x-subject-token': member.token },
     });
