@@ -53,20 +53,30 @@ install_pgbouncer() {
   "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y pgbouncer >/dev/null 2>&1 || echo 'pgbouncer could not be installed'
 }
 
-# OpenStack's own clients, Keystone and Barbican, for tests: skipped where they cannot be had.
+# OpenStack's own clients, Keystone, Barbican and Octavia's acceptance tests, for tests: skipped where they cannot be had.
 install_openstack_clients() {
+  install_for_python "OpenStack's clients, Keystone or Barbican" 'openstackclient octaviaclient keystone barbican' \
+    python3-openstackclient python3-octaviaclient python3-keystone python3-barbican
+  install_for_python "Octavia's acceptance tests" octavia_tempest_plugin octavia-tempest-plugin
+}
+
+# What it is, the Python modules it brings, and Debian's packages with them.
+install_for_python() {
+  local what=$1 modules=$2 module missing=() as_root=()
+  shift 2
   if ! command -v apt-get >/dev/null; then return 0; fi
-  local packages=/usr/lib/python3/dist-packages
-  if [[ -d $packages/openstackclient && -d $packages/octaviaclient && -d $packages/keystone && -d $packages/barbican ]]; then return 0; fi
-  local as_root=()
+  for module in $modules; do
+    [[ -d /usr/lib/python3/dist-packages/$module ]] || missing+=("$module")
+  done
+  if ((${#missing[@]} == 0)); then return 0; fi
   if [[ $(id -u) -ne 0 ]]; then
     sudo -n true 2>/dev/null || return 0
     as_root=(sudo -n)
   fi
-  echo "OpenStack's clients, Keystone or Barbican are missing. Installing them for their tests"
+  echo "$what: missing. Installing for tests"
   local run=("${as_root[@]}" env DEBIAN_FRONTEND=noninteractive)
-  local install=(apt-get install -y --no-install-recommends python3-openstackclient python3-octaviaclient python3-keystone python3-barbican)
+  local install=(apt-get install -y --no-install-recommends "$@")
   "${run[@]}" "${install[@]}" >/dev/null 2>&1 ||
     { "${run[@]}" apt-get update -q >/dev/null 2>&1 && "${run[@]}" "${install[@]}" >/dev/null 2>&1; } ||
-    echo "OpenStack's clients could not be installed"
+    echo "$what: could not be installed"
 }
