@@ -34,8 +34,8 @@ export class FakeJournal {
   readonly entities = new Map<string, Stored>();
   /** Commands that took effect → how often. */
   readonly effects = new Map<string, number>();
-  /** The epoch of the only shard. */
-  epoch = 0;
+  /** The epoch of each shard. */
+  readonly epochs: number[] = Array.from({ length: shards }, () => 0);
   /** Hears of every entry, for whoever wants to follow a schedule. */
   onEntry: ((entry: NewEntry) => void) | undefined;
 
@@ -44,7 +44,7 @@ export class FakeJournal {
   }
 
   append(entry: NewEntry): Outcome {
-    if (entry.epoch !== this.epoch && !this.#bugs.has('noFence')) return 'stale';
+    if (entry.epoch !== this.epochs[shardOf(entry.key)] && !this.#bugs.has('noFence')) return 'stale';
     const { commandId, key, seq } = entry;
     if (commandId !== undefined && this.effects.has(commandId) && !this.#bugs.has('forgetsAnswers')) return 'duplicate';
     const stored = this.entities.get(key) ?? {
@@ -76,10 +76,19 @@ export class FakeJournal {
     const stored = this.entities.get(key);
     if (stored === undefined) return;
     const isNewer = seq > (stored.snapshot?.seq ?? 0);
-    if ((epoch !== this.epoch || !isNewer) && !this.#bugs.has('snapshotOverNewer')) return;
+    if ((epoch !== this.epochs[shardOf(key)] || !isNewer) && !this.#bugs.has('snapshotOverNewer')) return;
     stored.snapshot = { seq, state: JSON.stringify(state) };
     stored.entries = stored.entries.filter((entry) => entry.seq > seq);
   }
+}
+
+/** Each has an owner of its own. */
+export const shards = 2;
+
+export function shardOf(key: string): number {
+  let sum = 0;
+  for (let index = 0; index < key.length; index++) sum += key.charCodeAt(index);
+  return sum % shards;
 }
 
 export function keyOf(kind: EntityKind, id: string): string {

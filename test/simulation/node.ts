@@ -1,15 +1,13 @@
-// A controller in a simulation: the runtime's decisions without the runtime. Everything that can be interrupted is an
+// The owner of a shard in a simulation: the runtime's decisions without the runtime. Everything that can be interrupted is an
 // action of its own (handle a message, commit, take effect, call a driver, hear its answer), so that a crash can come
 // between any two.
 import type { AmphoraAnswer } from '../../src/domain/amphora/commands.ts';
 import { advance, type Advance, type Entity, type EntityKind } from '../../src/domain/entity.ts';
-import type { LoadBalancerState } from '../../src/domain/load-balancer/state.ts';
-import type { LoadBalancerStep } from '../../src/domain/load-balancer/steps.ts';
 import type { StepEnded } from '../../src/domain/step.ts';
-import { keyOf } from './journal.ts';
+import { keyOf, shardOf } from './journal.ts';
 import { plantedDefinition, plantedState } from './planted.ts';
 import { definitions, replay } from './replay.ts';
-import { type Answer, callLate, SimulatedSteps, type Surroundings, unfenced } from './steps.ts';
+import { type Answer, inFlight, SimulatedSteps, type Surroundings } from './steps.ts';
 
 interface Command {
   readonly type: 'command';
@@ -54,6 +52,7 @@ const timeouts = { callMs: 500, bootMs: 2_000 };
 const snapshotEvery = 6;
 
 export class SimulatedNode {
+  readonly shard: number;
   readonly epoch: number;
   readonly #with: Surroundings;
   readonly #drivers: SimulatedSteps;
@@ -61,22 +60,19 @@ export class SimulatedNode {
   #steps: Step[] = [];
   #snapshots: (() => void)[] = [];
   #hasLease = true;
-  isGone = false;
 
-  constructor(epoch: number, surroundings: Surroundings) {
+  constructor(shard: number, epoch: number, surroundings: Surroundings) {
+    this.shard = shard;
     this.epoch = epoch;
     this.#with = surroundings;
-    this.#drivers = new SimulatedSteps(surroundings, {
-      command: (...args) => this.command(...args),
-      loadBalancer: (id) => this.#actor('loadBalancer', id)?.state as LoadBalancerState | undefined,
-    });
+    this.#drivers = new SimulatedSteps(surroundings);
   }
 
   /** After a takeover: wakes what has work left or a time to be woken at. */
   takeOver(): void {
     const { journal, planted } = this.#with;
     for (const [key, stored] of journal.entities) {
-      if (stored.isOver) continue;
+      if (stored.isOver || shardOf(key) !== this.shard) continue;
       const [kind, id] = key.split('/') as [EntityKind, string];
       if (stored.hasWork && !planted.has('forgetsSteps')) this.#send(kind, id, { type: 'wake' });
       else if (stored.wakeAt !== undefined && !planted.has('ignoresWakeAt')) this.#actor(kind, id);
@@ -89,12 +85,27 @@ export class SimulatedNode {
    */
   loseLease(): void {
     this.#hasLease = false;
-    this.#steps = this.#steps.filter(({ step, isCalled }) => unfenced.has(step.type) && !isCalled);
+    this.#giveUpSteps(() => true);
+  }
+
+  /** It dies: what it was about to ask of agents may be on its way. */
+  die(): void {
+    this.#giveUpSteps(() => true);
+  }
+
+  #giveUpSteps(which: (step: Step) => boolean): void {
+    const { inFlight: all, world } = this.#with;
+    for (const { step, deadlineAt, isCalled } of this.#steps.filter(which)) {
+      const call = isCalled ? undefined : inFlight(step, deadlineAt, world);
+      if (call !== undefined) all.push(call);
+    }
+    this.#steps = this.#steps.filter((step) => !which(step));
   }
 
   /** Whether it is about to call what goes on without a lease. */
   hasUnfenced(): boolean {
-    return this.#steps.some(({ step, isCalled }) => unfenced.has(step.type) && !isCalled);
+    const { world } = this.#with;
+    return this.#steps.some(({ step, deadlineAt, isCalled }) => !isCalled && inFlight(step, deadlineAt, world));
   }
 
   /** Sends a command; the answer comes once, or never when this node ends first. */
@@ -106,6 +117,10 @@ export class SimulatedNode {
     commandId?: string,
   ): void {
     this.#send(kind, id, { type: 'command', command, commandId, answer });
+  }
+
+  stateOf(kind: EntityKind, id: string): Entity['state'] | undefined {
+    return this.#actor(kind, id)?.state;
   }
 
   /** Everything that could happen next. */
@@ -151,7 +166,7 @@ export class SimulatedNode {
     const actor = this.#with.random.pick(busy);
     const isOnItsWay = actor.writing?.isWritten === false;
     if (this.#with.random.chance(0.5) && isOnItsWay) this.#append(actor);
-    this.#steps = this.#steps.filter((step) => step.key !== keyOf(actor.kind, actor.id) || step.isCalled);
+    this.#giveUpSteps((step) => step.key === keyOf(actor.kind, actor.id) && !step.isCalled);
     this.#recover(actor);
     actor.inbox.push({ type: 'wake' });
   }
@@ -258,8 +273,7 @@ export class SimulatedNode {
     if (writing === undefined) return;
     if (!writing.isWritten) {
       const outcome = this.#append(actor);
-      if (outcome === 'stale') this.isGone = true;
-      else if (outcome === 'duplicate') {
+      if (outcome === 'duplicate') {
         writing.answer?.();
         this.#recover(actor);
       } else if (outcome === 'conflict') {
@@ -272,9 +286,9 @@ export class SimulatedNode {
     actor.state = writing.next.state;
     actor.wakeAt = writing.next.wakeAt;
     writing.answer?.();
-    this.#steps = this.#steps.filter(
-      (step) => step.key !== keyOf(actor.kind, actor.id) || !writing.next.cancel.includes(step.step.key),
-    );
+    const isCancelled = (step: Step) =>
+      step.key === keyOf(actor.kind, actor.id) && writing.next.cancel.includes(step.step.key);
+    this.#giveUpSteps(isCancelled);
     for (const key of writing.next.cancel) this.#endCancelled(actor, key);
     if (!this.#with.planted.has('driverBeforeJournal')) this.#startSteps(actor, writing.next);
     this.#maybeSnapshot(actor);
@@ -342,11 +356,6 @@ export class SimulatedNode {
   #call(actor: Actor, step: Step): void {
     const { random, isFaulty } = this.#with;
     step.isCalled = true;
-    if (!this.#hasLease) {
-      this.#steps = this.#steps.filter((other) => other !== step);
-      if (this.#with.now() <= step.deadlineAt) callLate(step.step as LoadBalancerStep, this.#with.world);
-      return;
-    }
     if (isFaulty() && random.chance(0.15)) return this.#answerIs(actor, step, undefined);
     const isHeard = !isFaulty() || !random.chance(0.1);
     const hear = (result: { readonly type: string } | undefined) =>

@@ -26,15 +26,17 @@ export interface Surroundings {
   /** Faults of drivers come only while this is true. */
   readonly isFaulty: () => boolean;
   readonly newAmphoraId: () => AmphoraId;
+  readonly others: Others;
+  readonly inFlight: InFlight[];
 }
 
 export type Answer =
   | { readonly type: 'ok'; readonly stays?: AmphoraAnswer['stays'] }
   | { readonly type: 'refused'; readonly code: string };
 
-/** The node's other actors. */
+/** The other actors, wherever they live. */
 export interface Others {
-  /** The answer comes once, or never when the node ends first. */
+  /** The answer comes once, or never when a node ends first. */
   command(kind: EntityKind, id: string, command: { readonly type: string }, answer: (answer: Answer) => void): void;
   loadBalancer(id: LoadBalancerId): LoadBalancerState | undefined;
 }
@@ -45,22 +47,32 @@ export type Hear = (result: { readonly type: string } | undefined) => void;
 /** Has the step go on once something is so. */
 export type Waiting = (isReady: () => boolean, next: () => void) => void;
 
-/** Of an owner that is gone, what may still come through until its deadline: nothing fences what goes to agents. */
-export const unfenced: ReadonlySet<string> = new Set(['deploy', 'retireAmphora']);
+/** A call on its way to an agent, whoever has made it: nothing fences it, and nobody hears what became of it. */
+export interface InFlight {
+  /** It comes through until then, or never. */
+  readonly deadlineAt: number;
+  readonly arrive: () => void;
+}
 
-/** A step of an owner that is gone comes through late; nobody hears of it. */
-export function callLate(step: LoadBalancerStep, world: World): void {
-  if (step.type === 'deploy') world.serve(step.slot.amphoraId, step.loadBalancerId, step.tree, step.pairing);
-  if (step.type === 'retireAmphora' && step.leave !== null) world.withdraw(step.slot.amphoraId, step.loadBalancerId);
+/** What may still come through of a step that was given up; undefined when nothing can. */
+export function inFlight(of: Entity['step'], deadlineAt: number, world: World): InFlight | undefined {
+  const step = of as LoadBalancerStep;
+  if (step.type === 'deploy') {
+    const { slot, loadBalancerId, tree, pairing } = step;
+    return { deadlineAt, arrive: () => world.serve(slot.amphoraId, loadBalancerId, tree, pairing) };
+  }
+  if (step.type !== 'retireAmphora' || step.leave === null) return undefined;
+  const { slot, loadBalancerId } = step;
+  return { deadlineAt, arrive: () => world.withdraw(slot.amphoraId, loadBalancerId) };
 }
 
 export class SimulatedSteps {
   readonly #with: Surroundings;
   readonly #others: Others;
 
-  constructor(surroundings: Surroundings, others: Others) {
+  constructor(surroundings: Surroundings) {
     this.#with = surroundings;
-    this.#others = others;
+    this.#others = surroundings.others;
   }
 
   run(kind: EntityKind, step: Entity['step'], hear: Hear, waiting: Waiting): void {
