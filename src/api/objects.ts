@@ -16,6 +16,8 @@ import type { Resource } from './resources.ts';
 export interface ObjectOptions {
   /** `reject`: what concerns a load balancer that is being changed is refused, as Octavia does. */
   readonly changes: 'queue' | 'reject';
+  /** What an object of another project is: not there, or forbidden, as in Octavia. */
+  readonly foreign: 'hidden' | 'forbidden';
   readonly mostPerPage: number;
 }
 
@@ -106,7 +108,7 @@ export class Objects {
     const within = parentFilter(resource, request);
     const [view] = isUuid(id) ? await this.#ports.reads.queryObjects(kind, byId(id, within)) : [];
     if (view === undefined) throw notFound(kindNames[kind], id);
-    if (!sees(request.caller, view.projectId, 'read')) throw new ApiError(403, forbidden);
+    this.#refuseForeign(kind, id, view.projectId, request.caller, 'read');
     const answer = answerOf(kind, view, view.projectId);
     return { status: 200, body: { [singular]: onlyFields(answer, fieldsIn(request.query)) } };
   }
@@ -128,14 +130,20 @@ export class Objects {
     return { status: 204 };
   }
 
-  /** Where an object is that the caller may see. @throws ApiError 404, 403 when it is another project's */
+  /** Where an object is that the caller may see. @throws ApiError 404, or 403 */
   async visible(kind: ObjectKind, id: string, request: ApiRequest, access: Access): Promise<ObjectPlace> {
     const { caller } = request;
     const place = isUuid(id) ? await this.#ports.reads.placeOf(kind, id) : undefined;
     if (place === undefined && access === 'write' && request.isRepeatable && isUuid(id)) return gone(caller);
     if (place === undefined) throw notFound(kindNames[kind], id);
-    if (!sees(caller, place.projectId, access)) throw new ApiError(403, forbidden);
+    this.#refuseForeign(kind, id, place.projectId, caller, access);
     return place;
+  }
+
+  #refuseForeign(kind: ObjectKind, id: string, projectId: string, caller: Caller, access: Access): void {
+    if (sees(caller, projectId, access)) return;
+    const isKnown = this.#options.foreign === 'forbidden' || sees(caller, projectId, 'read');
+    throw isKnown ? new ApiError(403, forbidden) : notFound(kindNames[kind], id);
   }
 
   /** Where an object is that the caller may change now. @throws ApiError 404, 409 */

@@ -74,6 +74,7 @@ export function serveApi(options: ServeApi): Promise<ApiServer> {
     tls: apiTls(settings.tls),
     routes: allRoutes(apiPorts, {
       changes: settings.changes,
+      foreign: settings.foreign,
       mostPerPage: settings.maxPageSize,
       withNetworking: isOpen,
       version: info.version,

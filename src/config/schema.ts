@@ -129,6 +129,9 @@ export const schema = z.strictObject({
     changes: withDefault(choice(['queue', 'reject']), 'queue').describe(
       'What becomes of a change to a load balancer that is being changed. `queue`: taken, and carried out in turn. `reject`: refused with 409, as Octavia does.',
     ),
+    foreign: withDefault(choice(['hidden', 'forbidden']), 'hidden').describe(
+      'What a request for an object of another project is answered. `hidden`: 404, as if it were not there. `forbidden`: 403, as Octavia does.',
+    ),
     deadline: withDefault(seconds({ min: 1, max: 600 }), 30).describe(
       'Seconds within which a request is answered. Until then a change is tried again while its owner is changing.',
     ),

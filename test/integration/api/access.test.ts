@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { startTestApi, type TestApi } from '../../support/api.ts';
 import { FakeWorld } from '../../support/fake-drivers.ts';
@@ -59,14 +59,29 @@ afterEach(() => {
   keystone.failure = undefined;
 });
 
-const byToken = () =>
-  started({
-    auth: 'token',
-    tokens: Object.entries(who).map(([name, { projectId, roles }]) =>
-      [hash(`token-of-${name}`), projectId, roles.join('+')].join(':'),
-    ),
-  });
+const tokenSettings = () => ({
+  auth: 'token' as const,
+  tokens: Object.entries(who).map(([name, { projectId, roles }]) =>
+    [hash(`token-of-${name}`), projectId, roles.join('+')].join(':'),
+  ),
+});
+const byToken = () => started(tokenSettings());
 const byKeystone = () => started({ auth: 'keystone', keystone: keystoneSettings() });
+
+test('with api.foreign: forbidden, an object of another project is told from none', async () => {
+  const api = await started({ ...tokenSettings(), foreign: 'forbidden' });
+  const made = await api.request('POST', path, { loadbalancer: { vip_subnet_id: 's' } }, nameOf('ann'));
+  const own = `${path}/${made.body.loadbalancer.id}`;
+  const change = { loadbalancer: { name: 'x' } };
+  const answers = [
+    await api.get(own, nameOf('bob')),
+    await api.get(`${own}/status`, nameOf('bob')),
+    await api.request('PUT', own, change, nameOf('bob')),
+    await api.get(`${path}/${randomUUID()}`, nameOf('bob')),
+    await api.get(own, nameOf('observer')),
+  ];
+  expect(answers.map(({ status }) => status)).toEqual([403, 403, 403, 404, 200]);
+});
 
 describe.each([
   ['token', byToken],
@@ -90,8 +105,8 @@ describe.each([
     expect((await api.get('/')).status).toBe(200);
   });
 
-  test('an object of another project is forbidden, and in no list', async () => {
-    const foreign = [403, 'Policy does not allow this request to be performed.'];
+  test('an object of another project does not exist', async () => {
+    const foreign = [404, `Load Balancer ${id} not found.`];
     const answers = [
       await api.get(`${path}/${id}`, nameOf('bob')),
       await api.get(`${path}/${id}/status`, nameOf('bob')),
@@ -144,7 +159,7 @@ describe.each([
     expect(body.members.map((one: { id: string }) => one.id)).toEqual([own.id]);
     const page = await api.get(`${members}?marker=${own.id}`, nameOf('compute'));
     expect(page.body.members).toEqual([]);
-    expect((await api.get(members, nameOf('bob'))).status).toBe(403);
+    expect((await api.get(members, nameOf('bob'))).status).toBe(404);
     for (const other of [path, '/v2/lbaas/pools', `${members}/${own.id}`, '/v2/octavia/amphorae']) {
       expect([other, (await api.get(other, nameOf('compute'))).status]).toEqual([other, 403]);
     }

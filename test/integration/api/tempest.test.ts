@@ -52,6 +52,8 @@ withTempest('(skipped where octavia-tempest-plugin and python3-keystone are not 
       AMPHI_SPARES_SIZE: '4',
       AMPHI_API_PORT: String(apiPort),
       AMPHI_API_AUTH: 'keystone',
+      // They tell what is foreign from what is not there.
+      AMPHI_API_FOREIGN: 'forbidden',
       AMPHI_API_KEYSTONE_URL: identity.url,
       AMPHI_API_KEYSTONE_USER: 'admin',
       AMPHI_API_KEYSTONE_PASSWORD: adminPassword,
