@@ -18,6 +18,7 @@ beforeAll(async () => {
   world = new WorldClient({ address: started.address, node: 'test' });
   const running = await amphi.up({
     AMPHI_DRIVER: 'noop',
+    AMPHI_NOOP_SUBNETS: 'any',
     AMPHI_NOOP_WORLD: started.address,
     AMPHI_SPARES_SIZE: '2',
     AMPHI_ROLES: 'worker,health,housekeeping,api',

@@ -22,6 +22,8 @@ export class FakeWorld {
   readonly certified = new Map<string, string>();
   readonly calls: string[] = [];
   /** Call name → what its next calls do, in order. */
+  /** Every other one is there. */
+  readonly missingSubnets = new Set<string>();
   readonly misbehave = new Map<string, Misbehaviour[]>();
   /** Configurations that contain this text are refused. */
   refuses: string | undefined;
@@ -70,7 +72,10 @@ export class FakeWorld {
     name: 'fake',
     offers: { qosPolicies: true, securityGroups: true, sriovPorts: true },
     subnets: async () => [],
-    resolveVip: async ({ address }) => ({ ok: true, subnetId: 'subnet', networkId: 'network', address }),
+    resolveVip: async ({ subnetId, address }) =>
+      subnetId !== null && this.missingSubnets.has(subnetId)
+        ? { ok: false, field: 'vipSubnetId', reason: `there is no subnet ${subnetId}` }
+        : { ok: true, subnetId: 'subnet', networkId: 'network', address },
     allocateVip: ({ loadBalancerId, subnetId, address, taken }, signal) =>
       this.#call('network.allocateVip', loadBalancerId, signal, () => {
         const known = this.vips.get(loadBalancerId);

@@ -20,6 +20,7 @@ import type { Deleted } from './object-methods.ts';
 import type { CommandPorts } from './ports.ts';
 import { fleetHandlers } from './fleet.ts';
 import { found, listedWithin } from './lists.ts';
+import { type MemberSubnets, memberSubnets } from './member-subnets.ts';
 import { quotaHandlers } from './quota.ts';
 import {
   healthMonitorShape,
@@ -35,16 +36,23 @@ import { type TlsAdmission, tlsAdmission } from './tls.ts';
 import { refuseWithout } from './vip.ts';
 import { newL7PolicyTree, newListenerTree, newPoolTree, newTree } from './tree-of.ts';
 
+/** What is looked up before a load balancer hears of a change. */
+interface Admission {
+  readonly tls: TlsAdmission;
+  readonly subnets: MemberSubnets;
+}
+
 export function commandHandlers(ports: CommandPorts): CommandHandlers {
   const dispatch = dispatchTo(ports);
   const tls = tlsAdmission(ports);
+  const subnets = memberSubnets(ports);
   return {
-    ...loadBalancerHandlers(ports, dispatch, tls),
-    ...listenerHandlers(ports, dispatch, tls),
-    ...poolHandlers(ports, dispatch, tls),
-    ...memberHandlers(ports, dispatch),
+    ...loadBalancerHandlers(ports, dispatch, { tls, subnets }),
+    ...listenerHandlers(ports, dispatch, { tls, subnets }),
+    ...poolHandlers(ports, dispatch, { tls, subnets }),
+    ...memberHandlers(ports, dispatch, subnets),
     ...healthMonitorHandlers(ports, dispatch),
-    ...l7PolicyHandlers(ports, dispatch, tls),
+    ...l7PolicyHandlers(ports, dispatch, { tls, subnets }),
     ...l7RuleHandlers(ports, dispatch),
     ...quotaHandlers(ports.quotas),
     ...fleetHandlers(ports, dispatch),
@@ -58,7 +66,11 @@ export function commandHandlers(ports: CommandPorts): CommandHandlers {
 /** How long the answer to a create waits for the address of the VIP. */
 const placementMs = 1_000;
 
-function loadBalancerHandlers(ports: CommandPorts, dispatch: Dispatch, tls: TlsAdmission): HandlersFor<'loadBalancer'> {
+function loadBalancerHandlers(
+  ports: CommandPorts,
+  dispatch: Dispatch,
+  { tls, subnets }: Admission,
+): HandlersFor<'loadBalancer'> {
   const { reads, allowed } = ports;
   const view = async (id: string) => ({ loadBalancer: (await reads.findObject('loadBalancer', id)) ?? null });
   return {
@@ -68,6 +80,7 @@ function loadBalancerHandlers(ports: CommandPorts, dispatch: Dispatch, tls: TlsA
       refuseSwitchedOff(allowed, { vip: params });
       refuseSwitchedOffIn(allowed, given);
       const creation = await creationOf(ports, params, context);
+      await subnets.admitTree(given, context);
       const { listeners, pools } = await tls.newTree(given, params, context);
       const command = { ...creation, listeners, pools };
       const { id } = await dispatch.toLoadBalancer(command.loadBalancerId, command, context);
@@ -104,13 +117,14 @@ function loadBalancerHandlers(ports: CommandPorts, dispatch: Dispatch, tls: TlsA
 function listenerHandlers(
   { reads, allowed }: CommandPorts,
   dispatch: Dispatch,
-  tls: TlsAdmission,
+  { tls, subnets }: Admission,
 ): HandlersFor<'listener'> {
   const view = async (id: string) => ({ listener: (await reads.findObject('listener', id)) ?? null });
   return {
     'listener.create': async ({ loadBalancerId, ...params }, context) => {
       const given = newListenerTree(params, context.command.id);
       refuseSwitchedOffIn(allowed, given);
+      await subnets.admitTree(given, context);
       const { listeners, pools } = await tls.newTree(given, { loadBalancerId }, context);
       const command = { type: 'createListener', listener: only(listeners), pools } as const;
       const { id } = await dispatch.toLoadBalancer(loadBalancerId, command, context);
@@ -132,12 +146,17 @@ function listenerHandlers(
   };
 }
 
-function poolHandlers({ reads, allowed }: CommandPorts, dispatch: Dispatch, tls: TlsAdmission): HandlersFor<'pool'> {
+function poolHandlers(
+  { reads, allowed }: CommandPorts,
+  dispatch: Dispatch,
+  { tls, subnets }: Admission,
+): HandlersFor<'pool'> {
   const view = async (id: string) => ({ pool: (await reads.findObject('pool', id)) ?? null });
   return {
     'pool.create': async ({ loadBalancerId, listenerId, ...params }, context) => {
       const given = newPoolTree(params, context.command.id);
       refuseSwitchedOffIn(allowed, given);
+      await subnets.admitTree(given, context);
       const { pools } = await tls.newTree(given, { loadBalancerId, listenerId }, context);
       const command = { type: 'createPool', pool: only(pools), listenerId } as const;
       const { id } =
@@ -157,11 +176,12 @@ function poolHandlers({ reads, allowed }: CommandPorts, dispatch: Dispatch, tls:
   };
 }
 
-function memberHandlers({ reads }: CommandPorts, dispatch: Dispatch): HandlersFor<'member'> {
+function memberHandlers({ reads }: CommandPorts, dispatch: Dispatch, subnets: MemberSubnets): HandlersFor<'member'> {
   const view = async (id: string) => ({ member: (await reads.findObject('member', id)) ?? null });
   return {
     'member.create': async ({ poolId, ...params }, context) => {
       const member: NewMember = { id: newId(context, 'member'), attributes: attributesIn(memberShape, params) };
+      await subnets.admit(member, context);
       const { id } = await dispatch.toOwnerOf(
         'pool',
         poolId,
@@ -185,6 +205,7 @@ function memberHandlers({ reads }: CommandPorts, dispatch: Dispatch): HandlersFo
           attributes: attributesIn(memberShape, member),
         }),
       );
+      await subnets.admitAll(poolId, members, context);
       await dispatch.toOwnerOf(
         'pool',
         poolId,
@@ -225,13 +246,14 @@ function healthMonitorHandlers({ reads, allowed }: CommandPorts, dispatch: Dispa
 function l7PolicyHandlers(
   { reads, allowed }: CommandPorts,
   dispatch: Dispatch,
-  tls: TlsAdmission,
+  { tls, subnets }: Admission,
 ): HandlersFor<'l7Policy'> {
   const view = async (id: string) => ({ l7Policy: (await reads.findObject('l7Policy', id)) ?? null });
   return {
     'l7Policy.create': async ({ listenerId, ...params }, context) => {
       const { l7Policy, tree } = newL7PolicyTree(params, context.command.id);
       refuseSwitchedOffIn(allowed, tree);
+      await subnets.admitTree(tree, context);
       const { pools } = await tls.newTree(tree, { listenerId }, context);
       const command = { type: 'createL7Policy', listenerId, l7Policy, pools } as const;
       const { id } = await dispatch.toOwnerOf('listener', listenerId, () => command, context);

@@ -254,6 +254,42 @@ describe('a load balancer over the REST API', () => {
     expect(unknown.body.faultstring).toBe('Unknown attribute for argument members_.members: bogus');
   });
 
+  test('takes no members of subnets that are not there, wherever a request names them', async () => {
+    world.missingSubnets.add('gone');
+    const member = (port: number, subnet: string) => ({
+      address: '10.0.0.1',
+      protocol_port: port,
+      ...(subnet !== '' && { subnet_id: subnet }),
+    });
+    const members = [member(1, ''), member(2, 'there'), member(3, 'gone')];
+    const pool = { protocol: 'HTTP', lb_algorithm: 'ROUND_ROBIN', members };
+    const id = await created({ ...tree, pools: [{ ...tree.pools[0], members: [] }] });
+    const listenerId = (await api.get(`${base}/listeners?loadbalancer_id=${id}&protocol=HTTP`)).body.listeners[0].id;
+    const own = (await api.get(`${base}/pools?loadbalancer_id=${id}&name=site`)).body.pools[0].id;
+    const listener = { loadbalancer_id: id, protocol: 'HTTP', protocol_port: 81, default_pool: pool };
+    const policy = { listener_id: listenerId, action: 'REDIRECT_TO_POOL', redirect_pool: pool };
+    const ask = async (method: string, path: string, body: object) => {
+      const answer = await api.request(method, `${base}/${path}`, body);
+      return [answer.status, answer.body?.faultstring];
+    };
+    const refused = [
+      await ask('POST', 'loadbalancers', { loadbalancer: { ...tree, pools: [{ ...tree.pools[0], members }] } }),
+      await ask('POST', 'listeners', { listener }),
+      await ask('POST', 'pools', { pool: { ...pool, loadbalancer_id: id } }),
+      await ask('POST', 'l7policies', { l7policy: policy }),
+      await ask('POST', `pools/${own}/members`, { member: member(3, 'gone') }),
+      await ask('PUT', `pools/${own}/members`, { members }),
+    ];
+    expect(refused).toEqual(refused.map(() => [400, 'Subnet gone not found.']));
+    world.missingSubnets.clear();
+    expect(await ask('PUT', `pools/${own}/members`, { members })).toEqual([202, undefined]);
+    // Members that are there already keep a subnet that has gone since.
+    world.missingSubnets.add('gone');
+    const kept = [...members, member(4, 'there')];
+    expect(await ask('PUT', `pools/${own}/members`, { members: kept })).toEqual([202, undefined]);
+    world.missingSubnets.clear();
+  });
+
   test('fails over, and its amphorae are shown to administrators', async () => {
     const id = await created();
     const before = (await api.get(`/v2/octavia/amphorae?loadbalancer_id=${id}`)).body.amphorae;
