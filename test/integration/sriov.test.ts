@@ -14,11 +14,10 @@ let client: CommandClient;
 let base = '';
 
 beforeAll(async () => {
-  started = await startNoopWorld({ main: built('drivers/noop-world/main.js') });
+  started = await startNoopWorld({ main: built('drivers/noop-world/main.js'), isBoundless: true });
   world = new WorldClient({ address: started.address, node: 'test' });
   const running = await amphi.up({
     AMPHI_DRIVER: 'noop',
-    AMPHI_NOOP_SUBNETS: 'any',
     AMPHI_NOOP_WORLD: started.address,
     AMPHI_SPARES_SIZE: '2',
     AMPHI_ROLES: 'worker,health,housekeeping,api',
