@@ -13,6 +13,8 @@ export interface Caller {
   readonly seesAll: boolean;
   /** Another service of the cloud: it may list the members of every pool. */
   readonly isService: boolean;
+  /** Sees and changes the quotas of every project. */
+  readonly isQuotaAdmin: boolean;
   /** Of Keystone: what the caller may use elsewhere in the OpenStack is asked there with it. Kept nowhere. */
   readonly token?: string;
 }
@@ -33,9 +35,10 @@ const readers = [...writers, 'reader', 'load-balancer_observer', 'load-balancer_
 const allSeeing = [...admins, 'load-balancer_global_observer'];
 
 const services = ['service'];
+const quotaAdmin = 'load-balancer_quota_admin';
 
 /** Roles that a token may have. */
-export const knownRoles: readonly string[] = [...readers, ...services];
+export const knownRoles: readonly string[] = [...readers, ...services, quotaAdmin];
 
 export function callerWith(name: string, projectId: string | null, roles: readonly string[]): Caller {
   const has = (wanted: readonly string[]) => roles.some((role) => wanted.includes(role.toLowerCase()));
@@ -47,19 +50,20 @@ export function callerWith(name: string, projectId: string | null, roles: readon
     isAdmin: has(admins),
     seesAll: has(allSeeing),
     isService: has(services),
+    isQuotaAdmin: has([...admins, quotaAdmin]),
   };
 }
 
 /** `members` is to read the list of a pool's members. */
-export type Access = 'read' | 'members' | 'write' | 'admin';
+export type Access = 'read' | 'members' | 'readQuotas' | 'write' | 'writeQuotas' | 'admin';
 
 /** @throws ApiError 403 */
 export function demand(caller: Caller, access: Access): void {
-  if (access === 'members') {
-    if (caller.isService) return;
-    return demand(caller, 'read');
-  }
-  const allowed = { read: caller.mayRead, write: caller.mayWrite, admin: caller.isAdmin };
+  if (access === 'members' && caller.isService) return;
+  if ((access === 'readQuotas' || access === 'writeQuotas') && caller.isQuotaAdmin) return;
+  const { mayRead, mayWrite, isAdmin } = caller;
+  const reads = { read: mayRead, members: mayRead, readQuotas: mayRead };
+  const allowed = { ...reads, write: mayWrite, writeQuotas: isAdmin, admin: isAdmin };
   if (!allowed[access]) throw new ApiError(403, forbidden);
   // Without a project, and not allowed to see all, there is nothing to see.
   if (!caller.seesAll && caller.projectId === null) throw new ApiError(403, forbidden);

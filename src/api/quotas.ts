@@ -1,7 +1,8 @@
 // Quotas of projects. Clients of different ages spell load balancers and health monitors differently: both are taken, and
 // both are shown.
 import { type Quotas, quotaKinds } from '../domain/quota.ts';
-import { ApiError } from './errors.ts';
+import type { Caller } from './access.ts';
+import { ApiError, forbidden } from './errors.ts';
 import { invalidInput, unknownAttribute, unwrap } from './bodies.ts';
 import { apiName } from './names.ts';
 import type { ObjectOptions } from './objects.ts';
@@ -19,18 +20,18 @@ const kinds: ReadonlyMap<string, string> = new Map([
   ...Object.entries(oldSpellings),
 ]);
 
-export function quotaRoutes(ports: ApiPorts, { mostPerPage }: ObjectOptions): readonly Route[] {
+export function quotaRoutes(ports: ApiPorts, { mostPerPage, foreign }: ObjectOptions): readonly Route[] {
   const defaults = async (request: ApiRequest) => {
     return { status: 200, body: { quota: answerOf(await change(ports, 'quota.defaults', {}, request)) } };
   };
   const show = async (request: ApiRequest) => {
-    const projectId = visibleProject(request);
+    const projectId = visibleProject(request, foreign);
     return { status: 200, body: { quota: answerOf(await change(ports, 'quota.show', { projectId }, request)) } };
   };
   const list = async (request: ApiRequest) => {
     const { query, caller, path, base: origin } = request;
     const columns = new Set(['project_id']);
-    const scope = caller.seesAll ? null : caller.projectId;
+    const scope = seesAllQuotas(caller) ? null : caller.projectId;
     const asked = listRequest({ columns, params: query, scope, mostPerPage });
     const { limit, projectId } = asked.query;
     const marker = asked.marker === null ? {} : { marker: asked.marker };
@@ -55,28 +56,38 @@ export function quotaRoutes(ports: ApiPorts, { mostPerPage }: ObjectOptions): re
     {
       method: 'GET',
       path: base,
-      access: 'read',
+      access: 'readQuotas',
       summary: 'Lists quotas of projects that have their own.',
       handle: list,
     },
     {
       method: 'GET',
       path: `${base}/defaults`,
-      access: 'read',
+      access: 'readQuotas',
       summary: 'Quotas without own limits.',
       handle: defaults,
     },
-    { method: 'GET', path: `${one}/default`, access: 'read', summary: 'The same.', handle: defaults },
-    { method: 'GET', path: one, access: 'read', summary: 'Shows the quotas of a project.', handle: show },
-    { method: 'PUT', path: one, access: 'admin', summary: 'Changes the quotas of a project.', handle: update },
-    { method: 'DELETE', path: one, access: 'admin', summary: 'Gives a project the default quotas.', handle: reset },
+    { method: 'GET', path: `${one}/default`, access: 'readQuotas', summary: 'The same.', handle: defaults },
+    { method: 'GET', path: one, access: 'readQuotas', summary: 'Shows the quotas of a project.', handle: show },
+    { method: 'PUT', path: one, access: 'writeQuotas', summary: 'Changes the quotas of a project.', handle: update },
+    {
+      method: 'DELETE',
+      path: one,
+      access: 'writeQuotas',
+      summary: 'Gives a project the default quotas.',
+      handle: reset,
+    },
   ];
 }
 
-/** @throws ApiError 404 for another project than one's own */
-function visibleProject({ params: { project = '' }, caller }: ApiRequest): string {
-  if (caller.seesAll || caller.projectId === project) return project;
-  throw new ApiError(404, `Quota ${project} not found.`);
+/** @throws ApiError 404, or 403, for another project than one's own */
+function visibleProject({ params: { project = '' }, caller }: ApiRequest, foreign: ObjectOptions['foreign']): string {
+  if (seesAllQuotas(caller) || caller.projectId === project) return project;
+  throw foreign === 'forbidden' ? new ApiError(403, forbidden) : new ApiError(404, `Quota ${project} not found.`);
+}
+
+function seesAllQuotas({ seesAll, isQuotaAdmin }: Caller): boolean {
+  return seesAll || isQuotaAdmin;
 }
 
 /** @throws ApiError for unknown kinds, and when both spellings of one say different things */

@@ -208,6 +208,7 @@ const anybody: Caller = {
   isAdmin: false,
   seesAll: false,
   isService: false,
+  isQuotaAdmin: false,
 };
 
 async function callerOf(

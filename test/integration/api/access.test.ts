@@ -26,6 +26,7 @@ const who = {
   nobody: { projectId: 'one', roles: ['swift'] },
   observer: { projectId: 'two', roles: ['load-balancer_global_observer'] },
   compute: { projectId: 'service', roles: ['service'] },
+  clerk: { projectId: 'two', roles: ['load-balancer_quota_admin'] },
 };
 const nameOf = (name: keyof typeof who) => ({ 'x-auth-token': `token-of-${name}` });
 const hash = (text: string) => createHash('sha256').update(text).digest('hex');
@@ -79,8 +80,9 @@ test('with api.foreign: forbidden, an object of another project is told from non
     await api.request('PUT', own, change, nameOf('bob')),
     await api.get(`${path}/${randomUUID()}`, nameOf('bob')),
     await api.get(own, nameOf('observer')),
+    await api.get('/v2/lbaas/quotas/one', nameOf('bob')),
   ];
-  expect(answers.map(({ status }) => status)).toEqual([403, 403, 403, 404, 200]);
+  expect(answers.map(({ status }) => status)).toEqual([403, 403, 403, 404, 200, 403]);
 });
 
 describe.each([
@@ -164,6 +166,22 @@ describe.each([
       expect([other, (await api.get(other, nameOf('compute'))).status]).toEqual([other, 403]);
     }
     expect((await api.request('POST', members, { member }, nameOf('compute'))).status).toBe(403);
+  });
+
+  test('quotas of a project are seen by its own, and kept by administrators of quotas, who do nothing else', async () => {
+    const quotas = '/v2/lbaas/quotas';
+    const set = (name: keyof typeof who) =>
+      api.request('PUT', `${quotas}/one`, { quota: { listener: 7 } }, nameOf(name));
+    const seen = (name: keyof typeof who) => api.get(`${quotas}/one`, nameOf(name));
+    expect((await set('clerk')).status).toBe(202);
+    const shown = (await seen('clerk')).body.quota;
+    expect(shown.listener).toBe(7);
+    for (const name of ['eve', 'observer', 'root'] as const) expect((await seen(name)).body.quota).toEqual(shown);
+    expect((await api.get(quotas, nameOf('clerk'))).body.quotas).toEqual([shown]);
+    expect((await api.get(quotas, nameOf('bob'))).body.quotas).toEqual([]);
+    expect((await seen('bob')).status).toBe(404);
+    for (const { status } of [await set('ann'), await api.get(path, nameOf('clerk'))]) expect(status).toBe(403);
+    expect((await api.request('DELETE', `${quotas}/one`, undefined, nameOf('clerk'))).status).toBe(202);
   });
 
   test('the networking calls are those of a cloud, not ours', async () => {
