@@ -60,12 +60,14 @@ describe('partitions', () => {
       expect(new Date(from ?? 0).getUTCDay()).toBe(1);
       expect(name).toBe(`journal_${new Date(from ?? 0).toISOString().slice(0, 10).replaceAll('-', '')}`);
     }
-    expect(await makeJournalPartitions(pool)).toBe(0);
+    // Of the week of the migration: another one may have begun.
+    expect(await makeJournalPartitions(pool, first?.from ?? undefined)).toBe(0);
   });
 
   test('are not what an append fails for: entries without one wait in the default partition until theirs is made', async () => {
     const id = randomUUID();
-    const [current] = await journalPartitions(pool);
+    await makeJournalPartitions(pool);
+    const current = (await journalPartitions(pool)).findLast(({ from }) => (from ?? 0) <= Date.now());
     const client = await pool.connect();
     await client.query(`alter table journal detach partition ${current?.name}; drop table ${current?.name}`);
     client.release();
@@ -90,8 +92,10 @@ describe('partitions', () => {
 
   test('made by two at a time are made once', async () => {
     const since = Date.now() - 20 * weekMs;
+    const names = async () => new Set((await journalPartitions(pool)).map(({ name }) => name));
+    const before = await names();
     const made = await Promise.all([makeJournalPartitions(pool, since), makeJournalPartitions(pool, since)]);
-    expect(made[0] + made[1]).toBe(new Set((await journalPartitions(pool)).map(({ name }) => name)).size - 6);
+    expect(made[0] + made[1]).toBe((await names()).size - before.size);
   });
 });
 
