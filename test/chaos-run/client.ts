@@ -66,7 +66,12 @@ export class Client {
     let made: Made | undefined;
     for (const operation of script.operations) {
       await wait(Math.max(0, startedAt + operation.atMs - Date.now()));
-      const { method, params } = callOf(script, operation.change, made, offers);
+      let amphoraId: string | undefined;
+      if (operation.change.type === 'replaceAmphora') {
+        amphoraId = await this.#amphoraOf(made);
+        if (amphoraId === undefined) continue;
+      }
+      const { method, params } = callOf(script, operation.change, made, offers, amphoraId);
       const log: CommandLog = { script: script.name, operation, attempts: [] };
       this.logs.push(log);
       const result = await this.#until(log, (connection) =>
@@ -81,6 +86,18 @@ export class Client {
     for (const one of await Promise.allSettled(this.#connections.values())) {
       if (one.status === 'fulfilled') await one.value.close();
     }
+  }
+
+  /** One that the load balancer has; undefined when it has none just now. */
+  async #amphoraOf(made: Made | undefined): Promise<string | undefined> {
+    const query = { loadBalancerId: made?.loadBalancer ?? '' };
+    for (let tries = 0; tries < this.#options.nodes.length && !this.#options.giveUp.aborted; tries++) {
+      const listed = this.#connection(this.#node).then((connection) => connection.call('amphora.list', query));
+      const page = await Promise.race([listed.catch(() => undefined), wait(answerTimeoutMs, undefined)]);
+      if (page !== undefined) return page.items[0]?.id;
+      this.#node = (this.#node + 1) % this.#options.nodes.length;
+    }
+    return undefined;
   }
 
   /** The first answer that is one; undefined after a refusal, or when there is none before giving up. */

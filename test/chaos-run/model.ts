@@ -21,6 +21,8 @@ export type Change =
   | { readonly type: 'balance'; readonly lbAlgorithm: string }
   | { readonly type: 'replaceMembers'; readonly members: readonly Member[] }
   | { readonly type: 'failover' }
+  /** An operator has one of its amphorae replaced: with all that share it. */
+  | { readonly type: 'replaceAmphora' }
   | { readonly type: 'delete' };
 
 /** A change that a client sends; `commandId` stays the same however often it is sent. */
@@ -47,7 +49,7 @@ export function modelAfter(changes: readonly Change[]): Model | undefined {
   return changes.reduce<Model | undefined>((model, change) => {
     if (change.type === 'create') return change.model;
     if (change.type === 'delete' || model === undefined) return undefined;
-    if (change.type === 'failover') return model;
+    if (change.type === 'failover' || change.type === 'replaceAmphora') return model;
     const { type: _, ...attributes } = change;
     return { ...model, ...attributes };
   }, undefined);
@@ -74,8 +76,8 @@ export interface Made {
   readonly pool: string;
 }
 
-/** The call of the command channel that means the change. */
-export function callOf(script: Script, change: Change, made: Made | undefined, offers: Offers) {
+/** The call of the command channel that means the change. `amphoraId` is one that it is served by, for changes that want one. */
+export function callOf(script: Script, change: Change, made: Made | undefined, offers: Offers, amphoraId = '') {
   if (change.type === 'create') return createCall(script, change.model, offers);
   if (made === undefined) throw new Error(`${script.name} is changed before it was created`);
   switch (change.type) {
@@ -95,6 +97,8 @@ export function callOf(script: Script, change: Change, made: Made | undefined, o
       return { method: 'member.replace', params: { poolId: made.pool, members: change.members } } as const;
     case 'failover':
       return { method: 'loadBalancer.failover', params: { id: made.loadBalancer } } as const;
+    case 'replaceAmphora':
+      return { method: 'amphora.failover', params: { id: amphoraId } } as const;
     case 'delete':
       return { method: 'loadBalancer.delete', params: { id: made.loadBalancer, cascade: true } } as const;
   }

@@ -108,7 +108,7 @@ function changeOf(index: number, number: number, random: Random): Change {
     case 2:
       return { type: 'balance', lbAlgorithm: random.pick(algorithms) };
     case 3:
-      return { type: 'failover' };
+      return { type: random.chance(0.5) ? 'failover' : 'replaceAmphora' };
     default:
       return { type: 'replaceMembers', members: membersOf(index, random) };
   }

@@ -36,6 +36,10 @@ function unanswered({ logs }: Evidence): readonly string[] {
     const answers = attempts.flatMap(({ answer }) => (answer === null ? [] : [answer]));
     if (answers.length === 0) return [`command ${commandId} (${change.type}) has no answer`];
     const refusal = answers.find((answer) => answer.type === 'refused');
-    return refusal === undefined ? [] : [`command ${commandId} (${change.type}) was refused: ${refusal.message}`];
+    // The amphora may have been replaced before, and be gone or nobody's.
+    const mayBeRefused = change.type === 'replaceAmphora';
+    return refusal === undefined || mayBeRefused
+      ? []
+      : [`command ${commandId} (${change.type}) was refused: ${refusal.message}`];
   });
 }
