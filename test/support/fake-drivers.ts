@@ -21,9 +21,9 @@ export class FakeWorld {
   /** Fingerprints, where certificates would be. */
   readonly certified = new Map<string, string>();
   readonly calls: string[] = [];
-  /** Call name → what its next calls do, in order. */
   /** Every other one is there. */
   readonly missingSubnets = new Set<string>();
+  /** Call name → what its next calls do, in order. */
   readonly misbehave = new Map<string, Misbehaviour[]>();
   /** Configurations that contain this text are refused. */
   refuses: string | undefined;

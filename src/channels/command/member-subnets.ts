@@ -2,13 +2,14 @@
 import type { NewMember } from '../../domain/load-balancer/commands.ts';
 import { RpcError } from '../rpc/errors.ts';
 import type { ChangeContext } from './dispatch.ts';
-import type { CommandPorts } from './ports.ts';
+import { admitAll, askAgainMs } from './lookups.ts';
+import type { CommandPorts, Reads } from './ports.ts';
 import { inside, type NewTree } from './tree-of.ts';
 
 export interface MemberSubnets {
   /** That of a new member. @throws RpcError */
   admit(member: NewMember, context: ChangeContext): Promise<void>;
-  /** Those of the members that a pool shall have; one that has gone may stay with those who have it. @throws RpcError */
+  /** Those of the members that a pool shall have, but for those that it has: one that has gone since may stay. @throws RpcError */
   admitAll(poolId: string, members: readonly NewMember[], context: ChangeContext): Promise<void>;
   /** Those of all members that a request makes. @throws RpcError */
   admitTree(tree: NewTree, context: ChangeContext): Promise<void>;
@@ -17,58 +18,61 @@ export interface MemberSubnets {
 /** Subnet → where it stands first in the request. */
 type Places = ReadonlyMap<string, string>;
 
-export function memberSubnets({ network, reads }: Pick<CommandPorts, 'network' | 'reads'>): MemberSubnets {
-  const isThere = async (subnetId: string, signal: AbortSignal) => {
-    const wish = { subnetId, networkId: null, portId: null, address: null };
-    const place = await network.resolveVip(wish, signal).catch((error: unknown) => {
-      throw new RpcError('unavailable', `The network cannot be asked about a subnet: ${(error as Error).message}`);
-    });
-    return place.ok;
-  };
-  const admit = async (places: Places, { command, signal }: ChangeContext, poolId?: string) => {
-    for (const [subnetId, field] of places) {
-      if (await isThere(subnetId, signal)) continue;
-      // What was taken before is answered as it was then, whatever has become of the subnet.
-      if ((await reads.findAnswer(command.id)) !== undefined) return;
-      if (poolId !== undefined && (await subnetsIn(reads, poolId)).has(subnetId)) continue;
-      throw new RpcError('invalid', `Subnet ${subnetId} not found.`, { field });
-    }
-  };
+interface Ports {
+  readonly network: Pick<CommandPorts['network'], 'resolveVip'>;
+  readonly reads: Pick<Reads, 'findAnswer' | 'memberSubnets'>;
+}
+
+export function memberSubnets({ network, reads }: Ports): MemberSubnets {
+  const admit = (places: Places, context: ChangeContext) =>
+    admitAll([...places], (place) => refusalOf(place, network, context.signal), reads, context);
   return {
     admit: (member, context) =>
       admit(
-        placesOf([member], () => ''),
+        placesOf([{ members: [member], field: '' }], () => ''),
         context,
       ),
-    admitAll: (poolId, members, context) =>
-      admit(
-        placesOf(members, (index) => `members[${index}]`),
-        context,
-        poolId,
-      ),
-    admitTree: ({ pools, fields }, context) => {
-      const all = pools.map(({ id, members }) =>
-        placesOf(members, (index) => inside(fields.get(id) ?? '', `members[${index}]`)),
-      );
-      return admit(new Map(all.toReversed().flatMap((places) => [...places])), context);
+    async admitAll(poolId, members, context) {
+      const places = new Map(placesOf([{ members, field: '' }]));
+      if (places.size > 0) for (const subnetId of await reads.memberSubnets(poolId)) places.delete(subnetId);
+      return admit(places, context);
     },
+    admitTree: ({ pools, fields }, context) =>
+      admit(placesOf(pools.map(({ id, members }) => ({ members, field: fields.get(id) ?? '' }))), context),
   };
 }
 
-async function subnetsIn(reads: CommandPorts['reads'], poolId: string): Promise<ReadonlySet<string | null>> {
-  const within = { column: 'pool_id', value: poolId } as const;
-  const members = await reads.listObjects('member', { within, limit: mostMembers, marker: null });
-  return new Set(members.map(({ subnetId }) => subnetId));
+async function refusalOf(
+  [subnetId, field]: readonly [string, string],
+  network: Ports['network'],
+  signal: AbortSignal,
+): Promise<RpcError | undefined> {
+  try {
+    const place = await network.resolveVip({ subnetId, networkId: null, portId: null, address: null }, signal);
+    return place.ok ? undefined : new RpcError('invalid', `Subnet ${subnetId} not found.`, { field });
+  } catch (error) {
+    const message = `The network cannot be asked about subnet ${subnetId}: ${(error as Error).message}`;
+    return new RpcError('unavailable', message, { field, retryAfterMs: askAgainMs });
+  }
 }
 
-/** More than a pool can have. */
-const mostMembers = 100_000;
+/** Members of a pool, and where the pool stands in the request. */
+interface PlacedMembers {
+  readonly members: readonly NewMember[];
+  readonly field: string;
+}
 
-function placesOf(members: readonly NewMember[], fieldOf: (index: number) => string): Places {
+function placesOf(
+  pools: readonly PlacedMembers[],
+  nameOf: (index: number) => string = (index) => `members[${index}]`,
+): Places {
   const places = new Map<string, string>();
-  for (const [index, { attributes }] of members.entries()) {
-    const { subnetId } = attributes;
-    if (subnetId !== null && !places.has(subnetId)) places.set(subnetId, inside(fieldOf(index), 'subnetId'));
+  for (const { members, field } of pools) {
+    for (const [index, { attributes }] of members.entries()) {
+      const { subnetId } = attributes;
+      if (subnetId === null || places.has(subnetId)) continue;
+      places.set(subnetId, inside(inside(field, nameOf(index)), 'subnetId'));
+    }
   }
   return places;
 }

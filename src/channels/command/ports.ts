@@ -74,6 +74,8 @@ export interface Reads extends AlertReads {
     kind: Exclude<ObjectKind, 'loadBalancer'>,
     id: string,
   ): Promise<{ readonly loadBalancerId: string; readonly poolId: string | null } | undefined>;
+  /** That members of the pool are on. */
+  memberSubnets(poolId: string): Promise<readonly string[]>;
   loadBalancerTree(id: string): Promise<LoadBalancerTreeView | undefined>;
   statusTree(id: string): Promise<StatusTreeView | undefined>;
   /** Zeros for what has counted nothing yet. */

@@ -12,6 +12,7 @@ import { type SecretUse, secretsIn, terminatesTls } from '../../domain/load-bala
 import type { Views } from '../../domain/views.ts';
 import { RpcError } from '../rpc/errors.ts';
 import type { ChangeContext } from './dispatch.ts';
+import { admitAll, askAgainMs } from './lookups.ts';
 import type { Reads } from './ports.ts';
 import { inside, type NewTree } from './tree-of.ts';
 
@@ -60,18 +61,13 @@ export interface TreeOwner {
   readonly listenerId?: string | null;
 }
 
-/** References that are looked behind at the same time. */
-const mostAtOnce = 8;
-
 export function tlsAdmission({ tls, reads }: TlsPorts): TlsAdmission {
   const { policy } = tls;
   const admit = async (uses: readonly SecretUse[], projectId: string | undefined, context: ChangeContext) => {
     // Nobody's load balancer: the command is about to be told so.
     if (projectId === undefined || uses.length === 0) return;
     const asker = { projectId, userToken: context.userToken };
-    const refusal = await refusalOf(tls, uses, asker, context.signal);
-    // What was taken before is answered as it was then, whatever has become of the reference.
-    if (refusal !== undefined && (await reads.findAnswer(context.command.id)) === undefined) throw refusal;
+    await admitAll(uses, (use) => refusalOf(tls, use, asker, context.signal), reads, context);
   };
   const projectOf = async (loadBalancerId: string | null | undefined) =>
     loadBalancerId === null || loadBalancerId === undefined
@@ -175,23 +171,7 @@ function within<T>(place: string, work: () => T): T {
   }
 }
 
-/** The first use that cannot be served, in the order of the request. */
 async function refusalOf(
-  tls: TlsPort,
-  uses: readonly SecretUse[],
-  asker: SecretAsker,
-  signal: AbortSignal,
-): Promise<RpcError | undefined> {
-  for (let begin = 0; begin < uses.length; begin += mostAtOnce) {
-    const some = uses.slice(begin, begin + mostAtOnce);
-    const problems = await Promise.all(some.map((use) => problemOf(tls, use, asker, signal)));
-    const first = problems.find((problem) => problem !== undefined);
-    if (first !== undefined) return first;
-  }
-  return undefined;
-}
-
-async function problemOf(
   tls: TlsPort,
   use: SecretUse,
   asker: SecretAsker,
@@ -206,6 +186,6 @@ async function problemOf(
     return new RpcError('invalid', message, { field });
   } catch (error) {
     const message = `The certificate manager cannot be asked about ${ref}: ${(error as Error).message}`;
-    return new RpcError('unavailable', message, { field, retryAfterMs: 1_000 });
+    return new RpcError('unavailable', message, { field, retryAfterMs: askAgainMs });
   }
 }

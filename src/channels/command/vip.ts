@@ -1,6 +1,7 @@
 // Where a load balancer's VIPs shall be: what was asked for, checked with the network before the command reaches anybody.
 import type { RequestedVip, VipWish } from '../../domain/load-balancer/state.ts';
 import { RpcError } from '../rpc/errors.ts';
+import { askAgainMs } from './lookups.ts';
 import type { CommandPorts, VipPlace } from './ports.ts';
 
 export interface AdditionalVipParams {
@@ -54,7 +55,8 @@ async function resolved(
   signal: AbortSignal,
 ): Promise<Place> {
   const place = await network.resolveVip(wish, signal).catch((error: unknown) => {
-    throw new RpcError('unavailable', `The network cannot be asked about the VIP: ${(error as Error).message}`);
+    const message = `The network cannot be asked about the VIP: ${(error as Error).message}`;
+    throw new RpcError('unavailable', message, { retryAfterMs: askAgainMs });
   });
   if (!place.ok) throw invalid(fieldFor(place.field), place.reason);
   return place;

@@ -110,6 +110,13 @@ export async function loadBalancerOf(
   return rows[0] && { loadBalancerId: rows[0].load_balancer_id, poolId: rows[0].pool_id };
 }
 
+/** Subnets that members of the pool are on. */
+export async function memberSubnets(pool: Pool, poolId: string): Promise<readonly string[]> {
+  const text = `select distinct subnet_id from ${tables.member} where pool_id = $1 and subnet_id is not null`;
+  const { rows } = await pool.query<{ subnet_id: string }>(text, [poolId]);
+  return rows.map((row) => row.subnet_id);
+}
+
 /** What lists can be narrowed by. */
 export type ListColumn = 'project_id' | 'load_balancer_id' | 'pool_id' | 'listener_id' | 'l7_policy_id';
 

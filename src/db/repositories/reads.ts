@@ -7,7 +7,15 @@ import { type AlertQuery, findAlert, listAlerts } from './alerts.ts';
 import { type AmphoraQuery, findAmphora, listAmphorae, listNodes } from './amphorae.ts';
 import { findAnswer } from './commands.ts';
 import { explainLoadBalancer, listHistory } from './explain.ts';
-import { findObject, type ListQuery, listObjects, loadBalancerOf, loadBalancerTree, statusTree } from './objects.ts';
+import {
+  findObject,
+  type ListQuery,
+  listObjects,
+  loadBalancerOf,
+  loadBalancerTree,
+  memberSubnets,
+  statusTree,
+} from './objects.ts';
 import { amphoraStatistics, statisticsOf } from './statistics.ts';
 import { listHeld } from './held-failovers.ts';
 import { placeOf, queryableColumns, queryObjects } from './query.ts';
@@ -22,6 +30,7 @@ export function readsOf(pool: Pool) {
     placeOf: (kind: ObjectKind, id: string) => patiently(() => placeOf(pool, kind, id)),
     loadBalancerOf: (kind: Exclude<ObjectKind, 'loadBalancer'>, id: string) =>
       patiently(() => loadBalancerOf(pool, kind, id)),
+    memberSubnets: (poolId: string) => patiently(() => memberSubnets(pool, poolId)),
     loadBalancerTree: (id: string) => patiently(() => loadBalancerTree(pool, id)),
     statusTree: (id: string) => patiently(() => statusTree(pool, id)),
     statisticsOf: (kind: 'loadBalancer' | 'listener', id: string) => patiently(() => statisticsOf(pool, kind, id)),
