@@ -62,6 +62,8 @@ export class ApiServerError extends Error {
 declare module 'fastify' {
   interface FastifyRequest {
     callerName: string;
+    /** Of changes; empty for what changes nothing. */
+    commandId: string;
   }
 }
 
@@ -81,6 +83,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     serverFactory: (handler) => httpServer(handler, options),
   });
   app.decorateRequest('callerName', '');
+  app.decorateRequest('commandId', '');
   readJson(app);
   answerAlwaysInJson(app, options);
   for (const route of options.routes) {
@@ -237,6 +240,8 @@ function apiRequest(
 ): ApiRequest {
   const [path = '', query = ''] = request.originalUrl.split('?');
   const scheme = options.tls === undefined ? 'http' : 'https';
+  const command = commandIdOf(request, caller);
+  request.commandId = command.commandId;
   return {
     params: request.params as Readonly<Record<string, string>>,
     query: new URLSearchParams(query),
@@ -245,15 +250,17 @@ function apiRequest(
     base: options.baseUrl?.replace(/\/+$/, '') ?? `${scheme}://${request.host}`,
     path,
     signal,
-    ...commandIdOf(request, caller),
+    ...command,
   };
 }
 
 function logRequests(app: FastifyInstance, log: ApiLog): void {
   app.addHook('onResponse', async (request, reply) => {
-    const { id: requestId, method, originalUrl, callerName: caller } = request;
+    const { id: requestId, method, originalUrl, callerName: caller, commandId } = request;
     const path = originalUrl.split('?')[0];
-    const data = { requestId, method, path, status: reply.statusCode, ms: Math.round(reply.elapsedTime), caller };
+    const command = method === 'GET' || commandId === '' ? {} : { commandId };
+    const ms = Math.round(reply.elapsedTime);
+    const data = { requestId, method, path, status: reply.statusCode, ms, caller, ...command };
     if (method === 'GET' && reply.statusCode < 500) log.debug(data, 'a request was answered');
     else log.info(data, 'a request was answered');
   });

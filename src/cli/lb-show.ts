@@ -96,7 +96,8 @@ export function explainCommand(lb: Command, act: Act): void {
 }
 
 function explain(output: Output, explanation: ExplanationView): void {
-  const { why, owner, steps, unsettled, amphorae, history, provisioningStatus, operatingStatus, wakeAt } = explanation;
+  const { why, owner, steps, commands, unsettled, amphorae, history, provisioningStatus, operatingStatus, wakeAt } =
+    explanation;
   output.say(`${explanation.name || explanation.id}: ${provisioningStatus}, ${operatingStatus}`);
   for (const reason of why) output.say(`  ${reason}`);
   output.say('');
@@ -117,6 +118,7 @@ function explain(output: Output, explanation: ExplanationView): void {
       for (const line of lastError.split('\n')) output.say(`  ${line}`);
     }
   }
+  if (commands.length > 0) output.say(`\nfor ${commands.length === 1 ? 'command' : 'commands'} ${commands.join(', ')}`);
   if (wakeAt !== null) output.say(`looks again at ${wakeAt}`);
   for (const { kind, name, id, provisioningStatus: status, errorReason } of unsettled) {
     output.say(`\n${kind} ${name || id}: ${status}${errorReason === null ? '' : ':'}`);

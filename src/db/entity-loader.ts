@@ -18,7 +18,7 @@ const groupLimit = 200;
 const loadSql = (where: 'inTime' | 'anywhere') => `
   select e.kind, e.id, e.seq, e.is_over, e.fault,
          s.seq as snapshot_seq, s.schema_version as snapshot_version, s.state,
-         coalesce((select json_agg(json_build_array(j.seq, j.schema_version, j.events) order by j.seq)
+         coalesce((select json_agg(json_build_array(j.seq, j.schema_version, j.events, j.command_id) order by j.seq)
                    from journal j where j.kind = e.kind and j.entity_id = e.id and j.seq > coalesce(s.seq, 0)
                      ${where === 'inTime' ? 'and j.at between e.since and e.updated_at' : ''}), '[]') as entries
   from unnest($1::text[], $2::uuid[]) wanted (kind, id)
@@ -94,7 +94,7 @@ interface LoadedRow {
   readonly snapshot_seq: string | null;
   readonly snapshot_version: number | null;
   readonly state: unknown;
-  readonly entries: readonly (readonly [number, number, readonly unknown[]])[];
+  readonly entries: readonly (readonly [number, number, readonly unknown[], string | null])[];
 }
 
 interface FoundEntity {
@@ -109,7 +109,12 @@ function foundEntity(row: LoadedRow): FoundEntity {
     isOver: row.is_over,
     fault: row.fault,
     snapshot: seq === null || version === null ? null : { seq: Number(seq), schemaVersion: version, state },
-    entries: row.entries.map(([number, schemaVersion, events]) => ({ seq: number, schemaVersion, events })),
+    entries: row.entries.map(([number, schemaVersion, events, commandId]) => ({
+      seq: number,
+      schemaVersion,
+      events,
+      commandId,
+    })),
   };
   return { loaded, isWhole: row.is_over || loaded.entries.length === Number(row.seq) - Number(seq ?? 0) };
 }

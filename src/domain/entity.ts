@@ -2,7 +2,7 @@
 // Whatever a message brings, the events that follow from it and the steps that are due after it go into the journal
 // together, in one entry, before anything is answered or any driver is called.
 import type { Decision } from './decision.ts';
-import type { DueSteps, RetryPolicy, StepEvent, StepsState, StepEnded } from './step.ts';
+import { type DueSteps, type RetryPolicy, type StepEvent, type StepsState, type StepEnded, withCause } from './step.ts';
 import type { Addition } from './quota.ts';
 
 export type EntityKind = 'loadBalancer' | 'amphora';
@@ -76,12 +76,30 @@ export interface Advance<E extends Entity> {
 /** A journal that follows from the state for ever would be a bug in `follow`. */
 const followLimit = 100;
 
+/** The state after an entry of the journal, which came from that command. */
+export function afterEntry<E extends Entity>(
+  definition: EntityDefinition<E>,
+  before: E['state'] | undefined,
+  events: readonly E['event'][],
+  commandId: string | undefined,
+): E['state'] | undefined {
+  const state = events.reduce<E['state'] | undefined>((from, event) => definition.evolve(from, event), before);
+  return state && attributed<E>(state, commandId);
+}
+
+function attributed<E extends Entity>(state: E['state'], commandId: string | undefined): E['state'] {
+  const steps = withCause(state.steps, commandId);
+  return steps === state.steps ? state : { ...state, steps };
+}
+
+/** @param commandId of the command that brings the events; undefined when none does */
 export function advance<E extends Entity>(
   definition: EntityDefinition<E>,
   before: E['state'] | undefined,
   given: readonly E['event'][],
   now: number,
   timeouts: StepTimeouts,
+  commandId?: string,
 ): Advance<E> {
   const events: (E['event'] | StepEvent)[] = [...given];
   let state = given.reduce<E['state'] | undefined>((from, event) => definition.evolve(from, event), before);
@@ -104,5 +122,5 @@ export function advance<E extends Entity>(
     state = definition.evolve(state, started) ?? state;
     start.push({ step, run, deadlineAt });
   }
-  return { state, events, start, cancel: due.cancel, wakeAt: due.wakeAt };
+  return { state: attributed<E>(state, commandId), events, start, cancel: due.cancel, wakeAt: due.wakeAt };
 }

@@ -51,6 +51,8 @@ export interface LoadedEntry {
   readonly seq: number;
   readonly schemaVersion: number;
   readonly events: readonly unknown[];
+  /** Of the command that brought it; null when none did. */
+  readonly commandId: string | null;
 }
 
 /** What there is to recover an entity from. */

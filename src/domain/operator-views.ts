@@ -20,6 +20,8 @@ export interface ExplanationView {
   readonly owner: { readonly nodeId: string; readonly epoch: number } | null;
   /** Steps under way, and steps that failed and wait for their next try. */
   readonly steps: readonly ExplainedStep[];
+  /** Ids of the commands whose work is under way, newest last. */
+  readonly commands: readonly string[];
   /** When it looks again though nothing has happened. */
   readonly wakeAt: string | null;
   /** Objects whose newest change amphorae refused, or that are not ACTIVE yet. */

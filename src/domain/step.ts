@@ -52,6 +52,8 @@ export interface StepsState {
   readonly retries: Readonly<Record<string, Retry>>;
   /** Number of the newest run of any step. */
   readonly runs: number;
+  /** Ids of the commands whose work is under way, newest last; absent for none. */
+  readonly causes?: readonly string[];
 }
 
 export const noSteps: StepsState = { running: {}, retries: {}, runs: 0 };
@@ -92,6 +94,17 @@ export function evolveSteps(steps: StepsState, event: StepEvent): StepsState {
     case 'stepsInterrupted':
       return { ...steps, running: without(steps.running, event.keys) };
   }
+}
+
+/** Commands that are remembered while there is work: a busy load balancer may never come to rest. */
+const mostCauses = 8;
+
+/** Once an entry of the journal is whole: whose work is under way. Nobody's when nothing is left to do. */
+export function withCause(steps: StepsState, commandId: string | undefined): StepsState {
+  const { causes, ...rest } = steps;
+  const isAtRest = Object.keys(steps.running).length === 0 && Object.keys(steps.retries).length === 0;
+  if (isAtRest) return causes === undefined ? steps : rest;
+  return commandId === undefined ? steps : { ...rest, causes: [...(causes ?? []), commandId].slice(-mostCauses) };
 }
 
 /** Forgets a step and its failures: it succeeded, or is not wanted any more. */

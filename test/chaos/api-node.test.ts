@@ -24,6 +24,14 @@ async function shown(node: TestClusterNode, id: string) {
   return loadbalancer;
 }
 
+/** Of its log. */
+function lines({ process }: TestClusterNode): readonly Readonly<Record<string, unknown>>[] {
+  const all = process.output().split('\n');
+  // The last one may not be whole.
+  const ofLog = all.slice(0, -1).filter((line) => line.startsWith('{'));
+  return ofLog.map((line) => JSON.parse(line) as Record<string, unknown>);
+}
+
 test('a node with the role api alone takes changes to the node that works, and waits for one when that dies', async () => {
   const working = await cluster.start(0, worker);
   subnetId = (await working.client.call('subnet.list', {})).items[0]?.id ?? '';
@@ -37,6 +45,14 @@ test('a node with the role api alone takes changes to the node that works, and w
   await waitFor(async () => (await shown(hasty, one.id))['provisioning_status'] === 'ACTIVE', { describe: 'ACTIVE' });
   const owners = await cluster.query<{ owner: string }>('select distinct owner from shards where owner is not null');
   expect(owners).toHaveLength(1);
+
+  // What was done for a request is found by its id, in the log of the node that did it.
+  const requestId = made.headers.get('x-openstack-request-id');
+  const told = await waitFor(() => lines(patient).find((line) => line['requestId'] === requestId), { describe: 'it' });
+  expect(told).toMatchObject({ method: 'POST', status: 201, commandId: expect.stringMatching(/^key\//) });
+  const steps = () => lines(working).filter((line) => String(line['commands']) === told['commandId']);
+  const taken = ['allocateVip', 'claimAmphora', 'deploy'];
+  await waitFor(() => taken.every((step) => steps().some((line) => line['step'] === step)), { describe: 'its steps' });
 
   working.process.kill('SIGKILL');
   await working.process.ended;

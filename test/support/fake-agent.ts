@@ -20,6 +20,8 @@ export interface FakeAgent {
   readonly address: AmphoraAddress;
   /** `METHOD path` of every request, in order. */
   readonly calls: readonly string[];
+  /** Ids of requests that the calls were said to be for. */
+  readonly requestIds: ReadonlySet<unknown>;
   close(): Promise<void>;
 }
 
@@ -30,9 +32,11 @@ export async function fakeAgent(
 ): Promise<FakeAgent> {
   const { certificatePem: cert, privateKeyPem: key } = await certificates.issue(amphoraId, AbortSignal.timeout(5000));
   const calls: string[] = [];
+  const requestIds = new Set<unknown>();
   const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const call = `${request.method} ${request.url}`;
     const count = calls.push(call);
+    requestIds.add(request.headers['x-openstack-request-id']);
     const behaviour = behave(call, await text(request), count);
     if (behaviour === 'drop') response.destroy();
     else if (typeof behaviour === 'function') behaviour(response);
@@ -45,6 +49,7 @@ export async function fakeAgent(
   return {
     address: { amphoraId, endpoint: { host: '127.0.0.1', port } },
     calls,
+    requestIds,
     close: () => {
       server.closeAllConnections();
       return new Promise((resolve) => void server.close(() => resolve()));

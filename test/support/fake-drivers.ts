@@ -1,5 +1,6 @@
 // Drivers whose world is this process's memory. Calls are recorded; each can be told to fail, to hang, or to succeed
 // without saying so.
+import { causesOf } from '../../src/domain/causes.ts';
 import type { AmphoraDriver, ServeRequest, ServeResult } from '../../src/drivers/amphora/driver.ts';
 import type { CertificateDriver } from '../../src/drivers/certificate/driver.ts';
 import type { CertificateManager } from '../../src/drivers/certificate-manager/driver.ts';
@@ -21,6 +22,8 @@ export class FakeWorld {
   /** Fingerprints, where certificates would be. */
   readonly certified = new Map<string, string>();
   readonly calls: string[] = [];
+  /** The same calls, with the commands that they were made for. */
+  readonly madeFor = new Map<string, readonly string[]>();
   /** Every other one is there. */
   readonly missingSubnets = new Set<string>();
   /** Call name → what its next calls do, in order. */
@@ -36,6 +39,7 @@ export class FakeWorld {
 
   async #call<T>(name: string, key: string, signal: AbortSignal, effect: () => T): Promise<T> {
     this.calls.push(`${name} ${key}`);
+    this.madeFor.set(`${name} ${key}`, causesOf(signal));
     await this.gates.get(name);
     signal.throwIfAborted();
     const behaviour = this.misbehave.get(name)?.shift();

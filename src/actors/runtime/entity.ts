@@ -11,7 +11,14 @@ import {
 import type { AnsweredCommand, AppendResult, Entry, Fence } from '../../domain/journal.ts';
 import { type Decision, refuse } from '../../domain/decision.ts';
 import { quotaMet } from '../../domain/quota.ts';
-import { type Advance, advance, type Entity, type EntityDefinition, type StepTimeouts } from '../../domain/entity.ts';
+import {
+  type Advance,
+  advance,
+  afterEntry,
+  type Entity,
+  type EntityDefinition,
+  type StepTimeouts,
+} from '../../domain/entity.ts';
 import { type RowChanges, rowChanges, type Rows } from '../../domain/projection.ts';
 import type { RetryPolicy } from '../../domain/step.ts';
 import { NewerVersionError } from '../../domain/upcast.ts';
@@ -185,10 +192,9 @@ class EntityActor<E extends Entity> implements LiveEntity<E> {
 
   async #receive(current: Current<E>, message: unknown, ctx: Context): Promise<Current<E>> {
     if (ctx.recovering === true) {
-      const { seq, events } = message as ReplayedEntry;
-      const { definition } = this.#with;
-      let { state } = current;
-      for (const event of events as readonly E['event'][]) state = definition.evolve(state, event);
+      const { seq, events, commandId } = message as ReplayedEntry;
+      const given = events as readonly E['event'][];
+      const state = afterEntry(this.#with.definition, current.state, given, commandId ?? undefined);
       this.#current = { seq, state, rows: undefined, isFresh: true };
       return this.#current;
     }
@@ -263,7 +269,7 @@ class EntityActor<E extends Entity> implements LiveEntity<E> {
     }
     const at = now();
     const given = [...(current.isFresh ? definition.decideResumed(current.state, at) : []), ...decision.events];
-    const next = advance(definition, current.state, given, at, timeouts);
+    const next = advance(definition, current.state, given, at, timeouts, identity?.id);
     if (next.events.length === 0) {
       answer(await this.#keepAnswer(reply, identity, persist));
       if (!this.#isStopped) this.#with.onWakeAt(this.#id, next.wakeAt);
@@ -330,6 +336,8 @@ class EntityActor<E extends Entity> implements LiveEntity<E> {
         started,
         now: at,
         leaseLost: leaseLost(),
+        causes: next.state?.steps.causes ?? [],
+        log: this.#with.log,
         run: runStep,
         onEnd: (ended) => this.tell(ended),
       });

@@ -10,6 +10,7 @@ import { upcastEvents, upcastSnapshot } from '../../domain/upcast.ts';
 export interface ReplayedEntry {
   readonly seq: number;
   readonly events: readonly unknown[];
+  readonly commandId: string | null;
 }
 
 export interface SnapshotData {
@@ -94,6 +95,7 @@ export class JournalPersistenceEngine implements PersistenceEngine {
       const data: ReplayedEntry = {
         seq: entry.seq,
         events: upcastEvents(kind, entry.schemaVersion, version, entry.events),
+        commandId: entry.commandId,
       };
       return { data, sequenceNumber: entry.seq, key, createdAt: 0, isDeleted: false, tags: [] };
     });

@@ -5,6 +5,8 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { dispatch, spawn, stop } from 'nact';
 import type { StartedStep } from '../../domain/entity.ts';
 import type { StepEnded, StepOutcome, StepFailure } from '../../domain/step.ts';
+import type { Logger } from 'pino';
+import { makeFor } from '../../domain/causes.ts';
 import { begin, childPath, end, type NactRef } from './actor.ts';
 import type { Registry } from './registry.ts';
 
@@ -15,6 +17,9 @@ export interface StepWorkerOptions<Step extends { readonly key: string; readonly
   readonly now: number;
   /** Aborted when this node must not touch the world any more. */
   readonly leaseLost: AbortSignal;
+  /** Ids of the commands it is for. */
+  readonly causes: readonly string[];
+  readonly log: Pick<Logger, 'info' | 'debug'>;
   readonly run: (step: Step, signal: AbortSignal) => Promise<Result>;
   readonly onEnd: (ended: StepEnded<Result>) => void;
 }
@@ -41,6 +46,8 @@ export function startStep<Step extends { readonly key: string; readonly type: st
   const { parent, registry, started, leaseLost } = options;
   const { step, run, deadlineAt } = started;
   const controller = new AbortController();
+  makeFor(controller.signal, options.causes);
+  const beganAt = performance.now();
   const abort = (why: string) => controller.abort(new StepAbortedError(why));
   const onLeaseLost = () => controller.abort(new StepInterruptedError('this node lost its lease'));
   leaseLost.addEventListener('abort', onLeaseLost, { once: true });
@@ -51,6 +58,7 @@ export function startStep<Step extends { readonly key: string; readonly type: st
   record.describe = () => ({ step, deadlineAt });
   let isStopped = false;
   const tellEnd = (outcome: StepOutcome<Result>) => {
+    tellLog(options, record.path, performance.now() - beganAt, outcome);
     if (!isStopped) options.onEnd({ type: 'stepEnded', key: step.key, run, outcome });
   };
   const cleanUp = () => {
@@ -96,6 +104,29 @@ export function startStep<Step extends { readonly key: string; readonly type: st
       stop(worker);
     },
   };
+}
+
+/** What somebody asked for is told; what happens by itself is for those who look closely. */
+function tellLog<Step extends { readonly type: string }>(
+  {
+    causes,
+    log,
+    started: { step },
+  }: Pick<StepWorkerOptions<Step & { readonly key: string }, never>, 'causes' | 'log' | 'started'>,
+  actor: string,
+  ms: number,
+  outcome: StepOutcome<unknown>,
+): void {
+  const failure = outcome.ok ? undefined : outcome.failure.message;
+  const data = {
+    actor,
+    step: step.type,
+    ms: Math.round(ms),
+    ...(failure !== undefined && { failure }),
+    commands: causes,
+  };
+  if (causes.length > 0) log.info(data, 'a step has ended');
+  else log.debug(data, 'a step has ended');
 }
 
 /** Does not wait for a driver that ignores its signal. */

@@ -63,7 +63,9 @@ async function answer(
   });
   response.end(reply.body);
   const { method, url } = request;
-  log.info({ method, url, status: reply.status, ms: Math.round(performance.now() - began) }, 'answered');
+  const given = request.headers['x-openstack-request-id'];
+  const requestId = typeof given === 'string' && /^req-[0-9a-f-]{36}$/.test(given) ? { requestId: given } : {};
+  log.info({ method, url, ...requestId, status: reply.status, ms: Math.round(performance.now() - began) }, 'answered');
 }
 
 async function replyTo(request: IncomingMessage, routes: readonly Route[]): Promise<Reply> {

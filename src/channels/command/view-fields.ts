@@ -175,6 +175,8 @@ const explanation: Fields<ExplanationView> = {
   owner: '`{ nodeId, epoch }` of the node that owns it; null when nobody does.',
   steps:
     'Steps under way or waiting: `{ key, state, startedAt, deadlineAt, failures, retryAt, lastError, call, requestId }`; state is running, waiting or givenUp.',
+  commands:
+    'Ids of the commands whose work is under way, newest last; those of the REST API begin with the id of the request, or with `key/`.',
   wakeAt: 'When it looks again though nothing has happened; null when at no time.',
   unsettled: 'Objects that are not ACTIVE: `{ kind, id, name, provisioningStatus, errorReason }`.',
   amphorae: 'List of Amphora.',

@@ -43,6 +43,7 @@ export async function explainLoadBalancer(pool: Pool, id: string): Promise<Expla
     fault: entity?.fault ?? null,
     owner: entity === undefined || entity.owner === null ? null : { nodeId: entity.owner, epoch: Number(entity.epoch) },
     steps: explainedSteps(entity?.work ?? null),
+    commands: entity?.work?.causes ?? [],
     wakeAt: entity === undefined || entity.wake_at === null ? null : isoTime(entity.wake_at),
     unsettled: children.filter((object) => object.provisioningStatus !== 'ACTIVE'),
     amphorae,

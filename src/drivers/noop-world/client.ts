@@ -1,6 +1,7 @@
 // A connection to the noop world, shared by the three noop drivers of a node. Calls are pipelined; a lost connection
 // fails what was under way and is made anew by the next call.
 import { connect, type Socket } from 'node:net';
+import { causesOf } from '../../domain/causes.ts';
 import { PermanentFailure, TransientFailure } from '../failure.ts';
 import {
   lineReader,
@@ -44,7 +45,8 @@ export class WorldClient {
     signal: AbortSignal,
   ): Promise<WorldCalls[C]['result']> {
     const { node, epoch } = this.#options;
-    return this.#request(call, { call, params, node, epoch: epoch?.() ?? null }, signal) as Promise<
+    const commands = causesOf(signal);
+    return this.#request(call, { call, params, node, epoch: epoch?.() ?? null, commands }, signal) as Promise<
       WorldCalls[C]['result']
     >;
   }

@@ -132,6 +132,8 @@ export interface CallRequest {
   readonly params: unknown;
   readonly node: string;
   readonly epoch: number | null;
+  /** Ids of the commands it is made for; from nodes that tell. */
+  readonly commands?: readonly string[];
 }
 
 export interface ControlRequest {
@@ -159,6 +161,8 @@ export interface CallRecord {
   readonly loadBalancer?: string;
   /** `ok`, `refused` (a configuration), `transient: …`, `permanent: …` or `hang`. */
   readonly result: string;
+  /** Ids of the commands it was made for; absent for none. */
+  readonly commands?: readonly string[];
   /** True when the effect took place but the caller was not told. */
   readonly unanswered?: true;
   /** Other live amphorae that have the same VIP plugged in at this moment. */

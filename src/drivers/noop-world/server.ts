@@ -155,7 +155,7 @@ function controlsOf(world: World, behaviours: Behaviours, heartbeats: Heartbeats
   };
 }
 
-function recordOf({ node, epoch, call, params }: CallRequest, result: string): CallRecord {
+function recordOf({ node, epoch, call, params, commands = [] }: CallRequest, result: string): CallRecord {
   const { amphoraId, loadBalancerId } = params as KeyParams;
   const both = amphoraId !== undefined && loadBalancerId !== undefined;
   return {
@@ -166,6 +166,7 @@ function recordOf({ node, epoch, call, params }: CallRequest, result: string): C
     key: keyOf(params),
     ...(both && { loadBalancer: loadBalancerId }),
     result,
+    ...(commands.length > 0 && { commands }),
   };
 }
 

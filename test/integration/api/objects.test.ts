@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterEach, describe, expect, test } from '@jest/globals';
+import { readsOf } from '../../../src/db/repositories/reads.ts';
 import { startTestApi, useTestApi } from '../../support/api.ts';
 import { FakeWorld } from '../../support/fake-drivers.ts';
 import { createLoadBalancer, listener } from '../../support/load-balancer-commands.ts';
@@ -339,6 +340,34 @@ describe('a request that is sent twice', () => {
     await api.untilStatus(id, undefined);
     expect((await api.request('DELETE', `${base}/loadbalancers/${id}`, undefined, headers)).status).toBe(204);
     expect((await api.request('DELETE', `${base}/loadbalancers/${id}`)).status).toBe(404);
+  });
+
+  test('carries its id to the calls of drivers, also when the actor begins anew in between', async () => {
+    const id = await created({ ...tree, name: 'traced' });
+    const [amphora] = (await api.get(`/v2/octavia/amphorae?loadbalancer_id=${id}`)).body.amphorae;
+    const [listener] = (await api.get(`${base}/listeners?loadbalancer_id=${id}&protocol=HTTP`)).body.listeners;
+    let open: () => void = () => undefined;
+    world.gates.set('amphora.serve', new Promise((resolve) => (open = resolve)));
+    const ids = [1, 2].map(() => `req-${randomUUID()}`);
+    for (const [index, requestId] of ids.entries()) {
+      const body = { listener: { connection_limit: 100 + index } };
+      const headers = { 'x-openstack-request-id': requestId };
+      expect((await api.request('PUT', `${base}/listeners/${listener.id}`, body, headers)).status).toBe(200);
+    }
+    const requestsOf = (commands: readonly string[] | undefined) => commands?.map((command) => command.split('/')[0]);
+    const called = async (expected: readonly string[]) => {
+      const call = `amphora.serve ${amphora.id}`;
+      await waitFor(() => String(requestsOf(world.madeFor.get(call))) === String(expected), { describe: 'the call' });
+    };
+    // The second one waits for the end of the push that the first one has begun.
+    await called(ids.slice(0, 1));
+    expect(requestsOf((await readsOf(node.pool).explainLoadBalancer(id))?.commands)).toEqual(ids);
+    world.madeFor.clear();
+    await node.tree.loadBalancers.restart(id);
+    await called(ids);
+    open();
+    await api.untilStatus(id, 'ACTIVE');
+    expect((await readsOf(node.pool).explainLoadBalancer(id))?.commands).toEqual([]);
   });
 
   test('carries its id into the journal', async () => {

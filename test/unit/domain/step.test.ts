@@ -1,11 +1,13 @@
 import { describe, expect, test } from '@jest/globals';
 import {
   dueSteps,
+  endStep,
   evolveSteps,
   nextRetry,
   noSteps,
   type RetryPolicy,
   type StepsState,
+  withCause,
 } from '../../../src/domain/step.ts';
 
 const policy: RetryPolicy = { firstDelayMs: 100, longestDelayMs: 1_000, budget: 3, errorDelayMs: 60_000 };
@@ -51,4 +53,23 @@ test('a step that runs is not started twice, and is cancelled when nobody wants 
   const steps = evolveSteps(noSteps, { type: 'stepStarted', key: 'key', run: 1, at: 0, deadlineAt: 9 });
   expect(dueSteps(steps, [{ key: 'key' }], 1)).toEqual({ start: [], cancel: [], wakeAt: undefined });
   expect(dueSteps(steps, [], 1).cancel).toEqual(['key']);
+});
+
+describe('work', () => {
+  const started = evolveSteps(noSteps, { type: 'stepStarted', key: 'key', run: 1, at: 0, deadlineAt: 9 });
+
+  test('is for the commands that came while something was left to do', () => {
+    const both = withCause(withCause(withCause(started, 'one'), undefined), 'two');
+    expect(both.causes).toEqual(['one', 'two']);
+    expect(withCause(endStep(both, 'key'), undefined)).not.toHaveProperty('causes');
+    expect(withCause(endStep(both, 'key'), 'three')).not.toHaveProperty('causes');
+    expect(withCause(failed(1), 'one').causes).toEqual(['one']);
+  });
+
+  test('is for the newest of them where it never ends', () => {
+    let steps = started;
+    for (let number = 1; number <= 100; number++) steps = withCause(steps, `command-${number}`);
+    expect(steps.causes).toHaveLength(8);
+    expect(steps.causes?.at(-1)).toBe('command-100');
+  });
 });

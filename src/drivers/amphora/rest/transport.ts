@@ -3,6 +3,7 @@
 import { type ClientRequest, type IncomingMessage } from 'node:http';
 import { Agent, request as httpsRequest } from 'node:https';
 import { type PeerCertificate, type TLSSocket, checkServerIdentity, createSecureContext } from 'node:tls';
+import { causesOf, requestIdIn } from '../../../domain/causes.ts';
 import type { ControllerCredentials } from '../../certificate/driver.ts';
 import type { AmphoraAddress } from '../driver.ts';
 
@@ -51,6 +52,7 @@ export class Transport {
   /** Rejects with what node:https reports, with a time-out in words, or with the reason of `signal`. */
   exchange({ amphoraId, endpoint }: AmphoraAddress, exchange: Exchange, signal: AbortSignal): Promise<Answer> {
     const { body, contentType, fresh = false } = exchange;
+    const requestId = requestIdIn(causesOf(signal));
     return new Promise((resolve, reject) => {
       const request = httpsRequest({
         host: endpoint.host,
@@ -62,6 +64,7 @@ export class Transport {
         checkServerIdentity: (_host, certificate) => checkServerIdentity(amphoraId, certificate),
         headers: {
           ...(contentType === undefined ? {} : { 'Content-Type': contentType }),
+          ...(requestId === undefined ? {} : { 'X-OpenStack-Request-ID': requestId }),
           ...(body === undefined ? {} : { 'Content-Length': Buffer.byteLength(body) }),
         },
         signal,

@@ -13,6 +13,7 @@ const settled: Explained = {
   fault: null,
   owner: { nodeId: 'node', epoch: 1 },
   steps: [],
+  commands: [],
   wakeAt: null,
   unsettled: [],
   amphorae: [],

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { type AddressInfo, type Socket, createServer } from 'node:net';
 import { beforeAll, describe, expect, test } from '@jest/globals';
+import { makeFor } from '../../../../../src/domain/causes.ts';
 import { type AmphoraId, type LoadBalancerId, deriveId } from '../../../../../src/domain/ids.ts';
 import { renderKeepalived, type VrrpInstance } from '../../../../../src/domain/vrrp/keepalived.ts';
 import type { AmphoraAddress, AmphoraDriver } from '../../../../../src/drivers/amphora/driver.ts';
@@ -79,6 +80,20 @@ const serve = (fake: FakeAgent, configuration: string | null = 'new'): ReturnTyp
     { loadBalancerId, vipAddress: '10.0.0.2', port, configuration, files: [], lvs: null },
     signal(),
   );
+
+test('an agent is told the id of the newest request that a call is made for', async () => {
+  const fake = await agent((call) => ({ json: call === 'GET /' ? { api_version: '1.0' } : {} }));
+  const [first, second] = [1, 2].map((number) => `req-${deriveId('request', number)}`);
+  const made = signal();
+  makeFor(made, [`${first}/1`, `${second}/1`, 'key/abc', 'cli-1']);
+  await driver.info(fake.address, made).catch(() => undefined);
+  await driver.withdraw(fake.address, { loadBalancerId, hasLvs: false }, made).catch(() => undefined);
+  expect(fake.calls.length).toBeGreaterThan(1);
+  expect([...fake.requestIds]).toEqual([second]);
+  const other = await agent(() => ({ json: {} }));
+  await driver.withdraw(other.address, { loadBalancerId, hasLvs: false }, signal());
+  expect([...other.requestIds]).toEqual([undefined]);
+});
 
 describe('an agent that misbehaves', () => {
   test.each<[string, Behaviour]>([
