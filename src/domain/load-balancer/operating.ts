@@ -58,7 +58,9 @@ export function operatingStatuses(
     for (const member of members) {
       const words = reports.flatMap((report) => report.members[member.id] ?? []);
       const seen = () => memberStatus(words, monitored.has(pool.id), before.get(member.id));
-      statuses.set(member.id, member.form.adminStateUp || !isHeard ? seen() : 'OFFLINE');
+      // One that is switched off shows it as soon as it is heard of, and from then on.
+      const isOff = !member.form.adminStateUp && (isHeard || before.get(member.id) === 'OFFLINE');
+      statuses.set(member.id, isOff ? 'OFFLINE' : seen());
     }
     const memberStatuses = members.map((member) => statuses.get(member.id));
     const isServing = isUp && pool.form.adminStateUp && reports.length > 0;

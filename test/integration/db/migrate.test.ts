@@ -25,21 +25,60 @@ const temp = tempFolder('migrate');
 /** The version whose journal was one table. */
 const migrationsBefore = 3;
 
-beforeAll(async () => {
-  // One connection: what it has prepared before the migration must go on working after it.
-  pool = new pg.Pool({ connectionString: database.url, max: 1 });
+/** The version that held monitors, L7 policies and rules for OFFLINE with their listeners. */
+const migrationsOfMeasured = 21;
+
+/** An empty database as a version with so many migrations makes it. */
+async function makeAsOf(migrations: number): Promise<void> {
   await pool.query('drop schema public cascade; create schema public; drop schema drizzle cascade');
-  const folder = join(temp, 'drizzle');
+  const folder = join(temp, `drizzle-${migrations}`);
   cpSync(migrationsFolder(), folder, { recursive: true });
   const file = join(folder, 'meta', '_journal.json');
   const { entries, ...rest } = JSON.parse(readFileSync(file, 'utf8')) as { entries: unknown[] };
-  writeFileSync(file, JSON.stringify({ ...rest, entries: entries.slice(0, migrationsBefore) }));
+  writeFileSync(file, JSON.stringify({ ...rest, entries: entries.slice(0, migrations) }));
   await applyMigrations(drizzle(pool), { migrationsFolder: folder });
+}
+
+beforeAll(async () => {
+  // One connection: what it has prepared before the migration must go on working after it.
+  pool = new pg.Pool({ connectionString: database.url, max: 1 });
+  await makeAsOf(migrationsBefore);
   await pool.query(appendFunctionSql());
   await pool.query(`insert into shards (family, shard) select 'entities', generate_series(0, 255)`);
   journal = new Journal(pool);
   owner = await ownAll(pool);
 });
+
+/**
+ * A monitor, a rule, a policy, one that lacks a rule it came with, and a listener: all OFFLINE. Of rows of objects only what
+ * the migration looks at is real.
+ */
+async function writeStatuses(): Promise<readonly string[]> {
+  const [monitor, rule, policy, refused, listener] = Array.from({ length: 5 }, () => randomUUID());
+  const insert = async (table: string, given: Readonly<Record<string, unknown>>) => {
+    const { rows } = await pool.query<{ name: string; type: string }>(
+      `select column_name as name, data_type as type from information_schema.columns where table_name = $1
+        and is_nullable = 'NO' and column_default is null`,
+      [table],
+    );
+    const anything = (type: string) =>
+      type === 'uuid' ? randomUUID() : type.startsWith('timestamp') ? '2026-01-01' : type === 'jsonb' ? [] : 0;
+    const row = { ...Object.fromEntries(rows.map(({ name, type }) => [name, anything(type)])), ...given };
+    const names = Object.keys(row).join();
+    await pool.query(`insert into ${table} (${names}) select ${names} from jsonb_populate_record(null::${table}, $1)`, [
+      row,
+    ]);
+  };
+  await insert('health_monitors', { id: monitor });
+  await insert('l7_policies', { id: policy });
+  await insert('l7_rules', { id: rule, l7_policy_id: policy, provisioning_status: 'ACTIVE' });
+  await insert('l7_policies', { id: refused });
+  await insert('l7_rules', { l7_policy_id: refused, provisioning_status: 'ERROR' });
+  await insert('listeners', { id: listener });
+  const all = [monitor, rule, policy, refused, listener] as string[];
+  for (const objectId of all) await insert('operating_statuses', { object_id: objectId, status: 'OFFLINE' });
+  return all;
+}
 
 /** What a node of that version asks, prepared before the migration. */
 async function loadAsBefore(id: string) {
@@ -66,11 +105,13 @@ test('keeps every entry, and nodes of the version before go on appending and loa
   await appending;
   await journal.append(entry(busy, owner, { seq: ++seq }));
 
-  const after = await Promise.all(ids.map((id) => journal.load('loadBalancer', id)));
-  expect(after[1]?.entries).toEqual(before[1]);
-  expect(after[0]?.entries.slice(0, 2)).toEqual(before[0]);
-  expect(after[0]?.entries.map((one) => one.seq)).toEqual(Array.from({ length: seq }, (_, index) => index + 1));
-  expect(await Promise.all(ids.map(loadAsBefore))).toEqual(after.map((one) => one?.entries));
+  const loaded = await Promise.all(ids.map((id) => journal.load('loadBalancer', id)));
+  // That version knows nothing of what an entry answered.
+  const after = loaded.map((one) => one?.entries.map(({ commandId: _, ...known }) => known));
+  expect(after[1]).toEqual(before[1]);
+  expect(after[0]?.slice(0, 2)).toEqual(before[0]);
+  expect(after[0]?.map((one) => one.seq)).toEqual(Array.from({ length: seq }, (_, index) => index + 1));
+  expect(await Promise.all(ids.map(loadAsBefore))).toEqual(after);
   const partitions = await journalPartitions(pool);
   expect(partitions[0]).toMatchObject({ name: 'journal_before', from: undefined });
   expect(partitions[1]?.from).toBe(partitions[0]?.until);
@@ -86,4 +127,12 @@ test('of a database that is up to date changes nothing', async () => {
   const before = await journalPartitions(pool);
   await migrate(database.url);
   expect(await journalPartitions(pool)).toEqual(before);
+});
+
+test('drops statuses that say of what is not measured any more that it is OFFLINE', async () => {
+  await makeAsOf(migrationsOfMeasured);
+  const [, , , refused, listener] = await writeStatuses();
+  await migrate(database.url);
+  const { rows } = await pool.query<{ object_id: string }>('select object_id from operating_statuses');
+  expect(new Set(rows.map((row) => row.object_id))).toEqual(new Set([refused, listener]));
 });

@@ -158,6 +158,17 @@ describe('an L7 policy', () => {
 });
 
 describe('without a heartbeat', () => {
+  test('a member is what it is without one, switched on or not, until it is heard of; then it stays OFFLINE', () => {
+    const lone = unused.members[0]?.id as ObjectId;
+    const off = state([lone]);
+    const first = operatingStatuses(off, []);
+    expect(first.get(lone)).toBe('NO_MONITOR');
+    const heard = operatingStatuses(off, said(observed()), first);
+    expect(heard.get(lone)).toBe('OFFLINE');
+    expect(operatingStatuses(off, [], heard).get(lone)).toBe('OFFLINE');
+    expect(operatingStatuses(state(), [], new Map([[lone, 'NO_MONITOR']])).get(lone)).toBe('NO_MONITOR');
+  });
+
   test('nothing is known to serve, and a monitor that amphorae have is ONLINE', () => {
     const statuses = operatingStatuses(state(), []);
     const known = [id, front.id, web.id, monitor.id].map((object) => statuses.get(object));
