@@ -173,7 +173,12 @@ export class SimulatedLoadBalancer {
     this.serving.set(amphoraId, configuration);
     this.#pairings.set(amphoraId, pairing);
     const peerAddress = told?.peer?.address;
-    return { type: 'served', amphoraId, ...(peerAddress !== undefined && { peerAddress }) };
+    return {
+      type: 'served',
+      amphoraId,
+      ...(peerAddress !== undefined && { peerAddress }),
+      ...(told === null && { ownPort: { portId: `port-${amphoraId}`, address: `own-${amphoraId}` } }),
+    };
   }
 }
 

@@ -25,6 +25,7 @@ const who = {
   eve: { projectId: 'one', roles: ['reader'] },
   nobody: { projectId: 'one', roles: ['swift'] },
   observer: { projectId: 'two', roles: ['load-balancer_global_observer'] },
+  auditor: { projectId: 'two', roles: ['member', 'load-balancer_global_observer'] },
   compute: { projectId: 'service', roles: ['service'] },
   clerk: { projectId: 'two', roles: ['load-balancer_quota_admin'] },
 };
@@ -122,6 +123,9 @@ describe.each([
       ),
     ];
     for (const { status, body } of answers) expect([status, body.faultstring]).toEqual(foreign);
+    // Whoever sees it anyway is told that it is not theirs to change.
+    const mayNot = await api.request('PUT', `${path}/${id}`, { loadbalancer: { name: 'x' } }, nameOf('auditor'));
+    expect([(await api.get(`${path}/${id}`, nameOf('auditor'))).status, mayNot.status]).toEqual([200, 403]);
     const list = async (name: keyof typeof who, query = '') =>
       (await api.get(`${path}${query}`, nameOf(name))).body.loadbalancers.some((lb: { id: string }) => lb.id === id);
     expect(await list('ann')).toBe(true);
