@@ -13,7 +13,7 @@ import type { CommandPorts } from './ports.ts';
 import { loadBalancerShape } from './shapes.ts';
 import { refuseWithout, vipWishOf } from './vip.ts';
 
-type CreateParams = ParamsOf<CommandMethods['loadBalancer.create']>;
+export type CreateParams = ParamsOf<CommandMethods['loadBalancer.create']>;
 type CreateCommand = Extract<LoadBalancerCommand, { type: 'createLoadBalancer' }>;
 
 /** @throws RpcError when a load balancer may not be created so */

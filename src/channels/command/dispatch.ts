@@ -26,14 +26,14 @@ export interface Dispatch {
   ): Promise<CommandAnswer>;
   /** @throws RpcError */
   toAmphora(id: string, command: AmphoraCommand, context: ChangeContext): Promise<void>;
-  /** The first answer to a command that finds nothing any more; else the refusal. @throws RpcError */
-  answeredBefore(context: ChangeContext, notFound: RpcError): Promise<CommandAnswer>;
+  /** The first answer to a command that would be refused now. @throws the refusal when there was none, RpcError */
+  answeredBefore(context: ChangeContext, refusal: unknown): Promise<CommandAnswer>;
 }
 
 export function dispatchTo({ loadBalancers, amphorae, reads }: CommandPorts): Dispatch {
-  const answeredBefore: Dispatch['answeredBefore'] = async ({ command }, notFound) => {
+  const answeredBefore: Dispatch['answeredBefore'] = async ({ command }, refusal) => {
     const before = await reads.findAnswer(command.id);
-    if (before === undefined) throw notFound;
+    if (before === undefined) throw refusal;
     if (before.digest !== command.digest) {
       const message = `commandId ${command.id} was used before with other parameters`;
       throw new RpcError('commandIdReused', message, { field: 'commandId' });

@@ -12,7 +12,7 @@ import type { CallContext, CommandKey } from '../rpc/method.ts';
 import { refuseSwitchedOff, refuseSwitchedOffIn, refuseUnplaced } from './allowances.ts';
 import { alertHandlers } from './alerts.ts';
 import { attributesIn, patchIn } from './attributes.ts';
-import { creationOf } from './creation.ts';
+import { type CreateParams, creationOf } from './creation.ts';
 import { type ChangeContext, type Dispatch, dispatchTo } from './dispatch.ts';
 import { catalogueHandlers } from './catalogue-handlers.ts';
 import type { CommandHandlers, HandlersFor } from './methods.ts';
@@ -73,17 +73,23 @@ function loadBalancerHandlers(
 ): HandlersFor<'loadBalancer'> {
   const { reads, allowed } = ports;
   const view = async (id: string) => ({ loadBalancer: (await reads.findObject('loadBalancer', id)) ?? null });
+  const admitted = async (params: CreateParams, context: ChangeContext) => {
+    const given = newTree(params, context.command.id);
+    refuseUnplaced(allowed, params);
+    refuseSwitchedOff(allowed, { vip: params });
+    refuseSwitchedOffIn(allowed, given);
+    const creation = await creationOf(ports, params, context);
+    await subnets.admitTree(given, context);
+    const { listeners, pools } = await tls.newTree(given, params, context);
+    return { ...creation, listeners, pools };
+  };
   return {
     'loadBalancer.create': async (params, context) => {
-      const given = newTree(params, context.command.id);
-      refuseUnplaced(allowed, params);
-      refuseSwitchedOff(allowed, { vip: params });
-      refuseSwitchedOffIn(allowed, given);
-      const creation = await creationOf(ports, params, context);
-      await subnets.admitTree(given, context);
-      const { listeners, pools } = await tls.newTree(given, params, context);
-      const command = { ...creation, listeners, pools };
-      const { id } = await dispatch.toLoadBalancer(command.loadBalancerId, command, context);
+      const { id } = await admitted(params, context).then(
+        (command) => dispatch.toLoadBalancer(command.loadBalancerId, command, context),
+        // What was taken before is answered as it was then, whatever has become of its flavor or its network.
+        (refusal: unknown) => dispatch.answeredBefore(context, refusal),
+      );
       // Scripts take the address from the answer. Without one in time it is null, and comes later.
       const soon = AbortSignal.any([context.signal, AbortSignal.timeout(placementMs)]);
       await ports.loadBalancers.whenPlaced(id, soon).catch(() => undefined);

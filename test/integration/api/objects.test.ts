@@ -333,6 +333,29 @@ describe('a request that is sent twice', () => {
     expect(other.status).toBe(409);
   });
 
+  test('to create is answered alike though its flavor and its subnet are there no more', async () => {
+    const profile = { name: 'p', provider_name: 'amphora', flavor_data: '{}' };
+    const made = await api.request('POST', `${base}/flavorprofiles`, { flavorprofile: profile });
+    const flavor = { name: 'f', flavor_profile_id: made.body.flavorprofile.id };
+    const { id: flavorId } = (await api.request('POST', `${base}/flavors`, { flavor })).body.flavor;
+    const key = randomUUID();
+    const loadbalancer = { vip_subnet_id: 'going', flavor_id: flavorId };
+    const create = (of: string) =>
+      api.request('POST', `${base}/loadbalancers`, { loadbalancer }, { 'idempotency-key': of });
+    const first = await create(key);
+    const again = async () => {
+      const { status, body } = await create(key);
+      return [status, body.loadbalancer?.id];
+    };
+    await api.request('PUT', `${base}/flavors/${flavorId}`, { flavor: { enabled: false } });
+    expect(await again()).toEqual([201, first.body.loadbalancer.id]);
+    world.missingSubnets.add('going');
+    expect(await again()).toEqual([201, first.body.loadbalancer.id]);
+    const other = await create(randomUUID());
+    expect([other.status, other.body.faultstring]).toEqual([400, 'Validation failure: there is no subnet going']);
+    world.missingSubnets.clear();
+  });
+
   test('to delete is answered alike though nothing is left, and without a key finds nothing', async () => {
     const id = await created();
     const headers = { 'idempotency-key': randomUUID() };
