@@ -146,7 +146,7 @@ export const memberShape = shape<MemberAttributes>({
   protocolPort: fixed(required(port(), 'Port that it serves on.')),
   subnetId: fixed(optional(orNull(text({ min: 1, max: 36 })), null, 'Subnet that it is reached through.')),
   weight: optional(wholeNumber({ min: 0, max: 256 }), 1, 'Its share of requests; 0 drains it.'),
-  backup: optional(flag(), false, 'Serves only when all others are down.'),
+  backup: optional(flag(), false, 'Serves only when all others are down; in a pool of UDP or SCTP, like the others.'),
   monitorAddress: optional(orNull(ipAddress()), null, 'Address that is checked instead of its own.'),
   monitorPort: optional(orNull(port()), null, 'Port that is checked instead of its own.'),
   requestSriov: fixed(

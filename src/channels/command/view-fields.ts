@@ -55,6 +55,12 @@ const object: Fields<ObjectView> = {
   updatedAt: 'When it was changed last.',
 };
 
+/** No heartbeat speaks of it. */
+const unmeasured: Fields<ObjectView> = {
+  ...object,
+  operatingStatus: 'ONLINE as soon as amphorae have it, unless it is switched off: then, and before, OFFLINE.',
+};
+
 const loadBalancer: Fields<LoadBalancerView, keyof ObjectView | keyof LoadBalancerAttributes> = {
   projectId: 'Project that owns it.',
   vipAddress: 'Address of the VIP; null until there is one.',
@@ -233,9 +239,9 @@ export const viewFields: Readonly<Record<string, Readonly<Record<string, string>
   Listener: { ...object, ...listener, ...meanings(listenerShape) },
   Pool: { ...object, ...pool, ...meanings(poolShape) },
   Member: { ...object, ...member, ...meanings(memberAttributes) },
-  HealthMonitor: { ...object, ...healthMonitor, ...meanings(healthMonitorShape) },
-  L7Policy: { ...object, ...l7Policy, ...meanings(l7PolicyShape) },
-  L7Rule: { ...object, ...l7Rule, ...meanings(l7RuleShape) },
+  HealthMonitor: { ...unmeasured, ...healthMonitor, ...meanings(healthMonitorShape) },
+  L7Policy: { ...unmeasured, ...l7Policy, ...meanings(l7PolicyShape) },
+  L7Rule: { ...unmeasured, ...l7Rule, ...meanings(l7RuleShape) },
   Quota: {
     projectId: 'The project.',
     ...Object.fromEntries(
