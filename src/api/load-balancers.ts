@@ -1,5 +1,7 @@
 // What load balancers have besides: statuses, statistics, failover; and members of a pool in one request.
+import { kindNames } from '../domain/load-balancer/rules.ts';
 import { membersFrom } from './bodies.ts';
+import { notFound } from './errors.ts';
 import { apiName, renamed } from './names.ts';
 import { isTrue, Objects, type ObjectOptions } from './objects.ts';
 import type { ApiPorts } from './ports.ts';
@@ -14,8 +16,9 @@ export function loadBalancerRoutes(ports: ApiPorts, options: ObjectOptions): rea
     const { id = '' } = request.params;
     await objects.visible('loadBalancer', id, request, 'read');
     const tree = await ports.reads.statusTree(id);
+    if (tree === undefined) throw notFound(kindNames.loadBalancer, id);
     // As in Octavia, pools that no listener leads to are not told of here.
-    const { pools: _, ...told } = tree ?? { pools: [] };
+    const { pools: _, ...told } = tree;
     return { status: 200, body: { statuses: { loadbalancer: statusAnswer(told) } } };
   };
   const stats = (kind: 'loadBalancer' | 'listener') => async (request: ApiRequest) => {
@@ -23,7 +26,7 @@ export function loadBalancerRoutes(ports: ApiPorts, options: ObjectOptions): rea
     await objects.visible(kind, id, request, 'read');
     return { status: 200, body: { stats: renamed(await ports.reads.statisticsOf(kind, id), apiName) } };
   };
-  const summary = 'Statuses of a load balancer and everything in it.';
+  const summary = 'Statuses of a load balancer and of all that its listeners lead to.';
   return [
     { method: 'GET', path: `${base}/status`, access: 'read', summary, handle: statuses },
     { method: 'GET', path: `${base}/statuses`, access: 'read', summary, handle: statuses },
