@@ -2,6 +2,7 @@
 import type { Pool } from 'pg';
 import type { AmphoraView } from '../../domain/views.ts';
 import type { NodeView } from '../../domain/operator-views.ts';
+import type { Queryable } from '../one-moment.ts';
 import { isoTime, type JsonRow, viewOf } from './view.ts';
 
 /** Whether the failover of the amphora `t` is held: it is silent, and may not be replaced now. */
@@ -36,7 +37,7 @@ export interface AmphoraQuery {
 
 /** A page, oldest first. */
 export async function listAmphorae(
-  pool: Pool,
+  pool: Queryable,
   { loadBalancerId, limit, marker }: AmphoraQuery,
 ): Promise<readonly AmphoraView[]> {
   const text = `${select}

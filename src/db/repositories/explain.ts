@@ -3,6 +3,7 @@ import type { Pool } from 'pg';
 import { whyNotActive } from '../../domain/load-balancer/why.ts';
 import type { StepsState } from '../../domain/step.ts';
 import type { ExplainedStep, ExplanationView, HistoryEntry, UnsettledObject } from '../../domain/operator-views.ts';
+import { atOneMoment, type Queryable } from '../one-moment.ts';
 import { listAmphorae } from './amphorae.ts';
 import { loadBalancerTree } from './objects.ts';
 import { isoTime } from './view.ts';
@@ -12,14 +13,14 @@ const shownHistory = 10;
 /** More than any load balancer has. */
 const mostAmphorae = 100;
 
-/** Undefined when there is no such load balancer. */
+/** As of one moment; undefined when there is no such load balancer. */
 export async function explainLoadBalancer(pool: Pool, id: string): Promise<ExplanationView | undefined> {
-  const [tree, entity, amphorae, history] = await Promise.all([
-    loadBalancerTree(pool, id),
-    findEntity(pool, id),
-    listAmphorae(pool, { loadBalancerId: id, limit: mostAmphorae, marker: null }),
-    listHistory(pool, 'loadBalancer', id, shownHistory),
-  ]);
+  const { tree, entity, amphorae, history } = await atOneMoment(pool, async (connection) => ({
+    tree: await loadBalancerTree(connection, id),
+    entity: await findEntity(connection, id),
+    amphorae: await listAmphorae(connection, { loadBalancerId: id, limit: mostAmphorae, marker: null }),
+    history: await listHistory(connection, 'loadBalancer', id, shownHistory),
+  }));
   if (tree === undefined) return undefined;
   const { name, provisioningStatus, operatingStatus, errorReason } = tree;
   const children = [
@@ -60,7 +61,7 @@ interface EntityRow {
   readonly epoch: string | null;
 }
 
-async function findEntity(pool: Pool, id: string): Promise<EntityRow | undefined> {
+async function findEntity(pool: Queryable, id: string): Promise<EntityRow | undefined> {
   const { rows } = await pool.query<EntityRow>(
     `select e.wake_at, e.work, e.fault, s.owner, s.epoch
      from entities e left join shards s on s.family = 'entities' and s.shard = e.shard
@@ -72,7 +73,7 @@ async function findEntity(pool: Pool, id: string): Promise<EntityRow | undefined
 
 /** Newest first. */
 export async function listHistory(
-  pool: Pool,
+  pool: Queryable,
   kind: 'loadBalancer' | 'amphora',
   id: string,
   limit: number,

@@ -20,6 +20,7 @@ import type {
   Views,
 } from '../../domain/views.ts';
 import { projections } from '../schema/projections.ts';
+import type { Queryable } from '../one-moment.ts';
 import { type JsonRow, viewOf } from './view.ts';
 
 export const tables: Readonly<Record<ObjectKind, string>> = {
@@ -168,7 +169,7 @@ const everythingSql = [
   ),
 ].join('\nunion all ');
 
-async function everythingOf(pool: Pool, loadBalancerId: string): Promise<Everything> {
+async function everythingOf(pool: Queryable, loadBalancerId: string): Promise<Everything> {
   const { rows } = await pool.query<Selected>({ name: 'everything', text: everythingSql, values: [loadBalancerId] });
   const ordered = rows.toSorted((a, b) => Number(a.row['position'] ?? 0) - Number(b.row['position'] ?? 0));
   const of = <K extends ObjectKind>(kind: K) =>
@@ -185,7 +186,7 @@ async function everythingOf(pool: Pool, loadBalancerId: string): Promise<Everyth
 }
 
 /** A load balancer with everything in it; undefined when it is not there. */
-export async function loadBalancerTree(pool: Pool, id: string): Promise<LoadBalancerTreeView | undefined> {
+export async function loadBalancerTree(pool: Queryable, id: string): Promise<LoadBalancerTreeView | undefined> {
   const { loadBalancer, listeners, pools, members, healthMonitors, l7Policies, l7Rules } = await everythingOf(pool, id);
   if (loadBalancer === undefined) return undefined;
   const policies = l7Policies.map((view) => ({
